@@ -1,0 +1,35 @@
+"""Networks: encoders, base, refiner, and the patch methods that an export can swap."""
+
+from bgm.model.base import MattingBase
+from bgm.model.encoders import mobilenetv2, resnet50, resnet101
+from bgm.model.patches import (
+    Full,
+    GatherCrop,
+    RoiAlignCrop,
+    Sampling,
+    ScatterElementReplace,
+    ScatterNdReplace,
+    Thresholding,
+    UnfoldCrop,
+    swap_patches,
+)
+from bgm.model.refine import MattingRefine
+from bgm.model.refiner import PatchRefiner
+
+__all__ = [
+    "Full",
+    "GatherCrop",
+    "MattingBase",
+    "MattingRefine",
+    "PatchRefiner",
+    "RoiAlignCrop",
+    "Sampling",
+    "ScatterElementReplace",
+    "ScatterNdReplace",
+    "Thresholding",
+    "UnfoldCrop",
+    "mobilenetv2",
+    "resnet50",
+    "resnet101",
+    "swap_patches",
+]

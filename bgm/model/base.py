@@ -1,0 +1,54 @@
+"""The base network: src and bgr in, coarse alpha, foreground, error and features out."""
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import ASPP
+
+from bgm.model.decoder import Decoder
+from bgm.ops import clamp01
+from bgm.types import Coarse
+
+LEAK = 0.01  # gradient outside [0, 1] while training; evaluation clamps hard
+
+
+class MattingBase(nn.Module):
+    """Encoder, ASPP and decoder over cat[src, bgr]; Lin et al. 2021, section 3.2.
+
+    backbone: a module with `channels` (five numbers) that maps (B, 6, H, W) to five taps.
+    """
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        skips = backbone.channels[:4][::-1]
+        self.backbone = backbone
+        self.aspp = ASPP(backbone.channels[4], [3, 6, 9])
+        self.decoder = Decoder([256, 128, 64, 48, 37], skips)
+
+    def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
+        """(B, 3, H, W) in [0, 1] each -> Coarse with the foreground's colour.
+
+        Raises ValueError when src and bgr differ in shape or H or W is not divisible by 4.
+        """
+        check_pictures(src, bgr)
+        coarse = self.residual(src, bgr)
+        fgr = clamp01(coarse.fgr + src, LEAK if self.training else 0.0)
+        return Coarse(coarse.pha, fgr, coarse.err, coarse.hid)
+
+    @torch.jit.export
+    def residual(self, src: Tensor, bgr: Tensor) -> Coarse:
+        """The same at any size, with the unclamped residual fgr - src in the place of fgr."""
+        leak = LEAK if self.training else 0.0
+        taps = self.backbone(torch.cat([src, bgr], 1))
+        x = self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
+        pha = clamp01(x[:, 0:1], leak)
+        err = clamp01(x[:, 4:5], leak)
+        return Coarse(pha, x[:, 1:4], err, torch.relu(x[:, 5:37]))
+
+
+def check_pictures(src: Tensor, bgr: Tensor) -> None:
+    """Raise ValueError, naming both values, unless src and bgr fit each other and the networks."""
+    if src.shape != bgr.shape:
+        raise ValueError(f"src {list(src.shape)} and bgr {list(bgr.shape)} differ")
+    H, W = src.shape[2], src.shape[3]
+    if H % 4 != 0 or W % 4 != 0:
+        raise ValueError(f"height {H} and width {W} must both be divisible by 4")

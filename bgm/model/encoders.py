@@ -1,0 +1,75 @@
+"""Encoders over cat[src, bgr]: torchvision's classes at output stride 16, with five taps."""
+
+from torch import Tensor, nn
+from torchvision.models.mobilenetv2 import MobileNetV2
+from torchvision.models.resnet import Bottleneck, ResNet
+
+
+class ResNetEncoder(ResNet):
+    """ResNet with a 6-channel first convolution and a dilated last stage, without its classifier.
+
+    forward: (B, 6, H, W) -> taps at 1/1, 1/2, 1/4, 1/8, 1/16 with `channels` channels.
+    """
+
+    def __init__(self, layers: list[int]):
+        super().__init__(
+            block=Bottleneck,
+            layers=list(layers),
+            replace_stride_with_dilation=[False, False, True],
+        )
+        self.channels = [6, 64, 256, 512, 2048]
+        self.conv1 = nn.Conv2d(6, 64, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        del self.avgpool, self.fc
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x0 = x
+        x1 = self.relu(self.bn1(self.conv1(x0)))
+        x2 = self.layer1(self.maxpool(x1))
+        x3 = self.layer2(x2)
+        x4 = self.layer4(self.layer3(x3))
+        return [x0, x1, x2, x3, x4]
+
+
+class MobileNetV2Encoder(MobileNetV2):
+    """MobileNetV2 without its last block, first convolution 6 channels, last stage dilated.
+
+    forward: (B, 6, H, W) -> taps at 1/1, 1/2, 1/4, 1/8, 1/16 with `channels` channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels = [6, 16, 24, 32, 320]
+        self.features = self.features[:18]
+        first = nn.Conv2d(6, 32, 3, stride=2, padding=1, bias=False)
+        nn.init.kaiming_normal_(first.weight, mode="fan_out")
+        self.features[0][0] = first
+        for block in self.features[14:]:
+            depthwise = block.conv[1][0]
+            depthwise.stride = (1, 1)
+            if block is not self.features[14]:  # the strided block itself keeps dilation 1
+                depthwise.dilation, depthwise.padding = (2, 2), (2, 2)
+        del self.classifier
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x0 = x
+        x1 = self.features[:2](x0)
+        x2 = self.features[2:4](x1)
+        x3 = self.features[4:7](x2)
+        x4 = self.features[7:](x3)
+        return [x0, x1, x2, x3, x4]
+
+
+def resnet50() -> ResNetEncoder:
+    """ResNet-50 (He et al. 2016), the paper's default."""
+    return ResNetEncoder([3, 4, 6, 3])
+
+
+def resnet101() -> ResNetEncoder:
+    """ResNet-101 (He et al. 2016), the paper's most accurate."""
+    return ResNetEncoder([3, 4, 23, 3])
+
+
+def mobilenetv2() -> MobileNetV2Encoder:
+    """MobileNetV2 (Sandler et al. 2018), the paper's fastest."""
+    return MobileNetV2Encoder()

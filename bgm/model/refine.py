@@ -1,0 +1,52 @@
+"""The refined network: the base at low resolution, the refiner where it erred."""
+
+from fractions import Fraction
+
+from torch import Tensor, nn
+
+from bgm.model.base import LEAK, MattingBase, check_pictures
+from bgm.model.refiner import PatchRefiner
+from bgm.ops import clamp01, resize
+from bgm.types import Refined
+
+
+class MattingRefine(nn.Module):
+    """Base network at backbone_scale, patch refiner at full resolution; Lin et al. 2021, figure 3.
+
+    backbone_scale: coarse size / full size, above 0 and at most 1/2 (1/4 for HD, 1/8 for 4K).
+    """
+
+    def __init__(self, base: MattingBase, refiner: PatchRefiner, backbone_scale: float = 0.25):
+        super().__init__()
+        if not 0 < backbone_scale <= 0.5:
+            raise ValueError(f"backbone_scale {backbone_scale} must lie in (0, 1/2]")
+        self.base = base
+        self.refiner = refiner
+        # A ratio of integers: float arithmetic on sizes breaks dynamic shapes in torch.export.
+        scale = Fraction(backbone_scale).limit_denominator(1024)
+        self.scale_num, self.scale_den = scale.numerator, scale.denominator
+
+    @property
+    def backbone_scale(self) -> float:
+        return self.scale_num / self.scale_den
+
+    def forward(self, src: Tensor, bgr: Tensor) -> Refined:
+        """(B, 3, H, W) in [0, 1] each -> Refined.
+
+        Raises ValueError when src and bgr differ in shape or H or W is not divisible by 4.
+        """
+        check_pictures(src, bgr)
+        leak = LEAK if self.training else 0.0
+        H, W = src.shape[2], src.shape[3]
+        small = [H * self.scale_num // self.scale_den, W * self.scale_num // self.scale_den]
+        src_sm, bgr_sm = resize(src, small), resize(bgr, small)
+        sm = self.base.residual(src_sm, bgr_sm)
+        pha, fgr, ref = self.refiner(src, bgr, sm.pha, sm.fgr, sm.err, sm.hid)
+        return Refined(
+            pha=clamp01(pha, leak),
+            fgr=clamp01(fgr + src, leak),
+            pha_sm=sm.pha,
+            fgr_sm=clamp01(sm.fgr + src_sm, leak),
+            err_sm=sm.err,
+            ref_sm=ref,
+        )

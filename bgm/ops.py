@@ -1,0 +1,46 @@
+"""The few picture operations that every room shares."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def composite(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
+    """Lay fgr over bgr: com = fgr * pha + bgr * (1 - pha); straight alpha, all in [0, 1]."""
+    return fgr * pha + bgr * (1 - pha)
+
+
+def resize(x: Tensor, size: list[int]) -> Tensor:
+    """Bilinear resize of (B, C, h, w) to size = [H, W], align_corners=False, no antialias."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def clamp01(x: Tensor, leak: float = 0.0) -> Tensor:
+    """Clamp to [0, 1]; with leak > 0 the gradient outside is leak instead of 0, the value is equal.
+
+    A hard clamp gives a dead output (err below 0 everywhere in many seeds) no way back.
+    """
+    clamped = x.clamp(0.0, 1.0)
+    if leak == 0.0:
+        return clamped
+    beyond = leak * (x - clamped)
+    return clamped + (beyond - beyond.detach())
+
+
+def sobel(x: Tensor) -> Tensor:
+    """Sobel gradient magnitude of (B, C, H, W): normalised kernel, eps 1e-6, in float32."""
+    from kornia.filters import sobel as kornia_sobel  # kornia takes a second to import
+
+    with torch.autocast(x.device.type, enabled=False):
+        return kornia_sobel(x.float())
+
+
+def pad_to(x: Tensor, multiple: int = 4) -> Tensor:
+    """Replicate the right and bottom border of (B, C, H, W) until H and W are multiples."""
+    H, W = x.shape[-2:]
+    return F.pad(x, (0, -W % multiple, 0, -H % multiple), mode="replicate")
+
+
+def crop_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Undo `pad_to`: the top left size = (H, W) of (..., H', W')."""
+    return x[..., : size[0], : size[1]]

@@ -1,0 +1,140 @@
+"""From stored weights to a network in eval mode."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from bgm.errors import BadInput
+from bgm.weights.formats import Stored, read_weights
+
+SELECTIONS = {
+    "sampling": lambda pixels, threshold: {
+        "_target_": "bgm.model.Sampling",
+        "sample_pixels": pixels,
+    },
+    "thresholding": lambda pixels, threshold: {
+        "_target_": "bgm.model.Thresholding",
+        "threshold": threshold,
+    },
+    "full": lambda pixels, threshold: {"_target_": "bgm.model.Full"},
+}
+
+
+def build(network: dict) -> nn.Module:
+    """Build the network that a config describes.
+
+    A config out of a file may only name `bgm.model.*`: instantiating anything else would run it.
+    """
+    for target in targets(network):
+        if not target.startswith("bgm.model."):
+            raise BadInput(
+                f"the network's config names {target}; only bgm.model.* is allowed there"
+            )
+    return instantiate(network)
+
+
+def targets(config: object) -> list[str]:
+    """Every _target_ in a nested config."""
+    if isinstance(config, Mapping):
+        own = [str(config["_target_"])] if "_target_" in config else []
+        return own + [t for value in config.values() for t in targets(value)]
+    if isinstance(config, list | tuple):
+        return [t for value in config for t in targets(value)]
+    return []
+
+
+def load(path: str | Path) -> nn.Module:
+    """Rebuild the network of a checkpoint, base or refined, in eval mode.
+
+    path: a .ckpt or .safetensors of ours, or a published BackgroundMattingV2 .pth. Loads strictly;
+    raises BadInput for any other file.
+    """
+    stored = read_weights(path)
+    if stored.kind == "bgmv2":
+        return from_bgmv2(stored.state)
+    if stored.network is None:
+        raise BadInput(
+            f"{path} holds a {stored.kind} network, not a matting network: "
+            "use it to initialise a training (train.py init=...)"
+        )
+    return filled(build(stored.network), stored.state, str(path))
+
+
+def from_bgmv2(
+    state_dict_or_path: Mapping[str, Tensor] | str | Path,
+    *,
+    backbone_scale: float = 0.25,
+    mode: str = "sampling",
+    sample_pixels: int = 80_000,
+    threshold: float = 0.1,
+) -> nn.Module:
+    """Build and strictly load the network of a published BackgroundMattingV2 checkpoint.
+
+    Base or refined, backbone and kernel size are told from its keys and shapes; the keywords are
+    what a checkpoint does not hold, see SPEC of `bgm.model.MattingRefine`. Returns eval mode.
+    """
+    if isinstance(state_dict_or_path, Mapping):
+        stored = Stored("bgmv2", dict(state_dict_or_path), None, {})
+        name = "the state dict"
+    else:
+        stored, name = read_weights(state_dict_or_path), str(state_dict_or_path)
+    if stored.kind != "bgmv2" or "decoder.conv4.weight" not in stored.state:
+        raise BadInput(
+            f"{name} is not a BackgroundMattingV2 checkpoint (no backbone.* and decoder.*)"
+        )
+    if mode not in SELECTIONS:
+        raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
+    select = SELECTIONS[mode](sample_pixels, threshold)
+    network = bgmv2_config(stored.state, select, backbone_scale)
+    return filled(build(network), under_base(stored.state), name)
+
+
+def bgmv2_config(state: Mapping[str, Tensor], select: dict, backbone_scale: float) -> dict:
+    """The network config that a published state dict's keys and shapes imply."""
+    blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
+    backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))
+    if backbone is None:
+        raise BadInput(f"the checkpoint's backbone has {len(blocks)} blocks in layer3: not 6 or 23")
+    base = {"_target_": "bgm.model.MattingBase", "backbone": {"_target_": f"bgm.model.{backbone}"}}
+    if "refiner.conv1.weight" not in state:
+        return base
+    return {
+        "_target_": "bgm.model.MattingRefine",
+        "base": base,
+        "refiner": {
+            "_target_": "bgm.model.PatchRefiner",
+            "kernel_size": int(state["refiner.conv1.weight"].shape[-1]),
+            "select": select,
+        },
+        "backbone_scale": backbone_scale,
+    }
+
+
+def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published names to ours: everything but refiner.* goes under base.; a base network stays."""
+    if not any(k.startswith("refiner.") for k in state):
+        return dict(state)
+    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
+
+
+def filled(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:
+    """net with all its weights from state, strictly; BadInput names the keys that do not fit."""
+    own = net.state_dict()
+    missing = [k for k in own if k not in state]
+    surplus = [k for k in state if k not in own]
+    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or surplus or reshaped:
+        said = [
+            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+            for what, keys in (
+                ("missing", missing),
+                ("left over", surplus),
+                ("of another shape", reshaped),
+            )
+            if keys
+        ]
+        raise BadInput(f"{name} does not fit the network: keys {'; '.join(said)}")
+    net.load_state_dict(state)
+    return net.eval()

@@ -1,0 +1,131 @@
+"""Weight files in, plain tensors out: never runs code from a file, names what it found."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bgm.errors import BadInput
+
+
+class Stored(NamedTuple):
+    """What a weight file holds."""
+
+    kind: str  # "bgm", "bgmv2", "deeplabv3" or "classifier"
+    state: dict[str, Tensor]  # our names for bgm and bgmv2 parts, without "network."
+    network: dict | None  # the config that rebuilds the network; None unless kind is "bgm"
+    card: dict  # whatever else the file says about itself, plain values
+
+
+def read_weights(path: str | Path) -> Stored:
+    """Read a .safetensors, .ckpt or .pth file with weights_only=True and tell its kind.
+
+    Raises BadInput for a missing file, a pickle with code in it, and anything else without
+    network weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(
+            f"checkpoint {path} does not exist"
+            if not path.exists()
+            else f"{path} is a folder, not a checkpoint"
+        )
+    content = read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
+    if not isinstance(content, dict):
+        raise BadInput(f"{path} holds a {type(content).__name__}, not network weights")
+    return sort_out(path, content)
+
+
+def read_safetensors(path: Path) -> dict:
+    try:
+        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        card = {key: json.loads(metadata[key]) for key in ("network", "card") if key in metadata}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise BadInput(f"{path} is no safetensors checkpoint ({error})") from None
+    return {"state_dict": state, "bgm": card}
+
+
+def read_pickle(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+            raise BadInput(
+                f"{path} holds Python objects that could run code, not only weights: refused"
+            ) from None
+        raise BadInput(
+            f"{path} is no checkpoint (it is neither a PyTorch file nor safetensors)"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadInput(f"{path} is no checkpoint, or a broken one ({first})") from None
+
+
+def sort_out(path: Path, content: dict) -> Stored:
+    if "state_dict" in content and "hyper_parameters" in content:  # Lightning, ours
+        hyper = content["hyper_parameters"]
+        if "network" not in hyper:
+            raise BadInput(f"{path} is a Lightning checkpoint without a bgm network in it")
+        prefix = "network."
+        state = {
+            k.removeprefix(prefix): v
+            for k, v in content["state_dict"].items()
+            if k.startswith(prefix)
+        }
+        card = {k: content[k] for k in ("epoch", "global_step", "bgm_card") if k in content}
+        return Stored("bgm", state, hyper["network"], card)
+    if "bgm" in content:
+        card = content["bgm"]
+        if "network" not in card:
+            raise BadInput(f"{path} is a safetensors file without a bgm network in its metadata")
+        return Stored("bgm", content["state_dict"], card["network"], card.get("card", {}))
+    state = next(
+        (
+            content[k]
+            for k in ("model_state", "state_dict", "model")
+            if isinstance(content.get(k), dict)
+        ),
+        content,
+    )
+    state = {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
+    kind = kind_of(state)
+    if kind is None:
+        shown = ", ".join(list(state or content)[:5]) or "nothing"
+        raise BadInput(f"{path} holds no network of a known kind (its first keys: {shown})")
+    return Stored(kind, state, None, {})
+
+
+def kind_of(state: dict[str, Tensor]) -> str | None:
+    if any(k.startswith("decoder.conv4.") for k in state) and any(
+        k.startswith("backbone.") for k in state
+    ):
+        return "bgmv2"
+    if any(k.startswith("backbone.") for k in state):
+        return "deeplabv3"
+    if "conv1.weight" in state or "features.0.0.weight" in state:
+        return "classifier"
+    return None
+
+
+def write_safetensors(
+    path: str | Path, state: dict[str, Tensor], network: dict, card: dict | None = None
+) -> None:
+    """Write weights, the config that rebuilds their network and a card: whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    metadata = {"network": json.dumps(network), "card": json.dumps(card or {})}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in state.items()}, partial, metadata)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path} ({error})") from None

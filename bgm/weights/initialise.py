@@ -1,0 +1,124 @@
+"""Start a training from other weights: ours, BackgroundMattingV2's, torchvision's, VainF's."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from bgm.errors import BadInput
+from bgm.weights.build import under_base
+from bgm.weights.formats import read_weights
+
+# VainF's MobileNetV2 splits `features` in two lists whose numbers go on.
+VAINF_FEATURES = re.compile(r"^backbone\.(low_level_features|high_level_features)\.")
+ASPP_NAMES = ("classifier.classifier.0.", "classifier.aspp.", "classifier.0.")
+
+
+class Report(NamedTuple):
+    """What an initialisation did, by key of the network (left_over: by key of the file)."""
+
+    matched: list[str]
+    missing: list[str]
+    left_over: list[str]
+    reshaped: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.matched)} weights matched"]
+        for what, keys in (
+            ("missing in the file (keep their start values)", self.missing),
+            ("left over in the file", self.left_over),
+            ("of another shape (keep their start values)", self.reshaped),
+        ):
+            if keys:
+                lines.append(f"{len(keys)} {what}: {', '.join(grouped(keys))}")
+        return "; ".join(lines)
+
+
+def grouped(keys: list[str], most: int = 12) -> list[str]:
+    """Keys by their part of the network, with counts: "refiner.conv1 (2)"."""
+    groups: dict[str, int] = {}
+    for key in keys:
+        part = ".".join(key.split(".")[:2])
+        groups[part] = groups.get(part, 0) + 1
+    shown = [f"{part} ({count})" for part, count in list(groups.items())[:most]]
+    return shown + ([f"and {len(groups) - most} more parts"] if len(groups) > most else [])
+
+
+def initialise(net: nn.Module, path: str | Path) -> Report:
+    """Load what fits from a local weight file into net (changed), and report every key.
+
+    Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
+    DeepLabV3 (torchvision, VainF) bring the encoder and the ASPP, their 3-channel first convolution
+    is widened to 6: the weights on src, zeros on bgr. Raises BadInput when the base does not fit.
+    """
+    stored = read_weights(path)
+    own = net.state_dict()
+    refined = any(k.startswith("base.") for k in own)
+    if stored.kind in ("bgm", "bgmv2"):
+        theirs = under_base(stored.state) if stored.kind == "bgmv2" else dict(stored.state)
+        theirs = in_place_of(theirs, refined)
+    else:
+        theirs = {
+            ("base." if refined else "") + k: v for k, v in matting_names(stored.state).items()
+        }
+    theirs = {k: widened(v, own[k]) if k in own else v for k, v in theirs.items()}
+    matched = [k for k in own if k in theirs and own[k].shape == theirs[k].shape]
+    report = Report(
+        matched=matched,
+        missing=[k for k in own if k not in theirs],
+        left_over=[k for k in theirs if k not in own],
+        reshaped=[k for k in own if k in theirs and own[k].shape != theirs[k].shape],
+    )
+    check_fits(report, own, stored.kind, str(path))
+    net.load_state_dict({k: theirs[k] for k in matched}, strict=False)
+    return report
+
+
+def in_place_of(state: Mapping[str, Tensor], refined: bool) -> dict[str, Tensor]:
+    """Move a matting network's weights to where a refined (or a base) network has them."""
+    theirs_refined = any(k.startswith("base.") for k in state)
+    if refined and not theirs_refined:
+        return {f"base.{k}": v for k, v in state.items()}
+    if theirs_refined and not refined:
+        return {k.removeprefix("base."): v for k, v in state.items()}
+    return dict(state)
+
+
+def matting_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names of a classifier or DeepLabV3 to the names of MattingBase."""
+    out = {}
+    whole = any(k.startswith("backbone.") for k in state)
+    for key, value in state.items():
+        name = VAINF_FEATURES.sub("backbone.features.", key)
+        if not whole:
+            name = f"backbone.{key}"
+        for aspp in ASPP_NAMES if whole else ():
+            if key.startswith(aspp):
+                name = "aspp." + key.removeprefix(aspp)
+        out[name] = value
+    return out
+
+
+def widened(theirs: Tensor, own: Tensor) -> Tensor:
+    """A 3-channel first convolution as 6 channels; zeros on bgr keep its answer to src."""
+    if theirs.ndim == 4 and own.ndim == 4 and (theirs.shape[1], own.shape[1]) == (3, 6):
+        out = theirs.new_zeros(theirs.shape[0], 6, *theirs.shape[2:])
+        out[:, :3] = theirs
+        return out
+    return theirs
+
+
+def check_fits(report: Report, own: Mapping[str, Tensor], kind: str, path: str) -> None:
+    if kind in ("bgm", "bgmv2"):
+        lost = [k for k in report.missing + report.reshaped if not k.startswith("refiner.")]
+    else:
+        lost = [k for k in own if ".backbone." in f".{k}" and k not in report.matched]
+    if lost:
+        expected = ", ".join(f"{k} {list(own[k].shape)}" for k in lost[:3])
+        found = ", ".join(report.left_over[:3]) or "the same keys in other shapes"
+        raise BadInput(
+            f"{path} is a {kind} file of another network: expected {len(lost)} keys that it does "
+            f"not hold in that shape ({expected}, ...), found instead {found}"
+        )
