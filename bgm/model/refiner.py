@@ -58,9 +58,6 @@ class PatchRefiner(nn.Module):
             ],
             dim=1,
         )
-        if self.select.dense:
-            x = self.convolve(F.pad(half, [self.half_pad] * 4), F.pad(full, [self.full_pad] * 4))
-            return x[:, 0:1], x[:, 1:4], patches.ref
         coarse = resize(torch.cat([pha, fgr], 1), [H, W])
         y = self.convolve(
             self.crop(half, patches.index, 2, self.half_pad),
@@ -72,7 +69,7 @@ class PatchRefiner(nn.Module):
         return x[:, 0:1], x[:, 1:4], patches.ref
 
     def convolve(self, half: Tensor, full: Tensor) -> Tensor:
-        """Windows (P, 42, 8, 8) and (P, 6, 8, 8) -> (P, 4, 4, 4) for kernel 3; pictures alike."""
+        """Windows (P, 42, 8, 8) and (P, 6, 8, 8), for kernel 1 of 2 and 4 -> patches (P, 4, 4, 4)."""
         x = self.relu(self.bn1(self.conv1(half)))
         x = self.relu(self.bn2(self.conv2(x)))
         x = F.interpolate(x, size=full.shape[2:], mode="nearest")
