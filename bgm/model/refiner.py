@@ -69,7 +69,7 @@ class PatchRefiner(nn.Module):
         return x[:, 0:1], x[:, 1:4], patches.ref
 
     def convolve(self, half: Tensor, full: Tensor) -> Tensor:
-        """Windows (P, 42, 8, 8) and (P, 6, 8, 8), for kernel 1 of 2 and 4 -> patches (P, 4, 4, 4)."""
+        """Windows (P, 42, 8, 8) and (P, 6, 8, 8) (kernel 1: of 2 and 4) -> patches (P, 4, 4, 4)."""
         x = self.relu(self.bn1(self.conv1(half)))
         x = self.relu(self.bn2(self.conv2(x)))
         x = F.interpolate(x, size=full.shape[2:], mode="nearest")

@@ -53,7 +53,7 @@ def load(path: str | Path) -> nn.Module:
     """
     stored = read_weights(path)
     if stored.kind == "bgmv2":
-        return from_bgmv2(stored.state)
+        return from_bgmv2(path)
     if stored.network is None:
         raise BadInput(
             f"{path} holds a {stored.kind} network, not a matting network: "

@@ -1,0 +1,5 @@
+"""python -m bgm: the console command."""
+
+from bgm.cli import main
+
+main()

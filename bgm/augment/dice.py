@@ -1,0 +1,60 @@
+"""Random numbers that belong to samples, not to batches: row i is a function of (seed, draw[i])."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+COLUMNS = 96  # more than all ingredients together ever ask for; Dice raises when it runs out
+SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
+
+
+class Dice:
+    """Uniform numbers for a batch, handed out a column at a time, always in the same order.
+
+    A column is used whether or not its ingredient is drawn, so that changing one probability
+    leaves the other random choices of a sample as they were.
+    """
+
+    def __init__(self, seed: int, draws: list[int], salt: int = 0) -> None:
+        mixed = (np.random.SeedSequence([seed, draw, SALT, salt]) for draw in draws)
+        rows = [sequence.generate_state(2) for sequence in mixed]
+        seeds = [int(row[0]) << 31 ^ int(row[1]) for row in rows]  # 63 bits
+        numbers = [
+            torch.rand(COLUMNS, generator=torch.Generator().manual_seed(s), dtype=torch.float64)
+            for s in seeds
+        ]
+        self._columns = iter(torch.stack(numbers, dim=1))  # COLUMNS times (B,)
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """(B,) float32 uniform in [low, high]."""
+        return (low + (high - low) * next(self._columns)).float()
+
+    def chance(self, p: float) -> Tensor:
+        """(B,) bool, true with probability p (never for 0, always for 1)."""
+        return next(self._columns) < p
+
+    def integers(self, low: int, high: int) -> Tensor:
+        """(B,) int64 uniform in low..high, both included."""
+        return (low + (high - low + 1) * next(self._columns)).long()
+
+
+def on_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) -> Tensor:
+    """Pass the rows of x (B, ...) where draw.on to change(rows, draw of these rows); keep the rest.
+
+    draw is a named tuple of (B, ...) CPU tensors with a bool field `on`; change keeps the shape.
+    kornia's p computes the whole batch and then masks; this computes what was drawn.
+    """
+    if not draw.on.any():
+        return x
+    if draw.on.all():
+        return change(x, draw)
+    rows = draw.on.nonzero().squeeze(1)
+    there = rows.to(x.device)
+    return x.index_copy(0, there, change(x.index_select(0, there), take(draw, rows)))
+
+
+def take(draw: tuple, rows: Tensor) -> tuple:
+    """The given rows of every tensor in a named tuple of (B, ...) tensors."""
+    return type(draw)(*(field[rows] for field in draw))

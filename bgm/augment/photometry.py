@@ -1,0 +1,160 @@
+"""Blur, sharpening, colour, exposure, noise and compression: what to draw and how to apply it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import kornia
+from torch import Tensor
+
+from bgm.augment import ops
+from bgm.augment.dice import Dice
+
+
+class Strength(NamedTuple):
+    """One number a sample."""
+
+    on: Tensor  # (B,) bool
+    value: Tensor  # (B,)
+
+
+class ColourDraw(NamedTuple):
+    """Factors of `ColourJitter`."""
+
+    on: Tensor  # (B,) bool
+    brightness: Tensor  # (B,) 1 = no change
+    contrast: Tensor  # (B,) 1 = no change
+    saturation: Tensor  # (B,) 1 = no change
+    hue: Tensor  # (B,) part of a turn, 0 = no change
+
+
+class ExposureDraw(NamedTuple):
+    """gain * x ** gamma."""
+
+    on: Tensor  # (B,) bool
+    gain: Tensor  # (B,)
+    gamma: Tensor  # (B,)
+
+
+class NoiseDraw(NamedTuple):
+    """Strength and stream of the noise in one picture."""
+
+    on: Tensor  # (B,) bool
+    std: Tensor  # (B,)
+    seed: Tensor  # (B,) int64
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Box blur of a radius uniform in 0..radius pixels of a 512 picture (Pillow's BoxBlur)."""
+
+    p: float = 0.0
+    radius: float = 0.0
+
+    def draw(self, dice: Dice, unit: float) -> Strength:
+        """Draw box widths in pixels; unit = size / 512."""
+        return Strength(dice.chance(self.p), 1 + 2 * unit * dice.uniform(0, self.radius))
+
+    def apply(self, x: Tensor, draw: Strength) -> Tensor:
+        """Blur (B, C, H, W); alpha and colours together, premultiplied."""
+        return ops.box_blur(x, draw.value)
+
+
+@dataclass(frozen=True)
+class Sharpen:
+    """Sharpen by kornia's sharpness factor in `factor`; 2.625 is Pillow's SHARPEN kernel."""
+
+    p: float = 0.0
+    factor: tuple[float, float] = (2.625, 2.625)
+
+    def draw(self, dice: Dice) -> Strength:
+        """Draw factors."""
+        return Strength(dice.chance(self.p), dice.uniform(*self.factor))
+
+    def apply(self, x: Tensor, draw: Strength) -> Tensor:
+        """Sharpen (B, C, H, W); the result is not clamped."""
+        return ops.sharpen(x, draw.value)
+
+
+@dataclass(frozen=True)
+class ColourJitter:
+    """torchvision's ColorJitter with kornia's operations, in a fixed order.
+
+    brightness, contrast, saturation: factor uniform in 1 +- value; hue: +- value of a turn.
+    """
+
+    p: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def draw(self, dice: Dice) -> ColourDraw:
+        """Draw factors."""
+        on = dice.chance(self.p)
+        around_one = (self.brightness, self.contrast, self.saturation)
+        factors = [dice.uniform(1 - value, 1 + value) for value in around_one]
+        return ColourDraw(on, *factors, dice.uniform(-self.hue, self.hue))
+
+    def apply(self, x: Tensor, draw: ColourDraw) -> Tensor:
+        """Change the colours of (B, 3, H, W) in [0, 1]; brightness, contrast, saturation, hue."""
+        x = kornia.enhance.adjust_brightness_accumulative(x, draw.brightness)
+        x = kornia.enhance.adjust_contrast_with_mean_subtraction(x, draw.contrast)
+        x = kornia.enhance.adjust_saturation_with_gray_subtraction(x, draw.saturation)
+        return ops.shift_hue(x, draw.hue).clamp(0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """gain * x ** gamma, both log-uniform in 1/value..value: a camera that metered anew."""
+
+    p: float = 0.0
+    gain: float = 1.0
+    gamma: float = 1.0
+
+    def draw(self, dice: Dice) -> ExposureDraw:
+        """Draw gain and gamma."""
+        on = dice.chance(self.p)
+        gain, gamma = (top ** dice.uniform(-1, 1) for top in (self.gain, self.gamma))
+        return ExposureDraw(on, gain, gamma)
+
+    def apply(self, x: Tensor, draw: ExposureDraw) -> Tensor:
+        """Expose (B, 3, H, W) in [0, 1]."""
+        return kornia.enhance.adjust_gamma(x, draw.gamma, draw.gain)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise of std * u ** power, u uniform in 0..1; power 0.5: uniform variance."""
+
+    p: float = 0.0
+    std: float = 0.0
+    power: float = 1.0
+
+    def draw(self, dice: Dice) -> tuple[NoiseDraw, NoiseDraw]:
+        """Draw for src and for bgr: noisy together, each with its own strength and grain."""
+        on = dice.chance(self.p)
+        return tuple(
+            NoiseDraw(on, self.std * dice.uniform(0, 1) ** self.power, dice.integers(0, 2**48))
+            for _ in range(2)
+        )
+
+    def apply(self, x: Tensor, draw: NoiseDraw) -> Tensor:
+        """Add the noise to (B, C, H, W), clamped to [0, 1]."""
+        return ops.noise(x, draw.std, draw.seed)
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """JPEG's blocks and colour loss at a quality uniform in `quality` (1-100), by kornia."""
+
+    p: float = 0.0
+    quality: tuple[float, float] = (50.0, 95.0)
+
+    def draw(self, dice: Dice) -> Strength:
+        """Draw qualities."""
+        return Strength(dice.chance(self.p), dice.uniform(*self.quality))
+
+    def apply(self, x: Tensor, draw: Strength) -> Tensor:
+        """Compress and expand (B, 3, H, W) in [0, 1]."""
+        quality = draw.value.to(x.device)
+        return kornia.enhance.jpeg_codec_differentiable(x, quality).clamp(0.0, 1.0)

@@ -1,0 +1,208 @@
+"""The augmentation recipe: the order in which a Sample becomes a Batch."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bgm.augment.dice import Dice, on_drawn, take
+from bgm.augment.geometry import Affine, AffineDraw, joined, move, warp_same
+from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
+from bgm.augment.photometry import (
+    Blur,
+    ColourDraw,
+    ColourJitter,
+    Exposure,
+    ExposureDraw,
+    Jpeg,
+    Noise,
+    NoiseDraw,
+    Sharpen,
+    Strength,
+)
+from bgm.augment.shadow import Shadow, ShadowDraw
+from bgm.errors import BadInput
+from bgm.ops import composite
+from bgm.types import Batch, Sample
+
+
+class Draws(NamedTuple):
+    """Every random choice for a batch, CPU tensors: keep it and `Augment.apply` replays it."""
+
+    crop: Tensor  # (2,) int64 H, W; the only choice that a batch shares
+    fgr_affine: AffineDraw
+    fgr_blur: Strength
+    fgr_sharpen: Strength
+    fgr_jitter: ColourDraw
+    bgr_affine: AffineDraw
+    bgr_blur: Strength
+    bgr_sharpen: Strength
+    bgr_jitter: ColourDraw
+    shadow: ShadowDraw
+    src_noise: NoiseDraw
+    plate_noise: NoiseDraw
+    plate_jitter: ColourDraw
+    plate_affine: AffineDraw
+    plate_shift: AffineDraw
+    plate_exposure: ExposureDraw
+    plate_blur: Strength
+    src_jpeg: Strength
+    plate_jpeg: Strength
+
+
+class Augment(nn.Module):
+    """Sample -> Batch by the recipe of Lin et al. 2021; everything off (the default) is identity.
+
+    size: side of the square in which subject and background are placed. crop: range [low, high]
+    of H and W (each uniform, rounded down to `multiple`), at most size; None: always size.
+    Lengths in pixels (blur radius, shadow width) are those of a 512 picture and grow with size.
+    Cover factors: a subject whose canvas has both sides >= size is taken as delivered at scale 1
+    (short side == size, padding around it), a smaller one is enlarged until it covers size; a
+    background always covers size at scale 1.
+    Ingredients: `fgr_*` and `bgr_*` act before composing (fgr_affine, _blur, _sharpen on alpha,
+    too), `plate_*` on the captured background after it, shadow, noise, jpeg on the shot as well.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        crop: tuple[int, int] | None = None,
+        multiple: int = 4,
+        seed: int = 0,
+        fgr_affine: Affine | None = None,
+        bgr_affine: Affine | None = None,
+        blur: Blur | None = None,
+        sharpen: Sharpen | None = None,
+        jitter: ColourJitter | None = None,
+        shadow: Shadow | None = None,
+        noise: Noise | None = None,
+        plate_jitter: ColourJitter | None = None,
+        plate_affine: Affine | None = None,
+        plate_shift: Affine | None = None,
+        plate_exposure: Exposure | None = None,
+        plate_blur: Blur | None = None,
+        jpeg: Jpeg | None = None,
+    ) -> None:
+        super().__init__()
+        low, high = crop or (size, size)
+        if not multiple <= low <= high <= size:
+            raise BadInput(f"crop {low}-{high} does not lie in {multiple} (multiple)-{size} (size)")
+        self.size, self.square, self.crop = size, (size, size), (low, high)
+        self.multiple, self.seed = multiple, seed
+        self.fgr_affine, self.bgr_affine = fgr_affine or Affine(), bgr_affine or Affine()
+        self.blur, self.sharpen = blur or Blur(), sharpen or Sharpen()
+        self.jitter = jitter or ColourJitter()
+        self.shadow, self.noise = shadow or Shadow(), noise or Noise()
+        self.plate_jitter = plate_jitter or ColourJitter()
+        self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
+        self.plate_exposure, self.plate_blur = plate_exposure or Exposure(), plate_blur or Blur()
+        self.jpeg = jpeg or Jpeg()
+
+    def draw(self, draws: Tensor) -> Draws:
+        """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
+        numbers = draws.tolist()
+        dice, unit = Dice(self.seed, numbers), self.size / 512
+        sides = Dice(self.seed, numbers[:1], salt=1)
+        crop = torch.cat([sides.integers(*self.crop) for _ in range(2)])
+        shadow = self.shadow.draw(dice, unit)
+        src_noise, plate_noise = self.noise.draw(dice)
+        return Draws(
+            crop=crop // self.multiple * self.multiple,
+            fgr_affine=self.fgr_affine.draw(dice),
+            fgr_blur=self.blur.draw(dice, unit),
+            fgr_sharpen=self.sharpen.draw(dice),
+            fgr_jitter=self.jitter.draw(dice),
+            bgr_affine=self.bgr_affine.draw(dice),
+            bgr_blur=self.blur.draw(dice, unit),
+            bgr_sharpen=self.sharpen.draw(dice),
+            bgr_jitter=self.jitter.draw(dice),
+            shadow=shadow,
+            src_noise=src_noise,
+            plate_noise=plate_noise,
+            plate_jitter=self.plate_jitter.draw(dice),
+            plate_affine=self.plate_affine.draw(dice),
+            plate_shift=self.plate_shift.draw(dice),
+            plate_exposure=self.plate_exposure.draw(dice),
+            plate_blur=self.plate_blur.draw(dice, unit),
+            src_jpeg=self.jpeg.draw(dice),
+            plate_jpeg=self.jpeg.draw(dice),
+        )
+
+    @torch.no_grad()
+    def apply(self, sample: Sample, params: Draws) -> Batch:
+        """Apply what was drawn, without any randomness; sample as collated, it stays as it is.
+
+        Replays to the bit on one device. In float32, autocast or not. Raises BadInput when
+        samples and draws differ in number, fgr and pha in size.
+        """
+        B, drawn = len(sample.pha), len(params.shadow.on)
+        if drawn != B:
+            raise BadInput(f"augmentation got {B} samples and parameters for {drawn}")
+        if sample.fgr.shape[-2:] != sample.pha.shape[-2:]:
+            sizes = f"{tuple(sample.fgr.shape)} and pha {tuple(sample.pha.shape)}"
+            raise BadInput(f"fgr {sizes} differ in height or width")
+        with torch.autocast(sample.pha.device.type, enabled=False):
+            fgr, pha = self._place_subject(sample, params)
+            bgr = self._place_background(sample, params)
+            src, bgr = self._shoot(fgr, pha, bgr, params)
+        return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
+
+    def forward(self, sample: Sample) -> Batch:
+        """Draw for sample.draw, then apply."""
+        return self.apply(sample, self.draw(sample.draw))
+
+    def _place_subject(self, sample: Sample, d: Draws) -> tuple[Tensor, Tensor]:
+        """fgr and pha at the crop's size; what averages pixels moves both as one picture."""
+        x = torch.cat([to_float(sample.fgr), to_float(sample.pha)], dim=1)
+        factor = max(1.0, self.size / min(x.shape[-2:]))
+        draws = (d.fgr_affine, d.fgr_blur, d.fgr_sharpen)
+        on = d.fgr_affine.on | d.fgr_blur.on | d.fgr_sharpen.on | (factor > 1)
+        if on.all():
+            x = self._average(x, factor, *draws)
+        else:  # the rest keeps its colours to the bit, where alpha is 0, too
+            rows = on.nonzero().squeeze(1)
+            there = rows.to(x.device)
+            still = move(x, d.fgr_affine._replace(on=on & False), self.square, 1.0, "zeros")
+            if len(rows):
+                some = [take(draw, rows) for draw in draws]
+                y = self._average(x.index_select(0, there), factor, *some)
+                still = still.index_copy(0, there, y)
+            x = still
+        fgr, pha = on_drawn(x[:, :3], d.fgr_jitter, self.jitter.apply), x[:, 3:]
+        size = tuple(d.crop.tolist())
+        if max(size) == self.size:
+            return crop_centre(fgr, size), crop_centre(pha, size)
+        x = unpremultiply(cover_crop(premultiply(torch.cat([fgr, pha], dim=1)), size))
+        return x[:, :3], x[:, 3:]
+
+    def _average(
+        self, x: Tensor, factor: float, affine: AffineDraw, blur: Strength, sharpen: Strength
+    ) -> Tensor:
+        """Move, blur and sharpen fgr and pha (B, 4, h, w) premultiplied: (B, 4, size, size)."""
+        x = move(premultiply(x), affine, self.square, factor, "zeros")
+        x = on_drawn(x, blur, self.blur.apply)
+        return unpremultiply(on_drawn(x, sharpen, self.sharpen.apply))
+
+    def _place_background(self, sample: Sample, params: Draws) -> Tensor:
+        """bgr at the crop's size; what an affine map leaves empty is mirrored."""
+        x = to_float(sample.bgr)
+        factor = self.size / min(x.shape[-2:])
+        x = move(x, params.bgr_affine, self.square, factor, "reflection")
+        x = on_drawn(x, params.bgr_blur, self.blur.apply)
+        x = on_drawn(x, params.bgr_sharpen, self.sharpen.apply).clamp(0.0, 1.0)
+        x = on_drawn(x, params.bgr_jitter, self.jitter.apply)
+        return cover_crop(x, tuple(params.crop.tolist()))
+
+    def _shoot(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
+        """src: subject and its shadow before bgr; bgr: the plate, recorded at another moment."""
+        shaded = on_drawn(torch.cat([bgr, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
+        src = on_drawn(composite(fgr, pha, shaded), d.src_noise, self.noise.apply)
+        bgr = on_drawn(bgr, d.plate_exposure, self.plate_exposure.apply)
+        bgr = on_drawn(bgr, d.plate_blur, self.plate_blur.apply)
+        bgr = on_drawn(bgr, d.plate_noise, self.noise.apply)
+        bgr = on_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
+        bgr = on_drawn(bgr, joined(d.plate_affine, d.plate_shift, bgr.shape[-2:]), warp_same)
+        return (
+            on_drawn(src, d.src_jpeg, self.jpeg.apply),
+            on_drawn(bgr, d.plate_jpeg, self.jpeg.apply),
+        )

@@ -1,0 +1,140 @@
+"""bgm demo: the whole line on procedural data, train -> train -> score -> export -> matte."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from rich.table import Table
+
+from bgm.cli import script_path
+from bgm.cli.launch import conf_dir, say
+from bgm.cli.models import open_model
+from bgm.cli.scoring import by_network, finished_scenes, score_baselines, score_scenes
+from bgm.data import Scenes
+from bgm.errors import BadInput
+from bgm.metrics import Scores
+from bgm.metrics.report import write_text
+from bgm.ops import resize
+from bgm.pictures import write_png
+from bgm.types import Batch
+
+PROTOCOL = "frame"
+KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.25})
+ROWS = {
+    "all_zero": "all-zero alpha",
+    "hard": "best threshold on |src - bgr|",
+    "hard_closing": "the same with closing",
+    "best_threshold": "best of these, soft ramps too",
+    "base": "base network, coarse size",
+    "base_upsampled": "base network, upsampled",
+    "refined": "refined network",
+}
+
+
+def main(args: list[str]) -> None:
+    """Run the demo into runs/demo; arguments are overrides for both trainings (to try it fast)."""
+    out, start = Path("runs/demo"), time.monotonic()
+    step(1, "train the base stage on procedural pictures (about 3 minutes)")
+    train(out, "base", ["experiment=demo", *args])
+    step(2, "train the refine stage, starting from it (about 3 minutes)")
+    base = out / "base" / "last.ckpt"
+    train(out, "refine", ["experiment=demo_refine", f"init={base}", *args])
+    shutil.copyfile(out / "refine" / "last.ckpt", out / "model.ckpt")
+    step(3, "score on the fixed validation scenes")
+    scenes = validation_scenes(out)
+    scores = everything(scenes, base, out / "model.ckpt")
+    step(4, "export to ONNX and prove it equal to PyTorch")
+    run("export", f"ckpt={out / 'model.ckpt'}", "export=onnx", f"out={out / 'model.onnx'}")
+    step(5, "matte a picture with the exported model")
+    matte_sample(scenes, out)
+    write_report(scores, out, time.monotonic() - start)
+    tell(scores, out)
+
+
+def step(number: int, what: str) -> None:
+    say(f"\n[bold]{number}/5[/bold] {what}")
+
+
+def run(script: str, *args: str) -> None:
+    """Run one of the scripts as its own process: the demo is what a user would type."""
+    done = subprocess.run([sys.executable, str(script_path(script)), *args], check=False)
+    if done.returncode:
+        raise BadInput(f"{script}.py failed with exit code {done.returncode}")
+
+
+def train(out: Path, stage: str, args: list[str]) -> None:
+    shutil.rmtree(out / stage, ignore_errors=True)
+    run("train", *args, f"data_root={out / 'data'}", f"hydra.run.dir={out / stage}")
+
+
+def validation_scenes(out: Path) -> Scenes:
+    """The scenes that the refine stage validates on."""
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", ["experiment=demo_refine", f"data_root={out / 'data'}"])
+    return finished_scenes(instantiate(cfg.data), "valid")
+
+
+def everything(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
+    """Scores of the trivial mattes and of both networks."""
+    scores = score_baselines(scenes, PROTOCOL)
+    scores["best_threshold"] = min(
+        (s for name, s in scores.items() if name != "all_zero"), key=lambda s: s.mean()["mad"]
+    )
+    coarse = open_model(str(base), KNOBS)
+    scores["base_upsampled"] = score_scenes(scenes, by_network(coarse), PROTOCOL, "base")
+    small = Shrunk(scenes, coarse.scale)
+    at_its_size = by_network(coarse._replace(scale=1.0))
+    scores["base"] = score_scenes(small, at_its_size, PROTOCOL, "base, coarse")
+    whole = open_model(str(refined), KNOBS)
+    scores["refined"] = score_scenes(scenes, by_network(whole), PROTOCOL, "refined")
+    return scores
+
+
+class Shrunk:
+    """Scenes at a fraction of their size, truth resized bilinearly as in the coarse loss terms."""
+
+    def __init__(self, scenes: Scenes, scale: float):
+        self.scenes, self.scale, self.names = scenes, scale, scenes.names
+
+    def __getitem__(self, index: int) -> Batch:
+        scene = self.scenes[index]
+        size = [round(n * self.scale) for n in scene.src.shape[1:]]
+        return Batch(*(resize(x[None], size)[0] for x in scene[:4]), scene.has_fgr)
+
+
+def matte_sample(scenes: Scenes, out: Path) -> None:
+    """Write one scene as pictures and matte it with the exported model."""
+    scene = scenes[0]
+    write_png(out / "sample" / "src.png", scene.src)
+    write_png(out / "sample" / "bgr.png", scene.bgr)
+    pictures = [f"{name}={out / 'sample' / name}.png" for name in ("src", "bgr")]
+    run("predict", f"model={out / 'model.onnx'}", *pictures, f"out={out / 'sample'}")
+
+
+def write_report(scores: dict[str, Scores], out: Path, seconds: float) -> None:
+    report = {
+        metric: {name: s.mean()[metric] for name, s in scores.items()}
+        for metric in ("mad", "mse", "grad", "conn")
+    }
+    about = {"protocol": PROTOCOL, "scales": scores["refined"].scales, "seconds": round(seconds)}
+    write_text(out / "report.json", json.dumps(report | about, indent=1) + "\n")
+
+
+def tell(scores: dict[str, Scores], out: Path) -> None:
+    """The short table and the paths of what was left."""
+    table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
+    for column in ("", "MAD x1e3", "MSE x1e3", "Grad /1000", "Conn /1000"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, label in ROWS.items():
+        mean = scores[name].mean()
+        table.add_row(label, *(f"{mean[m]:.4g}" for m in ("mad", "mse", "grad", "conn")))
+    say(table)
+    for path in ("model.ckpt", "model.onnx", "report.json", "sample/com/src.png"):
+        say(out / path)
+    say(f"curves and pictures: .venv/bin/tensorboard --logdir {out}")

@@ -1,0 +1,127 @@
+"""What every command line shares: paths as typed, a run id, one sentence for the user's errors."""
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from bgm.errors import BadInput
+
+PATH_KEYS = {
+    "ckpt",
+    "init",
+    "resume",
+    "model",
+    "src",
+    "bgr",
+    "out",
+    "data_root",
+    "pred",
+    "root",
+    "cache",
+}
+say = Console(highlight=False, soft_wrap=True).print
+
+
+def conf_dir() -> str:
+    """The folder of YAML files: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    beside = package.parent / "conf"
+    return str(
+        beside if beside.is_dir() and (package.parent / "train.py").is_file() else package / "conf"
+    )
+
+
+def script(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Turn a function of a config into a command line over conf/NAME.yaml."""
+
+    def decorate(body: Callable[[DictConfig], None]) -> Callable[[], None]:
+        @functools.wraps(body)
+        def main() -> None:
+            # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
+            os.environ.setdefault("BGM_RUN_ID", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+            sys.argv[1:] = as_typed(sys.argv[1:])
+            hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(
+                guarded(body)
+            )()
+
+        return main
+
+    return decorate
+
+
+def guarded(body: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """body, with the errors that are the user's to mend as one sentence and exit code 1."""
+
+    @functools.wraps(body)
+    def run(cfg: DictConfig) -> None:
+        try:
+            body(cfg)
+        except Exception as error:
+            said = sentence(error)
+            if said is None:
+                raise
+            print(f"error: {said}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+    return run
+
+
+def sentence(error: BaseException) -> str | None:
+    """The sentence for the user, or None for a defect of ours, which shows its traceback."""
+    cause: BaseException | None = error
+    while cause is not None:  # Hydra wraps what a constructor raises
+        if isinstance(cause, BadInput):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, OmegaConfBaseException):
+        missing = re.match(r"Missing mandatory value: (\S+)", str(error))
+        if missing:
+            return f"{missing[1]}=... is missing on the command line"
+        return str(error).splitlines()[0]
+    if isinstance(error, HydraException) and error.__cause__ is None:
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return None
+
+
+def beside(path: str, suffix: str) -> str:
+    """A name beside a file: runs/x/last.ckpt and "-scores" give runs/x/last-scores."""
+    return f"{Path(path).with_suffix('')}{suffix}"
+
+
+def as_typed(args: list[str]) -> list[str]:
+    """Quote the values that Hydra's grammar would refuse or split, so that paths work as typed."""
+    sweep = any(a in ("-m", "--multirun") for a in args)
+    return [quoted(a, sweep) for a in args]
+
+
+def quoted(arg: str, sweep: bool) -> str:
+    key, equals, value = arg.partition("=")
+    if not equals or arg.startswith("-") or not value or value[0] in "'\"" or "${" in value:
+        return arg
+    is_path = key.lstrip("+~").split(".")[-1] in PATH_KEYS and value != "null"
+    if is_path and sweep and "," in value and not Path(value).exists():
+        return arg  # a sweep over several files
+    if not is_path:
+        try:
+            OverridesParser.create().parse_override(arg)
+            return arg
+        except HydraException:
+            pass
+    if value.startswith("~/"):
+        value = str(Path(value).expanduser())
+    # In a quoted string of Hydra's only a quote, and backslashes right before one, are escaped.
+    value = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)
+    return f"{key}='{value}'"

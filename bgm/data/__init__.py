@@ -1,0 +1,8 @@
+"""Samples and scenes: from files, from folders of finished scenes, or made from nothing."""
+
+from bgm.data.datamodule import MattingData
+from bgm.data.matting import Backgrounds, Composites, Subjects
+from bgm.data.procedural import Procedural
+from bgm.data.scenes import Scenes
+
+__all__ = ["Backgrounds", "Composites", "MattingData", "Procedural", "Scenes", "Subjects"]

@@ -1,0 +1,175 @@
+"""Training and validation data for Lightning: loaders, order, and augmentation on the device."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from pytorch_lightning import LightningDataModule
+
+from bgm.data.fingerprint import fingerprint
+from bgm.data.matting import collate
+from bgm.data.order import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.data.scenes import Scenes, materialise, stack
+from bgm.errors import BadInput
+from bgm.types import Batch, Sample
+
+
+class MattingData(LightningDataModule):
+    """A dataset of Samples to train on, and fixed scenes to validate and test on.
+
+    train: a dataset of Samples; augment turns its batches to Batches, on the device.
+    valid, test: `Scenes`, or datasets of Samples that are composed through valid_augment once, to
+    cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
+    batch_size is per process; ranks share the work. Scenes must have one size for
+    valid_batch_size > 1. Without a trainer: `prepare_data()`, `setup("test")`, `scenes("test")`.
+    Raises BadInput at construction and in setup for what cannot be trained or scored on.
+    """
+
+    def __init__(
+        self,
+        train=None,
+        valid=None,
+        test=None,
+        augment: Callable[[Sample], Batch] | None = None,
+        valid_augment: Callable[[Sample], Batch] | None = None,
+        *,
+        batch_size: int = 8,
+        valid_batch_size: int = 1,
+        workers: int = 2,
+        seed: int = 0,
+        cache: str | Path = "data/cache",
+        valid_length: int | None = None,
+        test_length: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.train, self.valid, self.test = train, valid, test
+        self.augment, self.valid_augment = augment, valid_augment
+        self.batch_size, self.valid_batch_size = batch_size, valid_batch_size
+        self.workers, self.seed, self.cache = workers, seed, Path(cache)
+        self.lengths = {"valid": valid_length, "test": test_length}
+        self._scenes: dict[str, Scenes] = {}
+        if min(batch_size, valid_batch_size) < 1 or min(workers, seed) < 0:
+            raise BadInput(
+                "data needs batch_size >= 1, valid_batch_size >= 1, workers >= 0, seed >= 0, found "
+                f"{batch_size}, {valid_batch_size}, {workers}, {seed}"
+            )
+        if train is not None and augment is None:
+            raise BadInput("training data is a dataset of Samples and needs an augment")
+        # Named now: an augmentation that has been used may look different.
+        self._roots = {name: self._root(name) for name in ("valid", "test")}
+
+    def prepare_data(self) -> None:
+        """Compose the scenes that are not on disk yet (one process does it)."""
+        for name, root in self._roots.items():
+            if root is not None and self.valid_augment is not None:
+                dataset = getattr(self, name)
+                materialise(root, dataset, self.valid_augment, self._length(name))
+
+    def setup(self, stage: str | None = None) -> None:
+        """Look at the scenes and, for stage "fit" or None, at what is trained on."""
+        if stage in ("fit", None) and self.train is not None:
+            self._check_train()
+        for name in ("valid", "test"):
+            if getattr(self, name) is not None:
+                self._check_scenes(self.scenes(name))
+
+    def scenes(self, name: str) -> Scenes:
+        """The finished scenes "valid" or "test"; `prepare_data` must have run."""
+        if name not in self._scenes:
+            if getattr(self, name) is None:
+                raise BadInput(f"this data has no {name} set")
+            root = self._roots[name]
+            self._scenes[name] = getattr(self, name) if root is None else Scenes(root)
+        return self._scenes[name]
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Batches of Samples, in an order that a resumed run continues exactly."""
+        if self.train is None:
+            raise BadInput("this data has no train set")
+        sampler = DrawSampler(len(self.train), self.seed, True, *self._rank_and_world())
+        return ResumableLoader(
+            self.train,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=True,
+            collate_fn=collate,
+            **self._workers(),
+        )
+
+    def val_dataloader(self) -> Loader | list:
+        """Batches of the valid scenes of this rank, none dropped, none twice; [] without them."""
+        return [] if self.valid is None else self._scene_loader("valid")
+
+    def test_dataloader(self) -> Loader | list:
+        """Batches of the test scenes of this rank, none dropped, none twice; [] without them."""
+        return [] if self.test is None else self._scene_loader("test")
+
+    @torch.no_grad()
+    def on_after_batch_transfer(self, batch: Sample | Batch, dataloader_idx: int = 0) -> Batch:
+        """Augment Samples, on whatever device they have arrived; Batches pass."""
+        if isinstance(batch, Batch):
+            return batch
+        if self.augment is None:
+            raise BadInput("training data is a dataset of Samples and needs an augment")
+        if isinstance(self.augment, torch.nn.Module):  # Lightning does not move a datamodule's
+            self.augment.to(batch.pha.device)
+        return self.augment(batch)
+
+    def _scene_loader(self, name: str) -> Loader:
+        scenes = self.scenes(name)
+        return Loader(
+            scenes,
+            batch_size=self.valid_batch_size,
+            sampler=ShardSampler(len(scenes), *self._rank_and_world()),
+            collate_fn=stack,
+            **self._workers(),
+        )
+
+    def _workers(self) -> dict:
+        return {
+            "num_workers": self.workers,
+            "persistent_workers": self.workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+        }
+
+    def _rank_and_world(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _length(self, name: str) -> int:
+        length = self.lengths[name]
+        return len(getattr(self, name)) if length is None else length
+
+    def _root(self, name: str) -> Path | None:
+        """Where the scenes of a dataset of Samples are kept; None when they are finished files."""
+        dataset, length = getattr(self, name), self.lengths[name]
+        if dataset is None or isinstance(dataset, Scenes):
+            if length is not None:
+                raise BadInput(f"{name}_length={length} needs {name} to be a dataset of Samples")
+            return None
+        if self.valid_augment is None:
+            raise BadInput(f"{name} is a dataset of Samples and needs a valid_augment")
+        if self._length(name) < 1:
+            raise BadInput(f"{name} needs at least 1 scene, found {self._length(name)}")
+        made_from = fingerprint(dataset, self.valid_augment, self._length(name))
+        return self.cache / f"{name}-{made_from}"
+
+    def _check_train(self) -> None:
+        world = self._rank_and_world()[1]
+        if len(self.train) // world < self.batch_size:
+            raise BadInput(
+                f"training data has {len(self.train)} items for {world} process(es), fewer than "
+                f"one batch of {self.batch_size} each: lower batch_size"
+            )
+
+    def _check_scenes(self, scenes: Scenes) -> None:
+        world = self._rank_and_world()[1]
+        if len(scenes) < world:
+            raise BadInput(f"{scenes.root} has {len(scenes)} scenes for {world} processes")
+        if self.valid_batch_size > 1 and len(set(scenes.sizes)) > 1:
+            one, other = sorted(set(scenes.sizes))[:2]
+            raise BadInput(
+                f"{scenes.root} has scenes of {one[1]}x{one[0]} and {other[1]}x{other[0]} pixels; "
+                f"batches of {self.valid_batch_size} need one size: set valid_batch_size=1"
+            )

@@ -1,0 +1,170 @@
+"""Folders of subjects (colours and alpha) and of backgrounds, checked when they are named."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from bgm.data.resizing import cover_square, match, open_picture, resize_subject, to_tensor
+from bgm.errors import BadInput
+from bgm.pictures import find_pictures, pair_by_stem, picture_size
+
+LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is not read through
+
+
+class Subjects:
+    """Foreground colours and alpha from files: fgr/ and pha/ paired by stem, or RGBA files.
+
+    Hand in root (with fgr/ and pha/ inside, else its pictures are RGBA), or fgr and pha, or rgba.
+    use_fgr=False is for colours that are the photograph itself: alpha is learnt, fgr is not.
+    snap: alpha of JPEG files within snap of 0 or 255 becomes that; JPEG noise is never exactly 0.
+    Raises BadInput at construction: no or empty folders, stems that do not pair, pictures of
+    different sizes, no alpha channel (a spread of 1000 files is looked at, the rest when read).
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        *,
+        fgr: str | Path | None = None,
+        pha: str | Path | None = None,
+        rgba: str | Path | None = None,
+        use_fgr: bool = True,
+        snap: int = 3,
+    ) -> None:
+        given = (root is not None, fgr is not None and pha is not None, rgba is not None)
+        if sum(given) != 1 or (fgr is None) != (pha is None):
+            raise BadInput(
+                "subjects need one of: root, fgr together with pha, rgba; "
+                f"found root={root} fgr={fgr} pha={pha} rgba={rgba}"
+            )
+        self.has_fgr, self.snap, self._hint = use_fgr, snap, ""
+        if root is not None and (Path(root) / "pha").is_dir():
+            fgr, pha = Path(root) / "fgr", Path(root) / "pha"
+        elif root is not None:
+            rgba, self._hint = root, f", and {root} has no pha/ folder"
+        folders = {"rgba": rgba, "fgr": fgr, "pha": pha}
+        found = {kind: find_pictures(f) for kind, f in folders.items() if f is not None}
+        self.stems = pair_by_stem(**found)
+        # Strings, not Paths: far less memory, and workers copy what they touch.
+        self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
+        for index in _evenly(len(self), LOOKED_AT):
+            self._check(index)
+        self.flat = self._flat_outside()
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are on disk."""
+        return _split(self._open(index, None))
+
+    def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
+        """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short.
+
+        JPEGs are decoded at a fraction of their size when that suffices, unless black or another
+        flat colour surrounds the subjects: the decoder's averages would mix it in unweighted.
+        """
+        subject = self._open(index, None if self.flat else short)
+        return _split(resize_subject(subject, short))
+
+    def describe(self) -> dict:
+        """What tells these subjects from others: stems, file sizes in bytes, options."""
+        sizes = {
+            kind: [Path(p).stat().st_size for p in files] for kind, files in self.files.items()
+        }
+        return {"stems": self.stems, "bytes": sizes, "has_fgr": self.has_fgr, "snap": self.snap}
+
+    def _open(self, index: int, short: int | None) -> Image.Image:
+        if "rgba" in self.files:
+            self._check(index)
+            return open_picture(self.files["rgba"][index], "RGBA")[0]
+        fgr_path, pha_path = self.files["fgr"][index], self.files["pha"][index]
+        fgr, fgr_size = open_picture(fgr_path, "RGB", short)
+        pha, pha_size = open_picture(pha_path, "L", short)
+        _same_size(fgr_path, fgr_size, pha_path, pha_size)
+        fgr, pha = match(fgr, pha), match(pha, fgr)
+        if _is_jpeg(pha_path):
+            pha = pha.point([_snapped(a, self.snap) for a in range(256)])
+        return Image.merge("RGBA", (*fgr.split(), pha))
+
+    def _check(self, index: int) -> None:
+        """Compare what the headers of one subject's files say."""
+        paths = [files[index] for files in self.files.values()]
+        sizes = [picture_size(path) for path in paths]
+        _same_size(paths[0], sizes[0], paths[-1], sizes[-1])
+        if "rgba" in self.files:
+            with Image.open(paths[0]) as image:
+                if not image.has_transparency_data:
+                    raise BadInput(
+                        f"{paths[0]} has no alpha channel (mode {image.mode}){self._hint}"
+                    )
+
+    def _flat_outside(self) -> bool:
+        """Tell from 8 subjects whether one colour fills the outside of any of them."""
+        if not any(_is_jpeg(path) for path in self.files.get("fgr", [])):
+            return False  # nothing that a decoder could shrink
+        for index in _evenly(len(self), 8):
+            pha, fgr = _split(self._open(index, 64))
+            outside = fgr[:, pha[0] == 0].float()  # (3, pixels)
+            if outside.shape[1] > 0.01 * pha.numel():
+                middle = outside.median(dim=1, keepdim=True).values
+                if (outside - middle).abs().median() <= 1:  # JPEG noise of a flat colour
+                    return True
+        return False
+
+
+class Backgrounds:
+    """Background pictures of one folder, at any depth: uint8 (3, H, W)."""
+
+    def __init__(self, folder: str | Path) -> None:
+        found = find_pictures(folder)
+        self.stems = list(found)
+        self.files = [str(path) for path in found.values()]
+        for index in _evenly(len(self), LOOKED_AT):
+            picture_size(self.files[index])
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return to_tensor(open_picture(self.files[index], "RGB")[0])
+
+    def read(self, index: int, size: int) -> Tensor:
+        """Return the centred square of a background at (3, size, size), uint8."""
+        return to_tensor(cover_square(open_picture(self.files[index], "RGB", size)[0], size))
+
+    def describe(self) -> dict:
+        """What tells these backgrounds from others: stems and file sizes in bytes."""
+        return {"stems": self.stems, "bytes": _bytes(self.files)}
+
+
+def _split(subject: Image.Image) -> tuple[Tensor, Tensor]:
+    x = to_tensor(subject)
+    return x[3:].clone(), x[:3].clone()
+
+
+def _same_size(one: str, one_size: tuple, other: str, other_size: tuple) -> None:
+    if one_size != other_size:
+        raise BadInput(
+            f"{one} is {one_size[1]}x{one_size[0]} pixels and {other} is "
+            f"{other_size[1]}x{other_size[0]}: they must have one size"
+        )
+
+
+def _bytes(files: list[str]) -> list[int]:
+    return [Path(path).stat().st_size for path in files]
+
+
+def _is_jpeg(path: str) -> bool:
+    return path.lower().endswith((".jpg", ".jpeg"))
+
+
+def _snapped(alpha: int, snap: int) -> int:
+    return 0 if alpha <= snap else 255 if alpha >= 255 - snap else alpha
+
+
+def _evenly(length: int, most: int) -> list[int]:
+    """At most `most` indices, evenly over range(length)."""
+    return sorted({int(i) for i in np.linspace(0, length - 1, min(length, most))})

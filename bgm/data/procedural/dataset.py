@@ -1,0 +1,101 @@
+"""The procedural dataset: subjects, mattes and backgrounds out of a seed, made in batches."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from bgm.errors import BadInput
+from bgm.ops import composite
+from bgm.pictures import to_uint8
+from bgm.types import Sample
+
+from .draws import PLANES, draw_scene
+from .noise import octaves
+from .ranges import Ranges
+from .render import render
+
+SALT = 0x9A77E  # keeps these draws apart from those of other users of (seed, draw)
+SMALLEST = 16  # pixels a side
+CHUNK = 1 << 18  # pixels rendered at once: what keeps a CPU's caches busy, not the results
+
+
+class Procedural(Dataset[Sample]):
+    """Endless invented subjects over invented backgrounds, a pure function of (seed, draw).
+
+    size: side or (H, W) in pixels, at least 16; length: samples an epoch; ranges: what is drawn.
+    `dataset[draw]` is a Sample of uint8 pha (1,H,W), fgr and bgr (3,H,W); fgr is valid everywhere.
+    `dataset.__getitems__(draws)` makes a batch at once, bit for bit the same samples.
+    Raises BadInput for a size or length too small.
+    """
+
+    def __init__(
+        self, size: int | tuple[int, int], length: int, seed: int, ranges: Ranges | None = None
+    ) -> None:
+        H, W = (size, size) if isinstance(size, int) else size
+        if min(H, W) < SMALLEST:
+            raise BadInput(f"procedural size is {H}x{W}, expected at least {SMALLEST}x{SMALLEST}")
+        if length < 1:
+            raise BadInput(f"procedural length is {length}, expected at least 1")
+        if seed < 0:
+            raise BadInput(f"procedural seed is {seed}, expected 0 or more")
+        self.size, self.length, self.seed = (int(H), int(W)), length, seed
+        self.ranges = Ranges() if ranges is None else ranges
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, draw: int) -> Sample:
+        if draw < 0:
+            raise IndexError(f"draw {draw} is negative")
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: list[int]) -> list[Sample]:
+        """Make the samples of these draw numbers (epoch * len + index)."""
+        H, W = self.size
+        at_once = max(1, CHUNK // (H * W))
+        samples = []
+        for first in range(0, len(draws), at_once):
+            samples += self._render(draws[first : first + at_once])
+        return samples
+
+    def _render(self, draws: list[int]) -> list[Sample]:
+        H, W = self.size
+        extent = (H / min(H, W), W / min(H, W))
+        levels = octaves(self.size)
+        scenes, noises = [], []
+        for draw in draws:
+            rng = np.random.default_rng(np.random.SeedSequence([self.seed, draw, SALT]))
+            scenes.append(draw_scene(rng, extent, self.ranges))
+            noises.append(rng.random(PLANES * sum(h * w for h, w in levels), np.float32) - 0.5)
+        strands = [scene.pop("strands") for scene in scenes]
+        stacked = {
+            key: torch.from_numpy(np.stack([scene[key] for scene in scenes])) for key in scenes[0]
+        }
+        stacked["strands"] = torch.from_numpy(np.concatenate(strands))
+        counts = torch.tensor([len(strand) for strand in strands])
+        stacked["strand_sample"] = torch.repeat_interleave(torch.arange(len(draws)), counts)
+        pha, fgr, bgr = render(stacked, _pyramid(noises, levels))
+        rows = zip(to_uint8(pha), to_uint8(fgr), to_uint8(bgr), draws, strict=True)
+        return [Sample(p, f, b, torch.tensor(True), torch.tensor(draw)) for p, f, b, draw in rows]
+
+
+def _pyramid(noises: list[np.ndarray], levels: list[tuple[int, int]]) -> list[Tensor]:
+    """Cut flat noise vectors into (B, PLANES, h, w) a level."""
+    flat = torch.from_numpy(np.stack(noises))
+    parts = flat.split([PLANES * h * w for h, w in levels], 1)
+    return [part.reshape(-1, PLANES, h, w) for part, (h, w) in zip(parts, levels, strict=True)]
+
+
+def preview(dataset: Dataset[Sample], n: int) -> Tensor:
+    """Contact sheet (3, n*H, 4*W), uint8, of the first n draws: src, bgr, pha, fgr a row.
+
+    The dataset's pha, fgr and bgr must be of one size, as `Procedural`'s are.
+    """
+    rows = []
+    for draw in range(n):
+        sample = dataset[draw]
+        pha, fgr, bgr = (x.float() / 255 for x in sample[:3])
+        src = composite(fgr, pha, bgr)
+        rows.append(torch.cat([src, bgr, pha.expand_as(fgr), fgr], 2))
+    return to_uint8(torch.cat(rows, 1))

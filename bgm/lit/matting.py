@@ -1,0 +1,97 @@
+"""The training loop that both stages share: a network, its loss terms, its learning rates."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from bgm.errors import BadInput
+from bgm.lit.rates import factor, parameter_groups
+from bgm.losses import base_terms, refine_terms
+from bgm.ops import crop_to, pad_to
+from bgm.types import Batch, Coarse, Refined
+from bgm.weights import Report, build, initialise
+
+
+class Matting(pl.LightningModule):
+    """Train a network on Batches; a stage says which loss terms.
+
+    network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
+    rates shaped like the module tree. warmup_steps, final_lr: see `bgm.lit.rates.factor`.
+    """
+
+    def __init__(self, network: dict, lr: Any, warmup_steps: int = 0, final_lr: float = 1.0):
+        super().__init__()
+        self.save_hyperparameters()
+        self.network: nn.Module = build(network)
+        self.scores = nn.ModuleDict({name: MeanMetric() for name in ("loss", "mad", "mse")})
+
+    def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
+        """Named loss terms of this stage, to be added up."""
+        raise NotImplementedError
+
+    def forward(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
+        return self.network(src, bgr)
+
+    def start_from(self, path: str) -> Report:
+        """Initialise the network from a weight file; see `bgm.weights.initialise`."""
+        return initialise(self.network, path)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        terms = self.terms(self(batch.src, batch.bgr), batch)
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            named = ", ".join(f"{k} {float(v):.4g}" for k, v in terms.items())
+            raise BadInput(
+                f"loss at step {self.global_step} is not finite ({named}): lower lr or clip"
+            )
+        self.log("train/loss", loss, prog_bar=True)
+        self.log_dict({f"train/{k}": v for k, v in terms.items()})
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        pred, true = self.padded(batch)
+        B = len(batch.src)
+        self.scores["loss"].update(torch.stack(list(self.terms(pred, true).values())).sum(), B)
+        wrong = crop_to(pred.pha.float(), tuple(batch.pha.shape[2:])) - batch.pha
+        self.scores["mad"].update(wrong.abs().mean(), B)
+        self.scores["mse"].update(wrong.square().mean(), B)
+
+    def on_validation_epoch_end(self) -> None:
+        # MeanMetric adds up over ranks: the true mean, however unequal their shares.
+        for name, metric in self.scores.items():
+            self.log(f"val/{name}", metric.compute(), prog_bar=name != "mse", sync_dist=False)
+            metric.reset()
+
+    def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
+        """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""
+        true = Batch(*(pad_to(x) for x in batch[:4]), batch.has_fgr)
+        return self(true.src, true.bgr), true
+
+    def configure_optimizers(self) -> dict:
+        hyper = self.hparams
+        optimizer = torch.optim.Adam(parameter_groups(self.network, hyper["lr"]))
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: factor(step, total, hyper["warmup_steps"], hyper["final_lr"])
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class BaseStage(Matting):
+    """First stage: the base network alone."""
+
+    def terms(self, pred: Coarse, true: Batch) -> dict[str, Tensor]:
+        return base_terms(pred, true)
+
+
+class RefineStage(Matting):
+    """Second stage: base and refiner together, at full and at coarse size."""
+
+    def terms(self, pred: Refined, true: Batch) -> dict[str, Tensor]:
+        return refine_terms(pred, true)

@@ -1,0 +1,22 @@
+"""Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
+
+from bgm.metrics.baselines import DifferenceKey, Found, all_zero, best_threshold, difference_key
+from bgm.metrics.functional import Dtssd, dtssd
+from bgm.metrics.report import Scores
+from bgm.metrics.score import PROTOCOLS, Protocol, scale_label, scales, score
+
+__all__ = [
+    "PROTOCOLS",
+    "DifferenceKey",
+    "Dtssd",
+    "Found",
+    "Protocol",
+    "Scores",
+    "all_zero",
+    "best_threshold",
+    "difference_key",
+    "dtssd",
+    "scale_label",
+    "scales",
+    "score",
+]

@@ -1,0 +1,105 @@
+"""Turn what a caller holds into checked arrays: 8-bit integers where exact, float64 elsewhere."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgm.errors import BadInput
+
+_BEYOND = 1e-3  # how far a float may leave [0, 1] before it is taken for a picture in 0..255
+
+
+class Pair(NamedTuple):
+    """Prediction and truth in one type, uint8 (one = 255) or float64 (one = 1)."""
+
+    pred: NDArray[Any]
+    true: NDArray[Any]
+    one: int
+
+
+def to_array(x: Any, name: str) -> NDArray[Any]:
+    """Return an array or a torch tensor as contiguous uint8 in 0..255 or float in [0, 1].
+
+    Floats that are all exactly n/255 become uint8: such a picture is an 8-bit file that was read
+    as float, and integers are summed without rounding. Raises BadInput for other types, for NaN
+    and infinity, and for floats outside [0, 1].
+    """
+    if hasattr(x, "detach"):  # a torch tensor; numpy has no bfloat16
+        x = x.detach().cpu()
+        x = (x.float() if x.is_floating_point() and x.element_size() < 4 else x).numpy()
+    x = np.ascontiguousarray(x)
+    if x.size == 0:
+        raise BadInput(f"{name} of shape {x.shape} holds no pixel")
+    if x.dtype == np.uint8:
+        return x
+    if x.dtype.kind != "f":
+        raise BadInput(f"{name} is {x.dtype}, expected uint8 in 0..255 or float in [0, 1]")
+    low, high = float(x.min()), float(x.max())  # both are NaN if one value is
+    if not np.isfinite(low + high):
+        raise BadInput(
+            f"{name} holds {int((~np.isfinite(x)).sum())} values that are NaN or infinite"
+        )
+    if low < -_BEYOND or high > 1 + _BEYOND:
+        raise BadInput(f"{name} is float in [{low:.6g}, {high:.6g}], expected float in [0, 1]")
+    levels = _eight_bit(x)
+    return x if levels is None else levels
+
+
+def _eight_bit(x: NDArray[Any], chunk: int = 1 << 16) -> NDArray[np.uint8] | None:
+    exact = np.arange(256, dtype=x.dtype) / x.dtype.type(255)
+    flat = x.reshape(-1)
+    levels = np.empty(flat.shape, np.uint8)
+    for start in range(0, flat.size, chunk):  # a network's output is told apart in the first chunks
+        part = flat[start : start + chunk]
+        near = np.rint(part * x.dtype.type(255)).clip(0, 255).astype(np.uint8)
+        if not np.array_equal(exact[near], part):
+            return None
+        levels[start : start + chunk] = near
+    return levels.reshape(x.shape)
+
+
+def to_pair(pred: NDArray[Any], true: NDArray[Any]) -> Pair:
+    """Bring two arrays from `to_array` to one type: uint8 if both are, else float64 in [0, 1]."""
+    if pred.dtype == true.dtype == np.uint8:
+        return Pair(pred, true, 255)
+    return Pair(_to_float(pred), _to_float(true), 1)
+
+
+def _to_float(x: NDArray[Any]) -> NDArray[np.float64]:
+    return x / 255.0 if x.dtype == np.uint8 else x.astype(np.float64)
+
+
+def matte_pair(pred: Any, true: Any) -> Pair:
+    """Check two mattes (H, W), uint8 or float, and bring them to one type; BadInput names sizes."""
+    arrays = [to_array(pred, "pred"), to_array(true, "true")]
+    for name, x in zip(("pred", "true"), arrays, strict=True):
+        if x.ndim != 2:
+            raise BadInput(f"{name} has shape {x.shape}, expected (H, W)")
+    if arrays[0].shape != arrays[1].shape:
+        raise BadInput(f"pred {arrays[0].shape} and true {arrays[1].shape} differ in size (H, W)")
+    return to_pair(*arrays)
+
+
+def colour(x: Any, name: str, size: tuple[int, int] | None = None) -> NDArray[Any]:
+    """Check a colour picture (H, W, 3) or (3, H, W), uint8 or float; return it as (H, W, 3).
+
+    With size = (H, W), any other size is BadInput.
+    """
+    x = to_array(x, name)
+    expected = "(H, W, 3)" if size is None else f"{(*size, 3)}"
+    if x.ndim == 3 and x.shape[2] != 3 and x.shape[0] == 3:
+        x = np.ascontiguousarray(x.transpose(1, 2, 0))
+    if x.ndim != 3 or x.shape[2] != 3 or (size is not None and x.shape[:2] != size):
+        raise BadInput(f"{name} has shape {x.shape}, expected {expected}")
+    return x
+
+
+def trimap_array(x: Any, size: tuple[int, int]) -> NDArray[Any]:
+    """Check a trimap (H, W) of integers, 0 known background, 128 unknown, 255 known foreground."""
+    x = np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+    if x.dtype.kind not in "iu":
+        raise BadInput(f"trimap is {x.dtype}, expected integers where 128 is unknown")
+    if x.shape != size:
+        raise BadInput(f"trimap {x.shape} and true {size} differ in size (H, W)")
+    return x

@@ -1,0 +1,182 @@
+"""The trivial mattes that a network has to beat: nothing, and a background-difference key."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bgm.errors import BadInput
+from bgm.metrics.arrays import colour, to_array
+
+Distance = Literal["max", "mean", "euclid"]
+
+DISTANCES: tuple[Distance, ...] = ("max", "mean", "euclid")
+CLOSINGS = (0, 1, 2, 4, 7, 11, 16, 24)  # radii in pixels
+
+
+def all_zero(src: Any, bgr: Any) -> NDArray[np.uint8]:
+    """The matte of nobody there: (H, W) uint8 zeros for src and bgr (H, W, 3) or (3, H, W)."""
+    src, bgr = _shot(src, bgr)
+    return np.zeros(src.shape[:2], np.uint8)
+
+
+def difference(src: Any, bgr: Any, distance: Distance = "max") -> NDArray[np.uint8]:
+    """|src - bgr| per pixel, rounded to (H, W) uint8: maximum, mean or root mean square of RGB.
+
+    src, bgr: (H, W, 3) or (3, H, W), uint8 or float in [0, 1], of one size (else BadInput).
+    """
+    if distance not in DISTANCES:
+        raise BadInput(f"distance {distance!r} is unknown, expected one of {', '.join(DISTANCES)}")
+    return _distance(_apart(src, bgr), distance)
+
+
+@dataclass(frozen=True)
+class DifferenceKey:
+    """A key on |src - bgr|: 0 below low, 1 from high on, a ramp between; then a closing.
+
+    low, high in 0..255; high = low + 1 is a hard threshold, 1 where the difference is above low.
+    closing: radius in pixels of the disc of a morphological closing, 0 for none.
+    """
+
+    low: int
+    high: int
+    distance: Distance = "max"
+    closing: int = 0
+
+    def __call__(self, src: Any, bgr: Any) -> NDArray[np.uint8]:
+        """The matte (H, W) uint8 of src and bgr (H, W, 3) or (3, H, W)."""
+        apart = _close(difference(src, bgr, self.distance), self.closing)
+        return _ramp(self.low, self.high)[apart]
+
+
+def difference_key(
+    src: Any,
+    bgr: Any,
+    low: int,
+    high: int | None = None,
+    *,
+    distance: Distance = "max",
+    closing: int = 0,
+) -> NDArray[np.uint8]:
+    """The matte (H, W) uint8 of a `DifferenceKey`; without high a hard threshold at low."""
+    return DifferenceKey(low, low + 1 if high is None else high, distance, closing)(src, bgr)
+
+
+class Found(NamedTuple):
+    """The best key of its kind and its mean MAD, plain (0..1), over the pictures searched."""
+
+    mad: float
+    key: DifferenceKey
+
+
+def best_threshold(
+    srcs: Iterable[Any],
+    bgrs: Iterable[Any],
+    phas: Iterable[Any],
+    *,
+    distances: tuple[Distance, ...] = DISTANCES,
+    closings: tuple[int, ...] = CLOSINGS,
+) -> dict[str, Found]:
+    """Find the keys with the smallest mean MAD over a whole set, knowing its truth.
+
+    srcs, bgrs: pictures as for `difference`; phas: mattes (H, W) or (1, H, W), uint8 or float.
+    Returns hard and soft (ramp), each also _closing (radius > 0 only), and best, the best of all.
+    Every threshold and ramp on 0..255 is tried, exactly: a flat closing commutes with any
+    monotone map, so one closed difference and its joint histogram with the truth (rounded to
+    8 bits) hold the errors of all of them. Raises BadInput where sizes or counts differ.
+    """
+    choices = [(d, r) for d in distances for r in closings]
+    joint = {choice: np.zeros((256, 256)) for choice in choices}
+    pictures = 0
+    for apart, true in _shots(srcs, bgrs, phas):
+        pictures += 1
+        for name in distances:
+            key = _distance(apart, name)
+            for radius in closings:
+                joint[name, radius] += _joint(_close(key, radius), true)
+    if pictures == 0:
+        raise BadInput("best_threshold of 0 pictures, expected at least 1")
+    found: dict[str, Found] = {}
+    for (name, radius), counts in joint.items():
+        for kind, (mad, low, high) in _search(counts / pictures).items():
+            kind = f"{kind}_closing" if radius else kind
+            now = Found(mad, DifferenceKey(low, high, name, radius))
+            found[kind] = min(found.get(kind, now), now, key=lambda f: f.mad)
+    return found | {"best": min(found.values(), key=lambda f: f.mad)}
+
+
+def _shot(src: Any, bgr: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    src = colour(src, "src")
+    return src, colour(bgr, "bgr", src.shape[:2])
+
+
+def _apart(src: Any, bgr: Any) -> NDArray[np.float32]:
+    """|src - bgr| (H, W, 3) in units of 1/255."""
+    src, bgr = (x * np.float32(1 if x.dtype == np.uint8 else 255) for x in _shot(src, bgr))
+    return np.abs(src - bgr).astype(np.float32)
+
+
+def _distance(apart: NDArray[np.float32], distance: Distance) -> NDArray[np.uint8]:
+    r, g, b = cv2.split(apart)
+    if distance == "max":
+        value = cv2.max(cv2.max(r, g), b)
+    elif distance == "mean":
+        value = (r + g + b) / 3
+    else:
+        value = np.sqrt((r * r + g * g + b * b) / 3)
+    return np.rint(value).clip(0, 255).astype(np.uint8)
+
+
+def _close(x: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
+    if radius == 0:
+        return x
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.morphologyEx(x, cv2.MORPH_CLOSE, disc), np.uint8)
+
+
+def _ramp(low: int, high: int) -> NDArray[np.uint8]:
+    value = (np.arange(256) - low) * (255 / max(high - low, 1))
+    return np.rint(value.clip(0, 255)).astype(np.uint8)
+
+
+def _shots(
+    srcs: Iterable[Any], bgrs: Iterable[Any], phas: Iterable[Any]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    try:
+        for src, bgr, pha in zip(srcs, bgrs, phas, strict=True):
+            apart, true = _apart(src, bgr), to_array(pha, "pha")
+            true = true[0] if true.ndim == 3 and true.shape[0] == 1 else true
+            if true.shape != apart.shape[:2]:
+                raise BadInput(f"pha {true.shape} and src {apart.shape[:2]} differ in size (H, W)")
+            yield apart, true if true.dtype == np.uint8 else np.rint(true * 255).astype(np.uint8)
+    except BadInput:
+        raise
+    except ValueError as error:  # of zip
+        raise BadInput(f"srcs, bgrs and phas differ in number ({error})") from None
+
+
+def _joint(key: NDArray[np.uint8], true: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Share of pixels by (difference, truth), (256, 256)."""
+    index = key.astype(np.uint16) << 8 | true
+    return np.bincount(index.ravel(), minlength=1 << 16).reshape(256, 256) / true.size
+
+
+def _search(share: NDArray[np.float64]) -> dict[str, tuple[float, int, int]]:
+    """Best (mad, low, high), hard and soft, for the share of pixels by (difference, truth)."""
+    values = np.arange(256)
+    cost = share @ (np.abs(values[:, None] - values) / 255)  # (difference, matte) -> error
+    below, above = np.cumsum(cost[:, 0]), np.cumsum(cost[::-1, 255])[::-1]
+    errors = below + np.append(above[1:], 0.0)  # 0 up to low, 1 beyond it
+    low = int(np.argmin(errors))
+    hard = soft = (float(errors[low]), low, low + 1)
+    ramps = np.stack([_ramp(0, width) for width in range(256)]).astype(np.intp)
+    for low in range(255):
+        inside = np.s_[1 : 256 - low]  # widths, and steps above low
+        index = ramps[inside, inside] + (values[inside] + low) * 256
+        errors = below[low] + cost.ravel()[index].sum(axis=1)
+        width = int(np.argmin(errors))
+        soft = min(soft, (float(errors[width]), low, low + width + 1))
+    return {"hard": hard, "soft": soft}

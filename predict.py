@@ -1,0 +1,22 @@
+"""Matte: python predict.py model=FILE src=PICTURE_FOLDER_OR_VIDEO bgr=PLATE out=FOLDER."""
+
+from omegaconf import DictConfig
+
+from bgm.cli.launch import say, script
+from bgm.cli.models import open_model
+from bgm.cli.shots import frames_of, mending, sink_for, tracked
+from bgm.infer.predict import predict
+
+
+@script("predict")
+def main(cfg: DictConfig) -> None:
+    model = open_model(cfg.model, cfg)
+    frames = frames_of(cfg.src, cfg.bgr)
+    sink = sink_for(frames, cfg.out, list(cfg.outputs), cfg.background)
+    mend = mending(cfg.align, cfg.exposure)
+    count = predict(frames=tracked(frames), sink=sink, mend=mend, say=say, **model._asdict())
+    say(f"{count} {'frame' if count == 1 else 'frames'} matted to {cfg.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Every config composes and every experiment's parts can be built."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class, get_object
+from omegaconf import OmegaConf
+
+from bgm.lit.rates import parameter_groups
+from bgm.weights import build
+
+CONF = Path(__file__).parents[1] / "conf"
+EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
+GROUPS = ("backbone", "augment", "data", "trainer", "callbacks", "network")
+
+
+def composed(name: str, *overrides: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, list(overrides))
+
+
+def test_nothing_was_lost():
+    assert len(EXPERIMENTS) == 14
+    stages = {"_".join(e.split("_")[:1]) for e in EXPERIMENTS}
+    assert stages == {"base", "demo", "refine"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_composes_and_builds(name):
+    cfg = composed("train", f"experiment={name}", "data_root=nowhere")
+    refined = "refine" in name
+    network = OmegaConf.to_container(cfg.network, resolve=True)
+    assert ("refiner" in network) == refined
+    net = build(network)
+    groups = parameter_groups(net, OmegaConf.to_container(cfg.lit.lr, resolve=True))
+    trained = sum(p.numel() for g in groups for p in g["params"])
+    assert trained == sum(p.numel() for p in net.parameters())
+    for part in (cfg.augment, cfg.valid_augment, cfg.data, cfg.data.train, cfg.data.valid):
+        assert get_object(part._target_)
+    assert cfg.valid_augment.seed != cfg.augment.seed
+    assert cfg.data.train.seed != cfg.data.valid.seed
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_choice_of_a_group_composes(group):
+    for path in sorted((CONF / group).glob("*.yaml")):
+        if path.stem == "plate":
+            continue  # an ingredient of other recipes
+        cfg = composed("train", f"{group}={path.stem}", "data_root=nowhere")
+        assert get_class(cfg[group]._target_) if group != "callbacks" and group != "backbone" else 1
+
+
+def test_the_other_scripts_compose():
+    assert composed("eval", "ckpt=x").ckpt == "x"
+    assert composed("predict", "model=x", "src=x", "bgr=x", "out=x").out == "x"
+    for select in ("sampling", "thresholding", "full"):
+        assert composed("eval", "ckpt=x", f"select={select}").select._target_.startswith(
+            "bgm.model"
+        )
