@@ -23,7 +23,7 @@ class Model(NamedTuple):
     scale: float  # of the picture's size; a refined network scales by itself: 1
 
 
-EXPORTED = {".onnx": open_onnx, ".torchscript": open_torchscript}
+EXPORTED = {".onnx": open_onnx, ".pt": open_torchscript}
 
 
 def device_of(name: str) -> torch.device:

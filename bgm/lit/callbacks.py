@@ -36,6 +36,28 @@ class Ema(EMAWeightAveraging):
             super().on_save_checkpoint(trainer, pl_module, checkpoint)
 
 
+class GrowCrops(pl.Callback):
+    """Set the range of crop sizes by progress: small pictures first, many more steps a minute.
+
+    phases: rows [start, low, high], start the share of all steps from which the range is used.
+    """
+
+    def __init__(self, phases: list[list[float]]):
+        self.phases = sorted(phases)
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx: int) -> None:
+        self.set(trainer)
+
+    def on_train_start(self, trainer, module) -> None:
+        self.set(trainer)
+
+    def set(self, trainer) -> None:
+        # The range counts from the next batch on; a function of the step, so that runs resume.
+        share = (trainer.global_step + 1) / trainer.estimated_stepping_batches
+        low, high = [p[1:] for p in self.phases if p[0] <= share or p is self.phases[0]][-1]
+        trainer.datamodule.augment.crop = (int(low), int(high))
+
+
 class LineProgress(pl.Callback):
     """A line every few seconds, for logs and pipes where a progress bar draws nothing."""
 

@@ -25,7 +25,8 @@ class Matting(pl.LightningModule):
     def __init__(self, network: dict, lr: Any, warmup_steps: int = 0, final_lr: float = 1.0):
         super().__init__()
         self.save_hyperparameters()
-        self.network: nn.Module = build(network)
+        # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
+        self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
         self.scores = nn.ModuleDict({name: MeanMetric() for name in ("loss", "mad", "mse")})
 
     def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
@@ -33,7 +34,8 @@ class Matting(pl.LightningModule):
         raise NotImplementedError
 
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        return self.network(src, bgr)
+        last = torch.channels_last
+        return self.network(src.contiguous(memory_format=last), bgr.contiguous(memory_format=last))
 
     def start_from(self, path: str) -> Report:
         """Initialise the network from a weight file; see `bgm.weights.initialise`."""

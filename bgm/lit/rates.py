@@ -40,7 +40,7 @@ def leaves(
     if unknown or uncovered or bare:
         raise BadInput(
             f"lr{'.' + path if path else ''} names {sorted(rates)}, but the network's parts there "
-            f"are {sorted([*children, *bare])}: each needs exactly one learning rate (null freezes it)"
+            f"are {sorted([*children, *bare])}: each needs exactly one rate (null freezes it)"
         )
     for name, rate in rates.items():
         yield from leaves(children[name], rate, f"{path}.{name}" if path else name)

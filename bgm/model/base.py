@@ -17,6 +17,8 @@ class MattingBase(nn.Module):
     backbone: a module with `channels` (five numbers) that maps (B, 6, H, W) to five taps.
     """
 
+    leak: torch.jit.Final[float] = LEAK
+
     def __init__(self, backbone: nn.Module):
         super().__init__()
         skips = backbone.channels[:4][::-1]
@@ -31,13 +33,13 @@ class MattingBase(nn.Module):
         """
         check_pictures(src, bgr)
         coarse = self.residual(src, bgr)
-        fgr = clamp01(coarse.fgr + src, LEAK if self.training else 0.0)
+        fgr = clamp01(coarse.fgr + src, self.leak if self.training else 0.0)
         return Coarse(coarse.pha, fgr, coarse.err, coarse.hid)
 
     @torch.jit.export
     def residual(self, src: Tensor, bgr: Tensor) -> Coarse:
         """The same at any size, with the unclamped residual fgr - src in the place of fgr."""
-        leak = LEAK if self.training else 0.0
+        leak = self.leak if self.training else 0.0
         taps = self.backbone(torch.cat([src, bgr], 1))
         x = self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
         pha = clamp01(x[:, 0:1], leak)

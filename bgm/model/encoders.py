@@ -52,12 +52,12 @@ class MobileNetV2Encoder(MobileNetV2):
         del self.classifier
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x0 = x
-        x1 = self.features[:2](x0)
-        x2 = self.features[2:4](x1)
-        x3 = self.features[4:7](x2)
-        x4 = self.features[7:](x3)
-        return [x0, x1, x2, x3, x4]
+        taps = [x]
+        for i, block in enumerate(self.features):
+            x = block(x)
+            if i in (1, 3, 6, 17):
+                taps.append(x)
+        return taps
 
 
 def resnet50() -> ResNetEncoder:

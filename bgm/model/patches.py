@@ -62,7 +62,7 @@ class Thresholding(nn.Module):
         if self.training:
             best = err.flatten(1).argmax(1, keepdim=True)
             run = (
-                chosen | torch.zeros_like(err).flatten(1).scatter(1, best, 1.0).view_as(err).bool()
+                chosen | (torch.zeros_like(err).flatten(1).scatter(1, best, 1.0).view_as(err) > 0)
             )
         index = run[:, 0].nonzero()
         keep = chosen[:, 0][index[:, 0], index[:, 1], index[:, 2]]
@@ -101,10 +101,11 @@ class RoiAlignCrop(nn.Module):
         x = F.pad(x, [pad, pad, pad, pad])
         window = size + 2 * pad
         # Half-precision boxes are half a pixel off beyond x = 1024, and the op wants one type.
-        with torch.autocast(x.device.type, enabled=False):
-            corner = index[:, [2, 1]].float() * size - 0.5
-            boxes = torch.cat([index[:, :1].float(), corner, corner + window], dim=1)
-            out = roi_align(x.float(), boxes, [window, window], 1.0, 1, False)
+        # None of these operations is one that autocast would lower, and TorchScript refuses an
+        # autocast block whose device is not a constant.
+        corner = index[:, [2, 1]].float() * size - 0.5
+        boxes = torch.cat([index[:, :1].float(), corner, corner + window], dim=1)
+        out = roi_align(x.float(), boxes, [window, window], 1.0, 1, False)
         return out.to(x.dtype)
 
 

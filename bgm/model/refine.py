@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import torch
 from torch import Tensor, nn
 
 from bgm.model.base import LEAK, MattingBase, check_pictures
@@ -15,6 +16,8 @@ class MattingRefine(nn.Module):
 
     backbone_scale: coarse size / full size, above 0 and at most 1/2 (1/4 for HD, 1/8 for 4K).
     """
+
+    leak: torch.jit.Final[float] = LEAK
 
     def __init__(self, base: MattingBase, refiner: PatchRefiner, backbone_scale: float = 0.25):
         super().__init__()
@@ -36,7 +39,7 @@ class MattingRefine(nn.Module):
         Raises ValueError when src and bgr differ in shape or H or W is not divisible by 4.
         """
         check_pictures(src, bgr)
-        leak = LEAK if self.training else 0.0
+        leak = self.leak if self.training else 0.0
         H, W = src.shape[2], src.shape[3]
         small = [H * self.scale_num // self.scale_den, W * self.scale_num // self.scale_den]
         src_sm, bgr_sm = resize(src, small), resize(bgr, small)

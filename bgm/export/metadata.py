@@ -1,0 +1,55 @@
+"""What an exported file says about itself: plain strings under fixed names."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import bgm
+from bgm.export.prepare import refiner_of
+from bgm.weights import read_weights
+from bgm.weights.build import SELECTIONS, bgmv2_config
+
+
+def card(ckpt: str | Path) -> dict[str, str]:
+    """Where a network came from: `checkpoint_sha256` and `network`, the JSON that rebuilds it.
+
+    Raises BadInput as `bgm.load` does.
+    """
+    stored = read_weights(ckpt)
+    network = stored.network
+    if stored.kind == "bgmv2":
+        network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
+    with Path(ckpt).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"checkpoint_sha256": digest, "network": json.dumps(network)}
+
+
+def described(net: nn.Module) -> dict[str, str]:
+    """How to use a network that is about to be written, and how it was made.
+
+    layout, channels, range, divisor: of src and bgr. select, crop, replace: its patch methods,
+    select with its numbers as JSON; only a refined network has these and a backbone_scale.
+    """
+    refiner = refiner_of(net)
+    about = {
+        "bgm_version": bgm.__version__,
+        "torch_version": torch.__version__,
+        "kind": "base" if refiner is None else "refined",
+        "layout": "NCHW",
+        "channels": "RGB",
+        "range": "0-1",
+        "divisor": "4",
+    }
+    if refiner is None:
+        return about
+    select = refiner.select
+    numbers = {k: v for k, v in vars(select).items() if k in ("sample_pixels", "threshold")}
+    return about | {
+        "backbone_scale": str(net.backbone_scale),
+        "select": json.dumps({"name": type(select).__name__, **numbers}),
+        "crop": type(refiner.crop).__name__,
+        "replace": type(refiner.replace).__name__,
+    }

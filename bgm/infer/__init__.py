@@ -1,0 +1,1 @@
+"""Inference: frames in (pictures, video), mattes out, plates mended on the way."""

@@ -1,0 +1,103 @@
+"""Reading ahead and writing behind in threads, so that both overlap with the network."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, Full, Queue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+DEPTH = 3  # frames that may wait: 4K frames are 25 MB each
+
+
+def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
+    """Yield items in order while a thread reads up to `depth` of them ahead.
+
+    An error of the source is raised here, after the items before it. Closing the generator stops
+    the thread and closes the source, if that is a generator.
+    """
+    queue: Queue[tuple[str, Any]] = Queue(depth)
+    stop = threading.Event()
+
+    def put(entry: tuple[str, Any]) -> None:
+        while not stop.is_set():
+            try:
+                return queue.put(entry, timeout=0.1)
+            except Full:
+                continue
+
+    def read() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                put(("item", item))
+                if stop.is_set():
+                    break
+            put(("end", None))
+        except BaseException as error:
+            put(("error", error))
+        finally:
+            getattr(iterator, "close", lambda: None)()
+
+    thread = threading.Thread(target=read, name="bgm-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = queue.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+    finally:
+        stop.set()
+        thread.join()
+
+
+class Behind:
+    """Calls `work(*args)` in a thread, in order, with at most `depth` calls waiting.
+
+    An error of the work is raised by the next call or on leaving the `with` block, which waits for
+    the work that is left; when the block itself fails, what still waits is dropped.
+    """
+
+    def __init__(self, work: Callable[..., None], depth: int = DEPTH):
+        self._work = work
+        self._queue: Queue[tuple[Any, ...] | None] = Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="bgm-behind", daemon=True)
+
+    def __enter__(self) -> "Behind":
+        self._thread.start()
+        return self
+
+    def __call__(self, *args: Any) -> None:
+        self._raise()
+        self._queue.put(args)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is not None:
+            self._drop()
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _run(self) -> None:
+        while (args := self._queue.get()) is not None:
+            if self._error is None:  # after an error the queue is only drained: nobody may block
+                try:
+                    self._work(*args)
+                except BaseException as error:
+                    self._error = error
+
+    def _drop(self) -> None:
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            pass
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error

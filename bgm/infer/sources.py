@@ -1,0 +1,138 @@
+"""Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from bgm.errors import BadInput
+from bgm.infer.decode import decode, header
+from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
+
+
+class Frame(NamedTuple):
+    """One shot and its plate, as read: uint8 in 0..255, of one size."""
+
+    name: str  # relative stem, "clip7/0001"; of a video: the file's stem, the same for all frames
+    src: Tensor  # (3, H, W)
+    bgr: Tensor  # (3, H, W)
+    time: Fraction | None = None  # seconds since the first frame of a video, None for pictures
+
+
+class Pictures:
+    """Frames from picture files, read when they are asked for; has a length; may be walked again.
+
+    plates: one path for every name in shots. A plate that follows itself is read once.
+    """
+
+    def __init__(self, shots: dict[str, Path], plates: dict[str, Path]):
+        self.shots, self.plates = shots, plates
+        self._check_sizes()
+
+    def __len__(self) -> int:
+        return len(self.shots)
+
+    def __iter__(self) -> Iterator[Frame]:
+        last, bgr = None, None
+        for name, path in self.shots.items():
+            src = read_picture(path)
+            if self.plates[name] != last:
+                last = self.plates[name]
+                bgr = read_picture(last)
+            yield Frame(name, src, bgr)
+
+    def _check_sizes(self) -> None:
+        """Compare headers before anything is computed: a run must not end at its last picture."""
+        sizes = {path: picture_size(path) for path in set(self.plates.values())}
+        for name, path in self.shots.items():
+            plate = self.plates[name]
+            check_size(path, picture_size(path), plate, sizes[plate])
+
+
+def pictures(src: str | Path, bgr: str | Path) -> Pictures:
+    """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
+
+    Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
+    Raises BadInput for missing or empty folders, stems without partner (first ten named) and for
+    a shot and a plate of different sizes, all before the first frame.
+    """
+    src, bgr = Path(src), Path(bgr)
+    shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
+    if not bgr.is_dir():
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)))
+    plates = find_pictures(bgr)
+    if src.is_dir():
+        pair_by_stem(src=shots, bgr=plates)
+    elif src.stem not in plates:
+        raise BadInput(
+            f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
+            " name one picture as bgr, or add that plate"
+        )
+    return Pictures(shots, plates)
+
+
+class Clip:
+    """Frames of a video, decoded when they are walked through; may be walked again."""
+
+    def __init__(self, path: Path, plate: Path):
+        self.path, self.plate = path, plate
+        self._still = read_picture(plate) if is_picture(plate) else None
+        self.size, self.rate, self.frames = header(path)
+        if self._still is not None:
+            check_size(path, self.size, plate, self._still.shape[-2:])
+            return
+        other = header(plate)
+        check_size(path, self.size, plate, other.size)
+        if 0 < other.frames < self.frames:
+            raise BadInput(_too_short(path, self.frames, plate, other.frames))
+
+    def __iter__(self) -> Iterator[Frame]:
+        plates = decode(self.plate) if self._still is None else repeat((self._still, None))
+        for count, (src, time) in enumerate(decode(self.path)):
+            bgr, _ = next(plates, (None, None))
+            if bgr is None:
+                raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
+            yield Frame(self.path.stem, src, bgr, time)
+
+
+def video(src: str | Path, bgr: str | Path | None) -> Clip:
+    """Frames of a video with a picture as plate for all, or a video, frame by frame.
+
+    Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken,
+    different sizes and a plate video with fewer frames than the shot.
+    """
+    if bgr is None:
+        raise BadInput(f"video {src} needs a plate: bgr, a picture or video of the scene alone")
+    if Path(bgr).is_dir():
+        raise BadInput(f"bgr {bgr} is a folder: the plate of a video is one picture or one video")
+    return Clip(Path(src), _existing(Path(bgr)))
+
+
+def is_picture(path: str | Path) -> bool:
+    """Told from the file's suffix."""
+    return Path(path).suffix.lower() in EXTENSIONS
+
+
+def _too_short(src: Path, frames: int | str, bgr: Path, plates: int) -> str:
+    return f"src {src} has {frames} frames but bgr {bgr} has {plates}: take a picture as bgr"
+
+
+def check_size(
+    src: str | Path, src_size: tuple[int, int], bgr: str | Path, bgr_size: tuple[int, int]
+) -> None:
+    """Raise BadInput naming both files if a shot and its plate differ in size = (H, W)."""
+    if src_size != bgr_size:
+        (H, W), (Hb, Wb) = src_size, bgr_size
+        raise BadInput(
+            f"src {src} is {W}x{H} but bgr {bgr} is {Wb}x{Hb}: take the plate with the same camera"
+            " and settings, or scale and crop it to the shot's size first"
+        )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise BadInput(f"{path} does not exist: expected a picture or a folder of pictures")
+    return path

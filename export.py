@@ -1,0 +1,24 @@
+"""Export: python export.py ckpt=FILE export=onnx (conf/export lists the targets)."""
+
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+import bgm
+from bgm.cli.launch import say, script
+from bgm.export import card
+
+
+@script("export")
+def main(cfg: DictConfig) -> None:
+    exporter = instantiate(cfg.export)
+    net = bgm.load(cfg.ckpt)
+    out = Path(cfg.out or Path(cfg.ckpt).with_suffix(exporter.suffix))
+    say(f"writing {out} and comparing it with PyTorch: about a minute")
+    report = exporter(net, out, card=card(cfg.ckpt))
+    say(f"{report}\n{out}")
+
+
+if __name__ == "__main__":
+    main()

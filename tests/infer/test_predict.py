@@ -1,0 +1,98 @@
+import pytest
+import torch
+
+from bgm.infer.exposure import MISMATCH
+from bgm.infer.predict import Aligned, exposed, predict
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import Frame, pictures
+from bgm.pictures import read_picture, write_png
+from tests.infer import networks, scenes
+
+H, W, MARGIN = 150, 200, 40
+
+
+def folder(tmp_path, shots, plate):
+    for name, shot in shots.items():
+        write_png(tmp_path / f"src/{name}.png", shot)
+    write_png(tmp_path / "plate.png", plate)
+    return pictures(tmp_path / "src", tmp_path / "plate.png")
+
+
+def test_from_files_to_files(tmp_path):
+    plate = scenes.tensor(scenes.scene(9, 13))
+    shots = {"a/1": plate.roll(3, -1), "b": plate}
+    said = []
+    with torch.enable_grad():
+        count = predict(
+            networks.refine,
+            folder(tmp_path, shots, plate),
+            PictureSink(tmp_path / "out"),
+            say=said.append,
+        )
+    assert count == 2
+    for name, shot in shots.items():
+        expected = (shot.int() - plate.int()).abs().amax(0, keepdim=True).byte()
+        assert torch.equal(read_picture(tmp_path / f"out/pha/{name}.png", "L"), expected)
+
+
+def test_a_plate_of_another_scene_is_warned_of_with_the_number(tmp_path):
+    frames = folder(
+        tmp_path,
+        {"a": torch.full((3, 8, 8), 250, dtype=torch.uint8)},
+        torch.zeros(3, 8, 8, dtype=torch.uint8),
+    )
+    said = []
+    predict(networks.base, frames, PictureSink(tmp_path / "out"), say=said.append)
+    assert len(said) == 1
+    assert "a: warning" in said[0]
+    assert "0.98" in said[0]
+    assert str(MISMATCH) in said[0]
+
+
+def test_mending_moves_and_exposes_the_plate_before_the_network_sees_it(tmp_path):
+    big = (scenes.scene(H + 2 * MARGIN, W + 2 * MARGIN) * 0.7 + 25).astype("uint8")
+    plate, shot = scenes.moved_view(big, scenes.turn(H, W, px=(9.0, 4.0)), MARGIN)
+    dark = (plate.float() * 0.8).byte()
+    said, seen = [], []
+
+    def net(src, bgr):
+        seen.append((src - bgr)[..., :H, :W].abs().mean().item())
+        return networks.base(src, bgr)
+
+    frames = folder(tmp_path, {"a": shot}, dark)
+    for mend in ([], [Aligned(), exposed]):
+        predict(net, frames, PictureSink(tmp_path / "out"), mend=mend, say=said.append)
+    assert seen[1] < 0.015 < 0.1 < seen[0]
+    assert "9.8 px" in said[-2]
+    assert "gain 1.2" in said[-1]
+
+
+def test_a_videos_plate_is_aligned_once():
+    big = scenes.scene(H + 2 * MARGIN, W + 2 * MARGIN)
+    plate, shot = scenes.moved_view(big, scenes.turn(H, W, px=(9.0, 4.0)), MARGIN)
+    step = Aligned()
+    first, _ = step(Frame("clip", shot, plate, time=0))
+    later, _ = step(Frame("clip", torch.zeros_like(shot), plate, time=1))
+    assert torch.equal(first[:, 6:, 11:], later[:, 6:, 11:])
+
+
+def test_an_error_of_the_network_ends_the_sink_and_the_reader(tmp_path):
+    ended = []
+
+    class Sink:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, kind, *_):
+            ended.append(kind)
+
+        def write(self, frame, found):
+            pass
+
+    def net(src, bgr):
+        raise RuntimeError("out of memory")
+
+    frames = folder(tmp_path, {"a": torch.zeros(3, 4, 4)}, torch.zeros(3, 4, 4))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        predict(net, frames, Sink())
+    assert ended == [RuntimeError]
