@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import say, script
 from bgm.cli.models import open_model
-from bgm.cli.shots import frames_of, mending, sink_for, tracked
+from bgm.cli.shots import frames_of, mending, sink_for, watched
 from bgm.infer.predict import predict
 
 
@@ -14,7 +14,7 @@ def main(cfg: DictConfig) -> None:
     frames = frames_of(cfg.src, cfg.bgr)
     sink = sink_for(frames, cfg.out, list(cfg.outputs), cfg.background)
     mend = mending(cfg.align, cfg.exposure)
-    count = predict(frames=tracked(frames), sink=sink, mend=mend, say=say, **model._asdict())
+    count = predict(frames=watched(frames), sink=sink, mend=mend, say=say, **model._asdict())
     say(f"{count} {'frame' if count == 1 else 'frames'} matted to {cfg.out}")
 
 

@@ -15,7 +15,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init)}")
     trainer = instantiate(cfg.trainer)
-    trainer.fit(stage, data, ckpt_path=cfg.resume, weights_only=True)
+    trainer.fit(stage, data, ckpt_path=stage.resumable(cfg.resume), weights_only=True)
     say(f"checkpoints and TensorBoard: {HydraConfig.get().runtime.output_dir}")
 
 

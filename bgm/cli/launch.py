@@ -4,9 +4,10 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,22 +15,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from rich.progress import track
 
 from bgm.errors import BadInput
 
-PATH_KEYS = {
-    "ckpt",
-    "init",
-    "resume",
-    "model",
-    "src",
-    "bgr",
-    "out",
-    "data_root",
-    "pred",
-    "root",
-    "cache",
-}
+PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred"}
+PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir"}
+T = TypeVar("T")
 say = Console(highlight=False, soft_wrap=True).print
 
 
@@ -94,6 +86,11 @@ def sentence(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'}: {error.strerror}"
     return None
+
+
+def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """The same items, with a progress bar around them on a terminal."""
+    return track(items, what, total=total, transient=True, disable=not sys.stdout.isatty())
 
 
 def beside(path: str, suffix: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
+from bgm.cli.launch import tracked
 from bgm.cli.models import Model
 from bgm.data import MattingData, Scenes
 from bgm.infer.matte import matte
@@ -38,7 +38,7 @@ def score_scenes(
 ) -> Scores:
     """Scores of every scene; the foreground counts only where its truth is known."""
     scores = Scores(protocol)
-    for index, name in enumerate(track(scenes.names, what, transient=True)):
+    for index, name in enumerate(tracked(scenes.names, what)):
         scene = scenes[index]
         pha, fgr = run(scene)
         known = fgr is not None and bool(scene.has_fgr)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rich.progress import track
 from torch import Tensor
 
+from bgm.cli.launch import tracked
 from bgm.infer.predict import Aligned, Sink, exposed
 from bgm.infer.sinks import PictureSink, VideoSink
 from bgm.infer.sources import Clip, Frame, Pictures, is_picture, pictures, video
@@ -31,7 +31,7 @@ def mending(align: bool, exposure: bool) -> list[Callable[[Frame], tuple[Tensor,
     return ([Aligned()] if align else []) + ([exposed] if exposure else [])
 
 
-def tracked(frames: Pictures | Clip) -> Iterable[Frame]:
+def watched(frames: Pictures | Clip) -> Iterable[Frame]:
     """The same frames with a progress bar around them."""
     total = frames.frames or None if isinstance(frames, Clip) else len(frames)
-    return track(frames, "matting", total=total, transient=True)
+    return tracked(frames, "matting", total)

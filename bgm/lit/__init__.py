@@ -1,6 +1,6 @@
 """Training with Lightning: the two stages and their callbacks."""
 
-from bgm.lit.callbacks import Ema, GrowCrops, LineProgress, progress
+from bgm.lit.callbacks import Ema, GrowCrops, LastCheckpoint, LineProgress, progress
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
 
@@ -8,6 +8,7 @@ __all__ = [
     "BaseStage",
     "Ema",
     "GrowCrops",
+    "LastCheckpoint",
     "LineProgress",
     "Matting",
     "Pictures",

@@ -4,7 +4,7 @@ import sys
 import time
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EMAWeightAveraging, RichProgressBar
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 
 
 class Ema(EMAWeightAveraging):
@@ -36,6 +36,26 @@ class Ema(EMAWeightAveraging):
             super().on_save_checkpoint(trainer, pl_module, checkpoint)
 
 
+class LastCheckpoint(ModelCheckpoint):
+    """Write last.ckpt every n steps and when an epoch or the training ends.
+
+    ModelCheckpoint does one or the other: a run whose last step is no multiple of n would end
+    without its last steps on disk.
+    """
+
+    def __init__(self, dirpath: str, every_n_steps: int = 200):
+        super().__init__(
+            dirpath=dirpath,
+            filename="last",
+            every_n_train_steps=every_n_steps,
+            enable_version_counter=False,
+        )
+
+    def on_train_epoch_end(self, trainer, pl_module) -> None:
+        if self._last_global_step_saved != trainer.global_step:
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+
+
 class GrowCrops(pl.Callback):
     """Set the range of crop sizes by progress: small pictures first, many more steps a minute.
 
@@ -45,15 +65,15 @@ class GrowCrops(pl.Callback):
     def __init__(self, phases: list[list[float]]):
         self.phases = sorted(phases)
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx: int) -> None:
-        self.set(trainer)
-
     def on_train_start(self, trainer, module) -> None:
         self.set(trainer)
 
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx: int) -> None:
+        self.set(trainer)
+
     def set(self, trainer) -> None:
-        # The range counts from the next batch on; a function of the step, so that runs resume.
-        share = (trainer.global_step + 1) / trainer.estimated_stepping_batches
+        """Set the range for the next batch: a function of the step, so that runs resume."""
+        share = trainer.global_step / trainer.estimated_stepping_batches
         low, high = [p[1:] for p in self.phases if p[0] <= share or p is self.phases[0]][-1]
         trainer.datamodule.augment.crop = (int(low), int(high))
 

@@ -61,9 +61,7 @@ class Thresholding(nn.Module):
         run = chosen
         if self.training:
             best = err.flatten(1).argmax(1, keepdim=True)
-            run = (
-                chosen | (torch.zeros_like(err).flatten(1).scatter(1, best, 1.0).view_as(err) > 0)
-            )
+            run = chosen | (torch.zeros_like(err).flatten(1).scatter(1, best, 1.0).view_as(err) > 0)
         index = run[:, 0].nonzero()
         keep = chosen[:, 0][index[:, 0], index[:, 1], index[:, 2]]
         return Patches(index, keep, chosen.to(err.dtype))

@@ -1,0 +1,146 @@
+"""Training on procedural pictures: terms, averaged weights, growing crops, pictures, resume."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+import bgm
+from bgm.augment import Augment
+from bgm.data import MattingData, Procedural
+from bgm.errors import BadInput
+from bgm.lit import BaseStage, Ema, GrowCrops, Pictures, RefineStage
+from bgm.types import Batch
+
+BASE = {"_target_": "bgm.model.MattingBase", "backbone": {"_target_": "bgm.model.mobilenetv2"}}
+REFINE = {
+    "_target_": "bgm.model.MattingRefine",
+    "base": BASE,
+    "refiner": {"_target_": "bgm.model.PatchRefiner"},
+    "backbone_scale": 0.25,
+}
+
+
+def batch(B=2, H=64, W=64, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    src, bgr, fgr = (torch.rand(B, 3, H, W, generator=g) for _ in range(3))
+    return Batch(src, bgr, torch.rand(B, 1, H, W, generator=g), fgr, torch.ones(B).bool())
+
+
+def data(tmp_path, size=48, workers=0):
+    return MattingData(
+        train=Procedural(size, 8, 0),
+        valid=Procedural(size, 2, 1),
+        augment=Augment(size),
+        valid_augment=Augment(size),
+        batch_size=2,
+        workers=workers,
+        cache=tmp_path / "cache",
+    )
+
+
+def trainer(tmp_path, **options):
+    return pl.Trainer(
+        accelerator="cpu",
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        **{"logger": False, "enable_checkpointing": False} | options,
+    )
+
+
+@pytest.mark.parametrize(("stage", "network"), [(BaseStage, BASE), (RefineStage, REFINE)])
+def test_a_stage_learns_one_batch_by_heart(stage, network, tmp_path):
+    pl.seed_everything(0, verbose=False)
+    module = stage(network, lr=2e-3)
+    losses = []
+    module.log = lambda name, value, **_: losses.append(float(value))
+    module.log_dict = lambda *_: None
+    one = batch()
+    trainer(tmp_path, max_steps=12).fit(module, DataLoader([one] * 12, batch_size=None))
+    assert sum(losses[-3:]) < 0.85 * sum(losses[:3])
+
+
+def test_a_checkpoint_loads_as_the_network_that_was_trained(tmp_path):
+    module = RefineStage(REFINE, lr=1e-3)
+    fit = trainer(tmp_path, max_steps=1, callbacks=[Ema(decay=0.5)])
+    fit.fit(module, DataLoader([batch()], batch_size=None))
+    fit.save_checkpoint(tmp_path / "x.ckpt")
+    back = bgm.load(tmp_path / "x.ckpt")
+    assert back.backbone_scale == 0.25
+    for name, value in module.network.state_dict().items():
+        assert torch.equal(back.state_dict()[name], value), name
+
+
+def test_average_is_not_the_start(tmp_path):
+    # Lightning alone validates and writes the initial weights before the first update.
+    module = BaseStage(BASE, lr=1e-2)
+    ema = Ema(decay=0.9, update_starting_at_step=1000)
+    fit = trainer(tmp_path, max_steps=2, callbacks=[ema])
+    start = {k: v.clone() for k, v in module.network.state_dict().items()}
+    fit.fit(module, DataLoader([batch()] * 2, batch_size=None))
+    fit.save_checkpoint(tmp_path / "x.ckpt")
+    written = bgm.load(tmp_path / "x.ckpt").state_dict()
+    assert not torch.equal(written["decoder.conv4.weight"], start["decoder.conv4.weight"])
+
+
+def test_crops_grow_with_the_steps(tmp_path):
+    seen = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            seen.append(batch.src.shape[-1])
+
+    grow = GrowCrops([[0.0, 32, 32], [0.5, 48, 48]])
+    fit = trainer(tmp_path, max_steps=4, callbacks=[grow, Watch()], limit_val_batches=0)
+    fit.fit(BaseStage(BASE, lr=1e-3), data(tmp_path))
+    assert seen == [32, 32, 48, 48]
+
+
+def test_pictures_are_written(tmp_path):
+    logger = pl.loggers.TensorBoardLogger(tmp_path, name=None)
+    tags = []
+    logger.experiment.add_image = lambda tag, picture, step: tags.append((tag, picture.shape[0]))
+    fit = trainer(tmp_path, max_steps=2, logger=logger, callbacks=[Pictures(every_n_steps=2)])
+    fit.fit(RefineStage(REFINE, lr=1e-3), data(tmp_path, 64))
+    assert tags == [("train/pictures", 3)]
+    fit.validate(RefineStage(REFINE, lr=1e-3), data(tmp_path, 64), verbose=False)
+    assert tags[-1] == ("val/pictures", 3)
+
+
+def test_loss_that_is_not_finite_stops_with_its_terms(tmp_path):
+    bad = batch()
+    bad.pha[0, 0, 0, 0] = float("nan")
+    with pytest.raises(BadInput, match=r"not finite .*pha nan"):
+        trainer(tmp_path, max_steps=1).fit(
+            BaseStage(BASE, lr=1e-3), DataLoader([bad], batch_size=None)
+        )
+
+
+@pytest.mark.parametrize("kill_at", [1, 3])
+def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at):
+    class Kill(pl.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            trainer.should_stop = trainer.global_step == stop
+
+    def run(folder, resume=None):
+        pl.seed_everything(0, verbose=False)
+        module = BaseStage(BASE, lr=1e-3, warmup_steps=2, final_lr=0.1)
+        callbacks = [Ema(decay=0.5), Kill()]
+        fit = trainer(folder, max_steps=5, limit_val_batches=0, callbacks=callbacks)
+        fit.fit(module, data(tmp_path), ckpt_path=resume, weights_only=True)
+        fit.save_checkpoint(folder / "last.ckpt")
+        return torch.load(folder / "last.ckpt", weights_only=True)
+
+    stop = 5
+    whole = run(tmp_path / "whole")
+    stop = kill_at
+    assert run(tmp_path / "half")["global_step"] == kill_at
+    stop = 5
+    resumed = run(tmp_path / "half", tmp_path / "half" / "last.ckpt")
+    assert resumed["global_step"] == 5
+    for part in ("current_model_state", "state_dict"):  # the weights, and their average
+        for name, value in whole[part].items():
+            assert torch.equal(resumed[part][name], value), name

@@ -1,0 +1,143 @@
+"""The whole line through the scripts: train, resume, refine, eval, export, predict.
+
+In a folder whose name Hydra's grammar refuses, on tiny procedural pictures.
+"""
+
+import importlib
+import json
+import shutil
+import sys
+
+import pytest
+import torch
+
+import bgm
+from bgm.model import MattingRefine
+from bgm.pictures import read_picture, write_png
+
+SMALL = [
+    "augment.size=64",
+    "augment.crop=[48,64]",
+    "valid_augment.size=64",
+    "valid_augment.crop=[48,60]",
+    "data.valid_length=2",
+    "batch_size=2",
+    "workers=0",
+    "trainer.val_check_interval=2",
+    "callbacks.last.every_n_steps=3",
+    "callbacks.pictures.every_n_steps=2",
+]
+BASE = ["experiment=demo", "callbacks.grow.phases=[[0.0,48,64]]", *SMALL]
+
+
+def script(name, *args):
+    """Run a script's main with a command line; returns its exit code."""
+    argv = sys.argv
+    sys.argv = [f"{name}.py", *map(str, args)]
+    try:
+        importlib.import_module(name).main()
+    except SystemExit as stop:
+        return stop.code
+    finally:
+        sys.argv = argv
+    return 0
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A base run, killed after 2 of 4 steps and resumed, and a refine run that starts from it."""
+    runs = tmp_path_factory.mktemp("my runs (1), a=b")
+    places = [f"data_root={runs / 'data'}", f"hydra.run.dir={runs / 'base'}"]
+    assert script("train", *BASE, *places, "trainer.max_steps=2") == 0
+    shutil.copy(runs / "base" / "last.ckpt", runs / "killed.ckpt")
+    resume = [f"resume={runs / 'killed.ckpt'}", "trainer.max_steps=4"]
+    assert script("train", *BASE, *places, *resume) == 0
+    places[1] = f"hydra.run.dir={runs / 'refine'}"
+    refine = ["experiment=demo_refine", *SMALL, "trainer.max_steps=2", "select.sample_pixels=800"]
+    assert script("train", *refine, *places, f"init={runs / 'base' / 'last.ckpt'}") == 0
+    return runs
+
+
+def test_training_leaves_checkpoints_and_curves(runs):
+    steps = {
+        name: torch.load(runs / name, weights_only=True)["global_step"]
+        for name in ("killed.ckpt", "base/last.ckpt", "refine/last.ckpt")
+    }
+    assert steps == {"killed.ckpt": 2, "base/last.ckpt": 4, "refine/last.ckpt": 2}
+    for stage in ("base", "refine"):
+        assert (runs / stage / "best.ckpt").is_file()
+        assert list((runs / stage / "tensorboard").glob("events*"))
+    assert isinstance(bgm.load(runs / "refine" / "last.ckpt"), MattingRefine)
+
+
+def test_scores_are_printed_and_written(runs, tmp_path, capsys):
+    data = [f"data_root={runs / 'data'}", *SMALL[2:5]]
+    for stage in ("base", "refine"):
+        out = tmp_path / f"scores of {stage}, 1"
+        ckpt = runs / stage / "last.ckpt"
+        assert script("eval", f"ckpt={ckpt}", *data, f"out={out}", "baselines=true") == 0
+        report = json.loads(out.with_name(f"{out.name}.json").read_text())
+        assert {"mad", "mse", "sad", "grad", "conn"} <= set(report["mean"])
+        assert len(report["pictures"]) == 2
+        assert out.with_name(f"{out.name}.csv").read_text().startswith("name,mad")
+        shown = capsys.readouterr().out
+        assert "mad x1e3" in shown
+        assert "soft_closing" in shown
+
+
+def test_export_and_predict_any_size(runs, tmp_path):
+    model = tmp_path / "exported (x).pt"
+    ckpt = runs / "refine" / "last.ckpt"
+    # An untrained network may find no error anywhere; `full` exercises the refiner all the same.
+    assert (
+        script("export", f"ckpt={ckpt}", "export=torchscript", f"out={model}", "select=full") == 0
+    )
+    shot, plate = torch.rand(3, 37, 50), torch.rand(3, 37, 50)
+    for name in ("a", "deep/b"):
+        write_png(tmp_path / "shots = 2" / f"{name}.png", shot)
+    write_png(tmp_path / "plate.png", plate)
+    paths = [f"src={tmp_path / 'shots = 2'}", f"bgr={tmp_path / 'plate.png'}"]
+    for kind, file in (("pt", model), ("ckpt", ckpt), ("base", runs / "base" / "last.ckpt")):
+        out = tmp_path / kind
+        outputs = "outputs=[com,pha,fgr,err,ref]"
+        assert script("predict", f"model={file}", *paths, f"out={out}", outputs) == 0
+        for folder, mode in (("com", "RGBA"), ("pha", "L"), ("fgr", "RGB"), ("err", "L")):
+            picture = read_picture(out / folder / "deep" / "b.png", mode)
+            assert picture.shape[1:] == (37, 50)
+
+
+def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
+    def refused(name, *args):
+        assert script(name, *args) == 1
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len([line for line in said if line.startswith("error: ")]) == 1
+        return said[-1]
+
+    place = [f"data_root={tmp_path / 'data'}", f"hydra.run.dir={tmp_path / 'run'}"]
+    base = runs / "base" / "last.ckpt"
+    folder = ["experiment=base_folder", "backbone=mobilenetv2", "trainer.accelerator=cpu"]
+    assert "does not exist" in refused("train", *folder, *place)
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    assert "0 pictures" in refused("train", *folder, *place)
+    wrong = ["experiment=demo", "backbone=resnet50", *SMALL, *place, f"init={base}"]
+    assert "expected" in refused("train", *wrong)
+    resume = [*BASE, *place, f"resume={runs / 'refine' / 'last.ckpt'}"]
+    assert "expected" in refused("train", *resume)
+    assert "does not exist" in refused("eval", "ckpt=absent.ckpt", "data_root=x")
+    write_png(tmp_path / "a.png", torch.rand(3, 8, 8))
+    write_png(tmp_path / "b.png", torch.rand(3, 8, 12))
+    shot = [f"model={base}", f"src={tmp_path / 'a.png'}"]
+    said = refused("predict", *shot, f"bgr={tmp_path / 'b.png'}", f"out={tmp_path / 'out'}")
+    assert "a.png" in said
+    assert "b.png" in said
+    assert "out=... is missing" in refused("predict", *shot, f"bgr={tmp_path / 'a.png'}")
+    out = tmp_path / "a.png" / "below a file"
+    assert "a.png" in refused("predict", *shot, f"bgr={tmp_path / 'a.png'}", f"out={out}")
+    assert not (tmp_path / "out").exists()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    out = f"out={tmp_path / 'out'}"
+    assert "broken.png" in refused(
+        "predict", f"model={base}", f"src={broken}", f"bgr={broken}", out
+    )
+    assert "select" in refused("eval", f"ckpt={base}", "select=full", *place)
