@@ -9,7 +9,7 @@ import bgm
 from bgm.augment import Augment
 from bgm.data import MattingData, Procedural
 from bgm.errors import BadInput
-from bgm.lit import BaseStage, Ema, GrowCrops, Pictures, RefineStage
+from bgm.lit import BaseStage, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
 from bgm.types import Batch
 
 BASE = {"_target_": "bgm.model.MattingBase", "backbone": {"_target_": "bgm.model.mobilenetv2"}}
@@ -122,25 +122,24 @@ def test_loss_that_is_not_finite_stops_with_its_terms(tmp_path):
 @pytest.mark.parametrize("kill_at", [1, 3])
 def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at):
     class Kill(pl.Callback):
-        def on_train_batch_end(self, trainer, module, outputs, batch, index):
-            trainer.should_stop = trainer.global_step == stop
+        def on_train_batch_start(self, trainer, module, batch, index):
+            if trainer.global_step == kill_at:
+                raise RuntimeError("killed")
 
-    def run(folder, resume=None):
+    def run(folder, *extra, resume=None):
         pl.seed_everything(0, verbose=False)
         module = BaseStage(BASE, lr=1e-3, warmup_steps=2, final_lr=0.1)
-        callbacks = [Ema(decay=0.5), Kill()]
-        fit = trainer(folder, max_steps=5, limit_val_batches=0, callbacks=callbacks)
+        callbacks = [Ema(decay=0.5), LastCheckpoint(folder, every_n_steps=1), *extra]
+        options = {"limit_val_batches": 0, "enable_checkpointing": True}
+        fit = trainer(folder, max_steps=6, callbacks=callbacks, **options)
         fit.fit(module, data(tmp_path), ckpt_path=resume, weights_only=True)
-        fit.save_checkpoint(folder / "last.ckpt")
         return torch.load(folder / "last.ckpt", weights_only=True)
 
-    stop = 5
     whole = run(tmp_path / "whole")
-    stop = kill_at
-    assert run(tmp_path / "half")["global_step"] == kill_at
-    stop = 5
-    resumed = run(tmp_path / "half", tmp_path / "half" / "last.ckpt")
-    assert resumed["global_step"] == 5
+    with pytest.raises(RuntimeError, match="killed"):
+        run(tmp_path / "half", Kill())
+    resumed = run(tmp_path / "half", resume=tmp_path / "half" / "last.ckpt")
+    assert resumed["global_step"] == 6
     for part in ("current_model_state", "state_dict"):  # the weights, and their average
         for name, value in whole[part].items():
             assert torch.equal(resumed[part][name], value), name
