@@ -28,9 +28,9 @@ PROTOCOL = "frame"
 KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.25})
 ROWS = {
     "all_zero": "all-zero alpha",
-    "hard": "best threshold on |src - bgr|",
+    "hard": "best threshold on src - bgr",
     "hard_closing": "the same with closing",
-    "best_threshold": "best of these, soft ramps too",
+    "best_threshold": "best key, soft ramps too",
     "base": "base network, coarse size",
     "base_upsampled": "base network, upsampled",
     "refined": "refined network",

@@ -1,9 +1,11 @@
 """What every command line shares: paths as typed, a run id, one sentence for the user's errors."""
 
 import functools
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +59,7 @@ def guarded(body: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
 
     @functools.wraps(body)
     def run(cfg: DictConfig) -> None:
+        quiet()
         try:
             body(cfg)
         except Exception as error:
@@ -67,6 +70,17 @@ def guarded(body: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
             raise SystemExit(1) from None
 
     return run
+
+
+def quiet() -> None:
+    """Silence Lightning's banner, and its warnings about what we do on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (
+        r"Checkpoint directory .* exists and is not empty",  # a run goes on in its folder
+        r".*does not have many workers",
+        r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
+    ):
+        warnings.filterwarnings("ignore", message=message)
 
 
 def sentence(error: BaseException) -> str | None:

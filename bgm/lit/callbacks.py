@@ -4,7 +4,12 @@ import sys
 import time
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import (
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    ProgressBar,
+    RichProgressBar,
+)
 
 
 class Ema(EMAWeightAveraging):
@@ -86,11 +91,15 @@ class GrowCrops(pl.Callback):
         trainer.datamodule.augment.crop = (int(low), int(high))
 
 
-class LineProgress(pl.Callback):
+class LineProgress(ProgressBar):
     """A line every few seconds, for logs and pipes where a progress bar draws nothing."""
 
     def __init__(self, seconds: float = 10.0):
+        super().__init__()
         self.seconds = seconds
+
+    def disable(self) -> None:
+        self.seconds = float("inf")
 
     def on_train_start(self, trainer, module) -> None:
         self.start, self.last = time.monotonic(), time.monotonic()
