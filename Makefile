@@ -23,7 +23,6 @@ test: install
 	$(RUN) -m pytest -n 2 -m "not slow"
 
 check: test
-	$(RUN) -m mypy bgm
 	$(RUN) -m pytest -m slow
 
 lint: install

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from bgm.cli.launch import tracked
+from bgm.errors import BadInput
 from bgm.infer.predict import Aligned, Sink, exposed
 from bgm.infer.sinks import PictureSink, VideoSink
 from bgm.infer.sources import Clip, Frame, Pictures, is_picture, pictures, video
@@ -23,6 +24,12 @@ def sink_for(frames: Pictures | Clip, out: str, outputs: list[str], background: 
     """PNG files for pictures, videos for a video."""
     if isinstance(frames, Clip):
         return VideoSink(out, outputs, background, rate=frames.rate)
+    for shot in frames.shots.values():  # a second run would matte the first one's mattes
+        kinds = [Path(out).resolve() / kind for kind in outputs]
+        if any(kind in shot.resolve().parents for kind in kinds):
+            raise BadInput(
+                f"shot {shot} lies in out={out}, among the outputs: choose another folder"
+            )
     return PictureSink(out, outputs, background)
 
 
