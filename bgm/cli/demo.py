@@ -40,7 +40,7 @@ ROWS = {
 def main(args: list[str]) -> None:
     """Run the demo into runs/demo; arguments are overrides for both trainings (to try it fast)."""
     out, start = Path("runs/demo"), time.monotonic()
-    step(1, "train the base stage on procedural pictures (about 3 minutes)")
+    step(1, "train the base stage on procedural pictures (about 4 minutes)")
     train(out, "base", ["experiment=demo", *args])
     step(2, "train the refine stage, starting from it (about 3 minutes)")
     base = out / "base" / "last.ckpt"
