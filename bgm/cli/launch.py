@@ -45,6 +45,7 @@ def script(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], N
             # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
             os.environ.setdefault("BGM_RUN_ID", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
             sys.argv[1:] = as_typed(sys.argv[1:])
+            guarded(run_dirs_writable)(sys.argv[1:])
             hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(
                 guarded(body)
             )()
@@ -54,11 +55,32 @@ def script(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], N
     return decorate
 
 
-def guarded(body: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+def run_dirs_writable(args: list[str]) -> None:
+    """Raise BadInput for a hydra.run.dir that cannot be made: Hydra makes it before our code runs.
+
+    Only what is spelled out is looked at, up to the first interpolation.
+    """
+    for arg in args:
+        key, _, value = arg.partition("=")
+        folder = value.strip("'\"").split("${")[0]
+        if key in ("hydra.run.dir", "hydra.sweep.dir") and folder:
+            can_be_made(Path(folder))
+
+
+def can_be_made(folder: Path) -> None:
+    """Raise BadInput when folder is not there and cannot be made, or is not ours to write to."""
+    above = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not above.is_dir():
+        raise BadInput(f"folder {folder} cannot be made: {above} is a file, expected a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise BadInput(f"folder {folder} cannot be written: no permission to write in {above}")
+
+
+def guarded(body: Callable[[T], None]) -> Callable[[T], None]:
     """body, with the errors that are the user's to mend as one sentence and exit code 1."""
 
     @functools.wraps(body)
-    def run(cfg: DictConfig) -> None:
+    def run(cfg: T) -> None:
         quiet()
         try:
             body(cfg)

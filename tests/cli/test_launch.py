@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from bgm.cli.launch import as_typed, guarded, quoted, sentence
+from bgm.cli.launch import as_typed, guarded, quoted, run_dirs_writable, sentence
 from bgm.errors import BadInput
 
 TYPED = st.text(st.sampled_from("ab /.\\'\"()[]{},=:;#%&*?!~^äü-+_0 "), min_size=1)
@@ -55,3 +55,13 @@ def test_a_missing_value_is_named(capsys):
     with pytest.raises(SystemExit):
         guarded(lambda cfg: cfg.ckpt)(cfg)
     assert capsys.readouterr().err == "error: ckpt=... is missing on the command line\n"
+
+
+def test_a_run_folder_that_cannot_be_made_is_told_before_hydra_tries(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match=r"cannot be made: .*file is a file, expected a folder"):
+        run_dirs_writable([f"hydra.run.dir='{tmp_path}/file/run'"])
+    with pytest.raises(BadInput, match="is a file"):
+        run_dirs_writable([f"hydra.sweep.dir={tmp_path}/file/${{name}}"])
+    run_dirs_writable(["seed=1", f"hydra.run.dir={tmp_path}/a/b", "hydra.run.dir=${name}", "-m"])
+    assert not (tmp_path / "a").exists()
