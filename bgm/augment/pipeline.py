@@ -84,11 +84,8 @@ class Augment(nn.Module):
         jpeg: Jpeg | None = None,
     ) -> None:
         super().__init__()
-        low, high = crop or (size, size)
-        if not multiple <= low <= high <= size:
-            raise BadInput(f"crop {low}-{high} does not lie in {multiple} (multiple)-{size} (size)")
-        self.size, self.square, self.crop = size, (size, size), (low, high)
         self.multiple, self.seed = multiple, seed
+        self.resize(size, crop)
         self.fgr_affine, self.bgr_affine = fgr_affine or Affine(), bgr_affine or Affine()
         self.blur, self.sharpen = blur or Blur(), sharpen or Sharpen()
         self.jitter = jitter or ColourJitter()
@@ -97,6 +94,15 @@ class Augment(nn.Module):
         self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
         self.plate_exposure, self.plate_blur = plate_exposure or Exposure(), plate_blur or Blur()
         self.jpeg = jpeg or Jpeg()
+
+    def resize(self, size: int, crop: tuple[int, int] | None = None) -> None:
+        """Work at another size from the next batch on; the arguments are the constructor's."""
+        low, high = crop or (size, size)
+        if not self.multiple <= low <= high <= size:
+            raise BadInput(
+                f"crop {low}-{high} does not lie in {self.multiple} (multiple)-{size} (size)"
+            )
+        self.size, self.square, self.crop = size, (size, size), (low, high)
 
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""

@@ -2,7 +2,8 @@
 
 from bgm.data.datamodule import MattingData
 from bgm.data.matting import Backgrounds, Composites, Subjects
+from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
 
-__all__ = ["Backgrounds", "Composites", "MattingData", "Procedural", "Scenes", "Subjects"]
+__all__ = ["Backgrounds", "Composites", "MattingData", "Pool", "Procedural", "Scenes", "Subjects"]

@@ -1,0 +1,58 @@
+"""A pool of samples that are made once and then mixed for ever: for makers slower than training."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bgm.errors import BadInput
+from bgm.types import Sample
+
+SALT = 0x9001  # keeps these choices apart from those of the dataset below, which has the same draws
+
+
+class Pool(Dataset[Sample]):
+    """The first `size` samples of a dataset, each subject before its own or another's background.
+
+    own: probability that a subject keeps the background it was made with, whose colours it may
+    wear. length: samples an epoch. A sample is a pure function of (seed, draw) if the dataset's
+    are. Made on first use and kept in memory, size * (7 bytes * H * W) in each worker.
+    Raises BadInput for size or length below 1, and for an own that is no probability.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Sample], size: int, length: int, seed: int, own: float = 0.3
+    ) -> None:
+        if size < 1 or length < 1 or not 0 <= own <= 1:
+            raise BadInput(
+                "a pool needs size >= 1, length >= 1 and own in 0..1, "
+                f"found {size}, {length}, {own}"
+            )
+        self.dataset, self.size, self.length = dataset, size, length
+        self.seed, self.own = seed, own
+        self._made: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def pair(self, draw: int) -> tuple[int, int]:
+        """Which subject and which background of the pool a draw brings together."""
+        dice = np.random.default_rng([SALT, self.seed, draw])
+        subject, other = (int(n) for n in dice.integers(self.size, size=2))
+        return subject, subject if dice.random() < self.own else other
+
+    def __getitem__(self, draw: int) -> Sample:
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: list[int]) -> list[Sample]:
+        """The samples of these draw numbers; what the pool lacks is made in one batch."""
+        pairs = [self.pair(draw) for draw in draws]
+        wanted = sorted({n for pair in pairs for n in pair} - self._made.keys())
+        self._made.update(zip(wanted, self._make(wanted), strict=True))
+        return [
+            self._made[subject]._replace(bgr=self._made[bgr].bgr, draw=torch.tensor(draw))
+            for draw, (subject, bgr) in zip(draws, pairs, strict=True)
+        ]
+
+    def _make(self, numbers: list[int]) -> list[Sample]:
+        batched = getattr(self.dataset, "__getitems__", None)
+        return batched(numbers) if batched else [self.dataset[n] for n in numbers]
