@@ -27,7 +27,8 @@ SMALL = [
     "callbacks.last.every_n_steps=3",
     "callbacks.pictures.every_n_steps=2",
 ]
-BASE = ["experiment=demo", "callbacks.grow.phases=[[0.0,48,64]]", *SMALL]
+ALONE = ["trainer=default", "trainer.accelerator=cpu"]  # in this process
+BASE = ["experiment=demo", *ALONE, "callbacks.grow.phases=[[0.0,48,64]]", *SMALL]
 
 
 def script(name, *args):
@@ -53,7 +54,13 @@ def runs(tmp_path_factory):
     resume = [f"resume={runs / 'killed.ckpt'}", "trainer.max_steps=4"]
     assert script("train", *BASE, *places, *resume) == 0
     places[1] = f"hydra.run.dir={runs / 'refine'}"
-    refine = ["experiment=demo_refine", *SMALL, "trainer.max_steps=2", "select.sample_pixels=800"]
+    refine = [
+        "experiment=demo_refine",
+        *ALONE,
+        *SMALL,
+        "trainer.max_steps=2",
+        "select.sample_pixels=800",
+    ]
     assert script("train", *refine, *places, f"init={runs / 'base' / 'last.ckpt'}") == 0
     return runs
 
@@ -119,7 +126,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
     assert "does not exist" in refused("train", *folder, *place)
     (tmp_path / "data" / "train").mkdir(parents=True)
     assert "0 pictures" in refused("train", *folder, *place)
-    wrong = ["experiment=demo", "backbone=resnet50", *SMALL, *place, f"init={base}"]
+    wrong = ["experiment=demo", *ALONE, "backbone=resnet50", *SMALL, *place, f"init={base}"]
     assert "expected" in refused("train", *wrong)
     resume = [*BASE, *place, f"resume={runs / 'refine' / 'last.ckpt'}"]
     assert "expected" in refused("train", *resume)

@@ -24,7 +24,13 @@ from bgm.errors import BadInput
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir"}
 T = TypeVar("T")
-say = Console(highlight=False, soft_wrap=True).print
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(*what: object, sep: str = " ") -> None:
+    """Print, rich markup and all; of several processes only the first one does."""
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+        console.print(*what, sep=sep)
 
 
 def conf_dir() -> str:
