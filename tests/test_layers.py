@@ -8,7 +8,7 @@ import pytest
 BGM = Path(__file__).parents[1] / "bgm"
 LEVELS = {
     **dict.fromkeys(("errors", "types", "ops", "pictures"), 0),
-    **dict.fromkeys(("model", "data", "augment", "losses", "metrics"), 1),
+    **dict.fromkeys(("model", "data", "augment", "losses", "metrics", "compose", "robustness"), 1),
     "weights": 2,
     **dict.fromkeys(("lit", "export", "infer"), 3),
     **dict.fromkeys(("cli", "__main__"), 4),

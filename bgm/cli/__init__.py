@@ -10,6 +10,7 @@ USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
   bgm show FILE                what a checkpoint or an exported file is
+  bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """
@@ -35,6 +36,11 @@ def main() -> None:
         import bgm
 
         print(bgm.__version__)
+    elif command == "compose":
+        from bgm.cli import compose
+
+        sys.argv = ["bgm compose", *rest]
+        compose.main()
     elif command in ("show", "demo"):
         run_body(command, rest)
     else:

@@ -22,7 +22,7 @@ from rich.progress import track
 from bgm.errors import BadInput
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred"}
-PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir"}
+PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
 T = TypeVar("T")
 console = Console(highlight=False, soft_wrap=True)
 

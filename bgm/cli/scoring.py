@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bgm.cli.clips import Temporal
 from bgm.cli.launch import tracked
 from bgm.cli.models import Model
 from bgm.data import MattingData, Scenes
@@ -36,18 +37,28 @@ def by_network(model: Model) -> Callable[[Batch], Matted]:
 def score_scenes(
     scenes: Scenes, run: Callable[[Batch], Matted], protocol: str, what: str = "scoring"
 ) -> Scores:
-    """Scores of every scene; the foreground counts only where its truth is known."""
+    """Scores of every scene; the foreground counts only where its truth is known.
+
+    Scenes that are frames of clips get scores over time, too, where the protocol has them.
+    """
     scores = Scores(protocol)
+
+    def matted(index: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = scenes[index]
+        return run(scene)[0], to_uint8(scene.pha[0]).numpy()
+
+    temporal = Temporal(scenes.names if "dtssd" in scores.scales else [], matted)
     for index, name in enumerate(tracked(scenes.names, what)):
         scene = scenes[index]
         pha, fgr = run(scene)
         known = fgr is not None and bool(scene.has_fgr)
         true_fgr = to_uint8(scene.fgr).numpy() if known else None
         true = to_uint8(scene.pha[0]).numpy()
+        temporal.put(index, pha, true)
         row = score(
             pha, true, protocol=protocol, fgr_pred=fgr if known else None, fgr_true=true_fgr
         )
-        scores.add(name, row)
+        scores.add(name, row | temporal.row(index))
     return scores
 
 

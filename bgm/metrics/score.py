@@ -38,7 +38,8 @@ PROTOCOLS = {
     "rvm": Protocol(
         "frame",
         "rows",
-        {"mad": 1e3, "mse": 1e3, "grad": 1e-3, "conn": 1e-3, "fgr_mse": 1e3, "fgr_mad": 1e3},
+        {"mad": 1e3, "mse": 1e3, "grad": 1e-3, "conn": 1e-3, "fgr_mse": 1e3, "fgr_mad": 1e3}
+        | {"dtssd": 1e2, "dtssd_pairs": 1e2},  # of clips; `dtssd` computes them, `score` does not
         {},
     ),
     # rvm with the sad that everybody else prints: the default of eval.py

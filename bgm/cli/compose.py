@@ -1,0 +1,59 @@
+"""bgm compose: write a benchmark's scenes from a config or a manifest; check what was written."""
+
+import os
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from bgm.cli.launch import conf_dir, say, script, tracked
+from bgm.compose import MANIFEST, Manifest, check, compose, digest, read, sentence
+from bgm.errors import BadInput
+
+
+@script("compose")
+def main(cfg: DictConfig) -> None:
+    if cfg.check is not None:
+        return check_folder(Path(cfg.check), cfg.data_root)
+    if cfg.data_root is None:
+        raise BadInput("data_root=null: composing needs the folder that sources are named from")
+    manifest = read(cfg.manifest) if cfg.manifest else planned(cfg)
+    out = Path(cfg.out or Path(cfg.data_root, "benchmarks", manifest.name))
+    workers = cfg.workers or os.cpu_count() or 1
+    done = compose(manifest, cfg.data_root, out, workers=workers, track=watched)
+    say(f"{len(done.scenes)} scenes, {len(done.files)} files in {out}")
+    say(f"sha256 of {MANIFEST}, which has all others: {digest(out / MANIFEST)}")
+    if manifest.files:
+        say("every file is what the manifest says")
+
+
+def planned(cfg: DictConfig) -> Manifest:
+    """The manifest of a config: the committed one, if that is what it plans."""
+    benchmark = instantiate(cfg.benchmark)
+    plan = benchmark.plan(cfg.data_root)
+    committed = Path(conf_dir(), "benchmark", f"{plan.name}.json")
+    if not committed.is_file():
+        return plan
+    found = read(committed)
+    if found.plan() == plan:
+        return found
+    say(f"other numbers than the committed benchmark {plan.name} has: this is one of your own")
+    return plan
+
+
+def watched(scenes):
+    """The scenes with a progress bar around them."""
+    return tracked(scenes, "composing", len(scenes))
+
+
+def check_folder(folder: Path, data_root: str | None) -> None:
+    """Say that a folder is what its manifest says; BadInput names what is missing or different."""
+    manifest = read(folder / MANIFEST)
+    if not manifest.files:
+        raise BadInput(f"{folder / MANIFEST} is a plan: it knows no files to check")
+    if wrong := sentence(check(folder, manifest, data_root), folder, data_root):
+        raise BadInput(wrong)
+    files = sum("drawn" not in spec for spec in manifest.sources.values())
+    sources = "sources not looked at" if data_root is None else f"{files} source files"
+    say(f"{folder}: {len(manifest.files)} composed files and {sources} are what its manifest says")
+    say(f"sha256 of {MANIFEST}: {digest(folder / MANIFEST)}")

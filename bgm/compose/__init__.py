@@ -1,0 +1,30 @@
+"""Benchmarks from a manifest: the same bytes from the same numbers, on every machine."""
+
+from bgm.compose.clips import Clips, by_clip
+from bgm.compose.invented import DrawnBackgrounds, DrawnSubjects
+from bgm.compose.manifest import Manifest, digest, write
+from bgm.compose.plan import Perturbation, Photographs, Trimap
+from bgm.compose.reading import read
+from bgm.compose.render import MANIFEST, Findings, check, compose, sentence
+from bgm.compose.sources import BackgroundFolder, SubjectFolder
+
+__all__ = [
+    "MANIFEST",
+    "BackgroundFolder",
+    "Clips",
+    "DrawnBackgrounds",
+    "DrawnSubjects",
+    "Findings",
+    "Manifest",
+    "Perturbation",
+    "Photographs",
+    "SubjectFolder",
+    "Trimap",
+    "by_clip",
+    "check",
+    "compose",
+    "digest",
+    "read",
+    "sentence",
+    "write",
+]

@@ -1,0 +1,79 @@
+"""What a captured background suffers in the benchmarks of Lin et al. 2021, appendix D.2."""
+
+from decimal import Context, Decimal
+from functools import lru_cache
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgm.compose import dice
+from bgm.compose.resample import SUB, shift
+
+FINE = 16  # steps of a level (1/255) that the exposure curve tells apart
+UNIT = 256  # parts of a level in which the curve's result and the noise are counted
+SIGMA = 4096  # parts of a standard deviation in the table of the normal distribution
+MICRO = 1_000_000  # parts of the full scale in which noise is given
+
+
+class Plate(NamedTuple):
+    """How one plate differs from the background of its shot; numbers as a manifest holds them."""
+
+    shift: tuple[float, float]  # pixels right, pixels down; multiples of 1/256
+    gamma: float  # plate = background ** gamma; up to 6 decimals
+    noise_mean: float  # of the full scale; up to 6 decimals
+    noise_std: float  # of the full scale; up to 6 decimals
+    noise_key: int  # stream of the grain, < 2**52
+
+
+def perturb(bgr: NDArray[np.uint8], plate: Plate) -> NDArray[np.uint8]:
+    """Shift, expose and add noise to a background (H, W, 3), uint8; rounded once, at the end.
+
+    Integers throughout, so that the bytes are a function of the numbers in `plate` alone.
+    """
+    dx, dy = (round(move * SUB) for move in plate.shift)
+    moved = shift(bgr, dx, dy)  # levels * SUB * SUB
+    step = SUB * SUB // FINE
+    exposed = exposure_curve(str(plate.gamma))[(moved + step // 2) // step]
+    grain = noise_table(round(plate.noise_mean * MICRO), round(plate.noise_std * MICRO))
+    exposed += grain[dice.words(plate.noise_key, bgr.shape)]
+    return ((exposed + UNIT // 2) // UNIT).clip(0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=8)
+def exposure_curve(gamma: str) -> NDArray[np.int32]:
+    """x ** gamma on a full scale of 255 * FINE steps, in 1/UNIT levels.
+
+    From `decimal`, whose ln and exp are correctly rounded by definition; a libm's pow is not.
+    """
+    context, power = Context(prec=30), Decimal(gamma)
+    top = 255 * FINE
+    curve = [0]
+    for x in range(1, top + 1):
+        share = context.ln(context.divide(Decimal(x), Decimal(top)))
+        value = context.exp(context.multiply(share, power))
+        curve.append(int(context.multiply(value, Decimal(255 * UNIT)) + Decimal("0.5")))
+    return np.array(curve, np.int32)
+
+
+@lru_cache(maxsize=8)
+def noise_table(mean: int, std: int) -> NDArray[np.int32]:
+    """Gaussian noise in 1/UNIT levels for each 16-bit number; mean, std in 1/MICRO of full scale.
+
+    The middle quantile of each of 65536 equal shares, so up to +-4.3 standard deviations.
+    """
+    scaled = normal_quantiles() * std + mean * SIGMA  # 1 / (SIGMA * MICRO) of the full scale
+    whole = SIGMA * MICRO
+    return ((2 * scaled * 255 * UNIT + whole) // (2 * whole)).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def normal_quantiles() -> NDArray[np.int64]:
+    """Quantiles (k + 1/2) / 65536 of the standard normal distribution, in 1/SIGMA.
+
+    No quantile lies nearer than 1e-5 to where rounding tips: the last bits of a machine's
+    logarithm do not matter.
+    """
+    quantile = NormalDist().inv_cdf
+    return np.array([round(quantile((k + 0.5) / 65536) * SIGMA) for k in range(65536)], np.int64)

@@ -1,0 +1,141 @@
+"""What plates and shots suffer, one thing at a time and by degrees: the axes of robustness curves.
+
+Every function takes an unbatched scene (`Batch` of (C, H, W), float in [0, 1]), a level and a seed,
+and returns a scene of the same truth: pha, fgr and has_fgr stay. The neutral level returns the
+scene as it came in, to the bit; the same seed gives the same scene.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from bgm.pictures import to_uint8
+from bgm.types import Batch
+
+WAYS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # down, right
+
+
+class Curve(NamedTuple):
+    """One axis of the curves."""
+
+    levels: tuple[float, ...]
+    apply: Callable[[Batch, float, int], Batch]  # scene, level, seed
+    unit: str
+    neutral: float | None  # the level that changes nothing; None: every level does
+
+
+def misaligned(scene: Batch, level: float, seed: int) -> Batch:
+    """Move the plate by level pixels in one of four directions; its border is replicated.
+
+    Along the axes, so that whole pixels interpolate nothing: misalignment, not blur.
+    """
+    down, right = WAYS[_integer(4, seed)]
+    return scene._replace(bgr=_moved(scene.bgr, level * down, level * right))
+
+
+def exposed(scene: Batch, level: float, seed: int) -> Batch:
+    """Raise the plate to the power `level`: above 1 it is darker than the shot."""
+    return scene._replace(bgr=scene.bgr**level)
+
+
+def noisy(scene: Batch, level: float, seed: int) -> Batch:
+    """Add Gaussian noise of deviation `level` to shot and plate, to each its own; clamped."""
+    if level == 0:
+        return scene
+    dice = torch.Generator().manual_seed(seed)
+    src, bgr = ((x + level * torch.randn(x.shape, generator=dice)).clamp(0, 1) for x in scene[:2])
+    return scene._replace(src=src, bgr=bgr)
+
+
+def shadowed(scene: Batch, level: float, seed: int) -> Batch:
+    """Take up to a share `level` of the background's light in the shot: the subject's soft shadow.
+
+    The shadow is alpha, moved sideways by a tenth of the short side and blurred. What lies behind
+    is src - fgr * pha; where fgr is not known it is src, and (1 - pha) * src is what is dimmed.
+    """
+    short = min(scene.pha.shape[-2:])
+    side = 1 if _integer(2, seed) else -1
+    cast = _moved(scene.pha, short // 20, side * (short // 10), "constant")
+    shade = _box(_box(cast, short // 20), short // 20)
+    behind = (scene.src - scene.fgr * scene.pha).clamp(0, 1)
+    return scene._replace(src=scene.src - level * shade * behind)
+
+
+def compressed(scene: Batch, level: float, seed: int) -> Batch:
+    """Pack shot and plate as JPEG (Pillow, 4:2:0) of quality `level`, 1 to 100, and unpack them."""
+    return scene._replace(src=_jpeg(scene.src, int(level)), bgr=_jpeg(scene.bgr, int(level)))
+
+
+def blurred(scene: Batch, level: float, seed: int) -> Batch:
+    """Blur the plate by a Gaussian of deviation `level` pixels: it was focused elsewhere."""
+    if level == 0:
+        return scene
+    reach = max(1, math.ceil(3 * level))
+    at = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (at / level) ** 2)
+    kernel = kernel / kernel.sum()
+    x = _padded(scene.bgr, reach)[:, None]
+    x = F.conv2d(F.conv2d(x, kernel[None, None, :, None]), kernel[None, None, None, :])
+    return scene._replace(bgr=x[:, 0].clamp(0, 1))
+
+
+CURVES = {
+    "misalignment": Curve((0, 0.5, 1, 2, 3, 4, 6, 8), misaligned, "pixels", 0),
+    "exposure": Curve((0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4), exposed, "gamma of the plate", 1),
+    "noise": Curve((0, 0.01, 0.02, 0.04, 0.06, 0.08), noisy, "standard deviation", 0),
+    "shadow": Curve((0, 0.1, 0.2, 0.3, 0.4, 0.6), shadowed, "share of the light taken", 0),
+    "jpeg": Curve((100, 95, 85, 70, 50, 30, 10), compressed, "quality", None),
+    "blur": Curve((0, 0.5, 1, 2, 4, 8), blurred, "pixels", 0),
+}
+
+
+def _integer(below: int, seed: int) -> int:
+    return int(np.random.default_rng([0xB6D, seed]).integers(below))
+
+
+def _moved(x: Tensor, down: float, right: float, mode: str = "replicate") -> Tensor:
+    """(C, H, W) moved by any number of pixels, bilinear; beyond the border: replicate, constant."""
+    for axis, way in ((-2, down), (-1, right)):
+        whole = math.floor(way)
+        part = way - whole
+        here = _stepped(x, axis, whole, mode)
+        x = here if part == 0 else here.lerp(_stepped(x, axis, whole + 1, mode), part)
+    return x
+
+
+def _stepped(x: Tensor, axis: int, way: int, mode: str) -> Tensor:
+    n = x.shape[axis]
+    at = torch.arange(n) - way
+    out = x.index_select(axis, at.clamp(0, n - 1))
+    if mode == "constant":
+        inside = ((at >= 0) & (at < n)).to(x.dtype)
+        out = out * (inside[:, None] if axis == -2 else inside)
+    return out
+
+
+def _padded(x: Tensor, reach: int) -> Tensor:
+    """(C, H, W) with its border repeated, however far."""
+    for axis in (-2, -1):
+        n = x.shape[axis]
+        x = x.index_select(axis, torch.arange(-reach, n + reach).clamp(0, n - 1))
+    return x
+
+
+def _box(x: Tensor, radius: int) -> Tensor:
+    """Mean over (2 radius + 1)^2 pixels of (C, H, W)."""
+    return F.avg_pool2d(_padded(x, radius)[None], 2 * radius + 1, stride=1)[0]
+
+
+def _jpeg(x: Tensor, quality: int) -> Tensor:
+    file = io.BytesIO()
+    array = to_uint8(x).permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(array).save(file, format="JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(file) as image:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
