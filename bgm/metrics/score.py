@@ -6,7 +6,8 @@ import numpy as np
 
 from bgm.errors import BadInput
 from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
-from bgm.metrics.conn import Order, connectivity_error
+from bgm.metrics.components import Order
+from bgm.metrics.conn import connectivity_error
 from bgm.metrics.functional import Mask, absolute, count, ratio, squared
 from bgm.metrics.grad import gradient_error
 
