@@ -2,21 +2,27 @@
 
 from bgm.metrics.baselines import DifferenceKey, Found, all_zero, best_threshold, difference_key
 from bgm.metrics.functional import Dtssd, dtssd
+from bgm.metrics.intervals import Interval, interval, paired
 from bgm.metrics.report import Scores
 from bgm.metrics.score import PROTOCOLS, Protocol, scale_label, scales, score
+from bgm.metrics.trimap import trimap_of
 
 __all__ = [
     "PROTOCOLS",
     "DifferenceKey",
     "Dtssd",
     "Found",
+    "Interval",
     "Protocol",
     "Scores",
     "all_zero",
     "best_threshold",
     "difference_key",
     "dtssd",
+    "interval",
+    "paired",
     "scale_label",
     "scales",
     "score",
+    "trimap_of",
 ]
