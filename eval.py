@@ -1,22 +1,22 @@
-"""Score: python eval.py ckpt=FILE data=procedural (conf/data lists the kinds of data)."""
+"""Score: python eval.py ckpt=FILE data=procedural (or pred=FOLDER; conf/data lists the kinds)"""
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import beside, say, script
-from bgm.cli.models import open_model
-from bgm.cli.scoring import by_network, finished_scenes, score_baselines, score_scenes, write_scores
+from bgm.cli.launch import say, script
+from bgm.cli.report import write_report
+from bgm.cli.scoring import score_baselines, write_scores
+from bgm.cli.subject import checked_scenes, open_subject, score_subject
 
 
 @script("eval")
 def main(cfg: DictConfig) -> None:
-    model = open_model(cfg.ckpt, cfg)
-    scenes = finished_scenes(instantiate(cfg.data), cfg.split)
-    scores = score_scenes(scenes, by_network(model), cfg.protocol)
-    files = write_scores(scores, cfg.out or beside(cfg.ckpt, f"-{scenes.root.name}"))
-    say(scores.table(), *files, sep="\n")
-    for name, baseline in score_baselines(scenes, cfg.protocol, cfg.baselines).items():
-        say(baseline.table(name, pictures=False))
+    scenes = checked_scenes(cfg)
+    subject = open_subject(cfg, scenes)
+    scores = score_subject(subject, scenes, cfg)
+    baselines = score_baselines(scenes, cfg.protocol, cfg.baselines)
+    say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")
+    files = write_scores(scores, subject.out, baselines)
+    say(*files, *write_report(files[-1:], cfg.report), sep="\n")
 
 
 if __name__ == "__main__":

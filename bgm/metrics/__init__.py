@@ -1,6 +1,13 @@
 """Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
 
-from bgm.metrics.baselines import DifferenceKey, Found, all_zero, best_threshold, difference_key
+from bgm.metrics.baselines import (
+    DifferenceKey,
+    Found,
+    all_zero,
+    best_key,
+    best_threshold,
+    difference_key,
+)
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
 from bgm.metrics.report import Scores
@@ -16,6 +23,7 @@ __all__ = [
     "Protocol",
     "Scores",
     "all_zero",
+    "best_key",
     "best_threshold",
     "difference_key",
     "dtssd",
