@@ -13,7 +13,7 @@ def main(cfg: DictConfig) -> None:
     scenes = checked_scenes(cfg)
     subject = open_subject(cfg, scenes)
     scores = score_subject(subject, scenes, cfg)
-    baselines = score_baselines(scenes, cfg.protocol, cfg.baselines)
+    baselines = score_baselines(scenes, cfg.protocol, cfg.baselines, rules=subject.rules)
     say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")
     files = write_scores(scores, subject.out, baselines)
     say(*files, *write_report(files[-1:], cfg.report), sep="\n")

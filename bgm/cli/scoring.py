@@ -50,17 +50,23 @@ def finished_scenes(data: MattingData, split: str) -> Scenes:
 
 
 def score_scenes(
-    scenes: Any, run: Callable[[Batch], Matted], protocol: str, what: str = "scoring"
+    scenes: Any,
+    run: Callable[[Batch], Matted],
+    protocol: str,
+    what: str = "scoring",
+    *,
+    rules: Rules | None = None,
+    threads: int | None = None,
 ) -> Scores:
     """Scores of every scene; the foreground counts only where its truth is known.
 
-    scenes: anything with names that gives Batches. Trimaps, if the protocol needs them, lie in
-    scenes.root / "trimap", or are made of the truth.
+    scenes: anything with names that gives Batches. rules: default: those of the protocol. Trimaps,
+    if they need them, lie in scenes.root / "trimap", or are made of the truth.
     """
-    rules = Rules(protocol)
+    rules = rules or Rules(protocol)
     root = Path(getattr(scenes, "root", os.devnull))
     trimaps = Trimaps(root / "trimap", scenes.names) if rules.need_trimaps() else None
-    return score_cases(MattedScenes(scenes, run, trimaps), rules, what)
+    return score_cases(MattedScenes(scenes, run, trimaps), rules, what, threads=threads)
 
 
 def score_cases(
@@ -147,14 +153,17 @@ def cropped(x: np.ndarray, multiple: int) -> np.ndarray:
     return np.ascontiguousarray(x[..., :H, :W])
 
 
-def score_baselines(scenes: Any, protocol: str, wanted: bool = True) -> dict[str, Scores]:
+def score_baselines(
+    scenes: Any, protocol: str, wanted: bool = True, *, rules: Rules | None = None
+) -> dict[str, Scores]:
     """The trivial mattes: nothing, and background-difference keys tuned on these very scenes."""
     if not wanted:
         return {}
     found = best_key(_eight_bit_scenes(scenes))
     mattes = {"all_zero": all_zero} | {kind: f.key for kind, f in found.items() if kind != "best"}
     return {
-        name: score_scenes(scenes, trivial(key), protocol, name) for name, key in mattes.items()
+        name: score_scenes(scenes, trivial(key), protocol, name, rules=rules)
+        for name, key in mattes.items()
     }
 
 

@@ -57,7 +57,8 @@ def _svg(figure: Any, ax: Any, title: str) -> str:
     from matplotlib import rc_context
 
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=8)
+    if ax.get_lines():
+        ax.legend(frameon=False, fontsize=8)
     text = io.StringIO()
     with rc_context({"svg.hashsalt": "bgm", "svg.fonttype": "none", "font.family": "sans-serif"}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
