@@ -1,24 +1,24 @@
-"""Score: python eval.py ckpt=FILE data=procedural (conf/data lists the kinds of data)."""
+"""Score: python eval.py ckpt=FILE data=procedural (or pred=FOLDER; conf/data lists the kinds)"""
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import beside, say, script
-from bgm.cli.models import open_model
-from bgm.cli.robustness import chosen, score_curves, show_curves
-from bgm.cli.scoring import by_network, finished_scenes, score_baselines, score_scenes, write_scores
+from bgm.cli.launch import say, script
+from bgm.cli.report import write_report
+from bgm.cli.robustness import curves_of
+from bgm.cli.scoring import score_baselines, write_scores
+from bgm.cli.subject import checked_scenes, open_subject, score_subject
 
 
 @script("eval")
 def main(cfg: DictConfig) -> None:
-    model, wanted = open_model(cfg.ckpt, cfg), chosen(cfg.robustness)
-    scenes = finished_scenes(instantiate(cfg.data), cfg.split)
-    out = cfg.out or beside(cfg.ckpt, f"-{scenes.root.name}")
-    scores = score_scenes(scenes, by_network(model), cfg.protocol)
-    say(scores.table(), *write_scores(scores, out), sep="\n")
-    for name, baseline in score_baselines(scenes, cfg.protocol, cfg.baselines).items():
-        say(baseline.table(name, pictures=False))
-    show_curves(score_curves(scenes, by_network(model), cfg.protocol, wanted), out)
+    scenes = checked_scenes(cfg)
+    subject = open_subject(cfg, scenes)
+    scores = score_subject(subject, scenes, cfg)
+    baselines = score_baselines(scenes, cfg.protocol, cfg.baselines, rules=subject.rules)
+    say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")
+    files = write_scores(scores, subject.out, baselines)
+    curves = curves_of(subject, scenes, cfg)
+    say(*files, *curves, *write_report(files[-1:], cfg.report), sep="\n")
 
 
 if __name__ == "__main__":

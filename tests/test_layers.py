@@ -10,12 +10,14 @@ LEVELS = {
     **dict.fromkeys(("errors", "types", "ops", "pictures"), 0),
     **dict.fromkeys(("model", "data", "augment", "losses", "metrics", "compose", "robustness"), 1),
     "weights": 2,
+    "report": 2,
     **dict.fromkeys(("lit", "export", "infer"), 3),
     **dict.fromkeys(("cli", "__main__"), 4),
 }
 # What a room may use besides L0 and itself.
 ALLOWED = {
     "weights": {"model"},  # to build what a checkpoint describes
+    "report": {"metrics"},  # intervals and scales; it reads files that eval.py wrote
     "lit": {"losses", "metrics", "weights"},
     "export": {"weights", "model"},
     "infer": {"weights"},
@@ -25,6 +27,8 @@ THIRD = {  # third parties, and the rooms that may import them
     "hydra": {"weights", "cli"},
     "kornia": {"augment", "ops"},
     "cv2": {"metrics", "infer"},
+    "jinja2": {"report"},
+    "matplotlib": {"report"},
     "onnx": {"export"},
     "onnxruntime": {"export"},
     "onnxscript": {"export"},

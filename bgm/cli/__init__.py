@@ -1,16 +1,22 @@
 """The console command `bgm`: the four scripts, and what is not worth one."""
 
+import importlib
 import runpy
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 SCRIPTS = ("train", "eval", "export", "predict")
+COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
+CONFIGURED = ("compose", "doctor", "pack")  # modules with main(config), over conf/COMMAND.yaml
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
   bgm show FILE                what a checkpoint or an exported file is
+  bgm doctor data=... data_root=...          what is wrong with the data, before a training finds out
+  bgm pack data=... data_root=... out=...    the same data as tar shards, for network disks
   bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
+  bgm report A.json B.json out=FILE.html     scores in one HTML file; several runs are compared
+  bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """
@@ -36,21 +42,20 @@ def main() -> None:
         import bgm
 
         print(bgm.__version__)
-    elif command == "compose":
-        from bgm.cli import compose
-
-        sys.argv = ["bgm compose", *rest]
-        compose.main()
-    elif command in ("show", "demo"):
-        run_body(command, rest)
+    elif command in COMMANDS + CONFIGURED:
+        run(command, rest)
     else:
         print(f"error: bgm has no command {command!r}\n{USAGE}", end="", file=sys.stderr)
         raise SystemExit(1)
 
 
-def run_body(command: str, rest: list[str]) -> None:
-    from bgm.cli import demo, show  # torch takes seconds to import: not for --help
-    from bgm.cli.launch import guarded
+def run(command: str, rest: list[str]) -> None:
+    """Run bgm/cli/COMMAND.py; its imports wait until here: torch takes seconds, not for --help."""
+    from bgm.cli.launch import guarded, script
 
-    bodies: dict[str, Callable[[list[str]], None]] = {"show": show.main, "demo": demo.main}
-    guarded(bodies[command])(rest)
+    body = importlib.import_module(f"bgm.cli.{command}").main
+    if command in CONFIGURED:
+        sys.argv = [f"bgm {command}", *rest]
+        script(command)(body)()
+    else:
+        guarded(body)(rest)

@@ -6,13 +6,13 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import conf_dir, say, script, tracked
+from bgm.cli.launch import conf_dir, say, tracked
 from bgm.compose import MANIFEST, Manifest, check, compose, digest, read, sentence
 from bgm.errors import BadInput
 
 
-@script("compose")
 def main(cfg: DictConfig) -> None:
+    """Compose or check what conf/compose.yaml and the command line say."""
     if cfg.check is not None:
         return check_folder(Path(cfg.check), cfg.data_root)
     if cfg.data_root is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig
 from rich.table import Table
 
 from bgm.cli.launch import say
@@ -43,6 +44,16 @@ def chosen(wanted: str | Sequence[str] | None) -> list[str]:
             f"robustness={unknown[0]} is unknown, expected all or some of {', '.join(CURVES)}"
         )
     return names
+
+
+def curves_of(subject: Any, scenes: Any, cfg: DictConfig) -> list[Path]:
+    """Score and print the curves that a config asks for; returns the files, [] for none."""
+    wanted = chosen(cfg.robustness)
+    if not wanted:
+        return []
+    curves = score_curves(scenes, subject.cases.run, subject.rules.protocol, wanted)
+    show_curves(curves)
+    return write_curves(curves, subject.out)
 
 
 def score_curves(
@@ -95,8 +106,8 @@ def write_curves(curves: Curves, out: str | Path) -> list[Path]:
     return paths
 
 
-def show_curves(curves: Curves, out: str | Path) -> None:
-    """Print one table a curve, a row a level, write the files and say where they are."""
+def show_curves(curves: Curves) -> None:
+    """Print one table a curve, a row a level."""
     for name, rows in curves.items():
         table = Table(title=f"{name} ({CURVES[name].unit})")
         for key in rows[0]:
@@ -104,8 +115,6 @@ def show_curves(curves: Curves, out: str | Path) -> None:
         for row in rows:
             table.add_row(*(f"{value:.4g}" for value in row.values()))
         say(table)
-    for path in write_curves(curves, out):
-        say(path)
 
 
 def _without_nan(row: dict[str, float]) -> dict[str, float | None]:

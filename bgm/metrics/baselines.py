@@ -12,6 +12,7 @@ from bgm.errors import BadInput
 from bgm.metrics.arrays import colour, to_array
 
 Distance = Literal["max", "mean", "euclid"]
+Shot = tuple[Any, Any, Any]  # src, bgr and the true pha
 
 DISTANCES: tuple[Distance, ...] = ("max", "mean", "euclid")
 CLOSINGS = (0, 1, 2, 4, 7, 11, 16, 24)  # radii in pixels
@@ -80,25 +81,36 @@ def best_threshold(
     distances: tuple[Distance, ...] = DISTANCES,
     closings: tuple[int, ...] = CLOSINGS,
 ) -> dict[str, Found]:
+    """`best_key` of the pictures of three iterables; BadInput where they differ in number."""
+    return best_key(_zipped(srcs, bgrs, phas), distances=distances, closings=closings)
+
+
+def best_key(
+    shots: Iterable[Shot],
+    *,
+    distances: tuple[Distance, ...] = DISTANCES,
+    closings: tuple[int, ...] = CLOSINGS,
+) -> dict[str, Found]:
     """Find the keys with the smallest mean MAD over a whole set, knowing its truth.
 
-    srcs, bgrs: pictures as for `difference`; phas: mattes (H, W) or (1, H, W), uint8 or float.
-    Returns hard and soft (ramp), each also _closing (radius > 0 only), and best, the best of all.
-    Every threshold and ramp on 0..255 is tried, exactly: a flat closing commutes with any
-    monotone map, so one closed difference and its joint histogram with the truth (rounded to
-    8 bits) hold the errors of all of them. Raises BadInput where sizes or counts differ.
+    shots: (src, bgr, pha); src, bgr as for `difference`, pha a matte (H, W) or (1, H, W), uint8 or
+    float. One shot is held at a time. Returns hard and soft (ramp), each also _closing (radius > 0
+    only), and best, the best of all. Every threshold and ramp on 0..255 is tried, exactly: a flat
+    closing commutes with any monotone map, so one closed difference and its joint histogram with
+    the truth (rounded to 8 bits) hold the errors of all of them. Raises BadInput where sizes
+    differ, and without shots.
     """
     choices = [(d, r) for d in distances for r in closings]
     joint = {choice: np.zeros((256, 256)) for choice in choices}
     pictures = 0
-    for apart, true in _shots(srcs, bgrs, phas):
+    for apart, true in map(_checked, shots):
         pictures += 1
         for name in distances:
             key = _distance(apart, name)
             for radius in closings:
                 joint[name, radius] += _joint(_close(key, radius), true)
     if pictures == 0:
-        raise BadInput("best_threshold of 0 pictures, expected at least 1")
+        raise BadInput("search over 0 pictures, expected at least 1")
     found: dict[str, Found] = {}
     for (name, radius), counts in joint.items():
         for kind, (mad, low, high) in _search(counts / pictures).items():
@@ -142,20 +154,21 @@ def _ramp(low: int, high: int) -> NDArray[np.uint8]:
     return np.rint(value.clip(0, 255)).astype(np.uint8)
 
 
-def _shots(
-    srcs: Iterable[Any], bgrs: Iterable[Any], phas: Iterable[Any]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+def _zipped(*columns: Iterable[Any]) -> Iterator[Shot]:
     try:
-        for src, bgr, pha in zip(srcs, bgrs, phas, strict=True):
-            apart, true = _apart(src, bgr), to_array(pha, "pha")
-            true = true[0] if true.ndim == 3 and true.shape[0] == 1 else true
-            if true.shape != apart.shape[:2]:
-                raise BadInput(f"pha {true.shape} and src {apart.shape[:2]} differ in size (H, W)")
-            yield apart, true if true.dtype == np.uint8 else np.rint(true * 255).astype(np.uint8)
+        yield from zip(*columns, strict=True)
     except BadInput:
         raise
     except ValueError as error:  # of zip
         raise BadInput(f"srcs, bgrs and phas differ in number ({error})") from None
+
+
+def _checked(shot: Shot) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    apart, true = _apart(*shot[:2]), to_array(shot[2], "pha")
+    true = true[0] if true.ndim == 3 and true.shape[0] == 1 else true
+    if true.shape != apart.shape[:2]:
+        raise BadInput(f"pha {true.shape} and src {apart.shape[:2]} differ in size (H, W)")
+    return apart, true if true.dtype == np.uint8 else np.rint(true * 255).astype(np.uint8)
 
 
 def _joint(key: NDArray[np.uint8], true: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from bgm.metrics.arrays import Pair
 from bgm.metrics.functional import Mask
 
 SIGMA = 1.4
-TILE = (128, 512)  # rows, columns: temporaries stay in a core's cache, flat tiles are left out
+TILE = (128, 256)  # rows, columns: temporaries stay in a core's cache, flat tiles are left out
 _SMALL = 1 << 19  # pixels below which rounding has too few pixels to average out
 
 
@@ -46,7 +46,7 @@ def gradient_error(pair: Pair, mask: Mask = None, *, normalise: bool = True) -> 
     total = 0.0
     for top, left in product(range(0, H, TILE[0]), range(0, W, TILE[1])):
         kept = np.s_[top : top + TILE[0], left : left + TILE[1]]
-        inside = None if mask is None else np.ascontiguousarray(mask[kept])
+        inside = None if mask is None else mask[kept]
         if inside is not None and not inside.any():
             continue
         y, x = max(top - _HALF, 0), max(left - _HALF, 0)
@@ -59,7 +59,10 @@ def gradient_error(pair: Pair, mask: Mask = None, *, normalise: bool = True) -> 
         )
         if gain[0] != gain[1]:  # a factor rounded to float32 would be a bias on every pixel
             a, b = (np.multiply(z, g, dtype=np.float64) for z, g in zip((a, b), gain, strict=True))
-        total += cv2.norm(a, b, cv2.NORM_L2SQR, inside)
+        wrong = a - b
+        if inside is not None:
+            wrong *= inside  # faster than the mask that cv2.norm takes
+        total += cv2.norm(wrong, cv2.NORM_L2SQR)
     return total * gain[0] ** 2 if gain[0] == gain[1] else total
 
 

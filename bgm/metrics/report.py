@@ -7,7 +7,6 @@ import math
 import os
 import statistics
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,25 @@ from rich.table import Table
 from rich.text import Text
 
 from bgm.errors import BadInput
+from bgm.metrics.intervals import Interval, interval
+from bgm.metrics.origin import hardware, versions
 from bgm.metrics.score import Scale, scale_label, scales
 
 Row = dict[str, float]
-PACKAGES = {"bgm": "bgm", "torch": "torch", "numpy": "numpy", "opencv": "opencv-python-headless"}
 
 
 class Scores:
-    """Rows of `score`, by name of the picture, in the order in which they were added."""
+    """Rows of `score`, by name of the picture, in the order in which they were added.
+
+    about: what else is to be written down about them: plain values that JSON can hold.
+    """
 
     def __init__(self, protocol: str = "frame", scale: Scale = "native") -> None:
-        self.protocol = protocol
+        self.protocol, self.scale = protocol, scale
         self.scales = scales(protocol, scale)
         self.rows: dict[str, Row] = {}
+        self.skipped: dict[str, str] = {}  # name -> why
+        self.about: dict[str, Any] = {}
 
     def add(self, name: str, row: Row) -> None:
         """Add one picture's scores; BadInput for a name or a metric that does not belong here."""
@@ -39,6 +44,10 @@ class Scores:
                 f"{', '.join(strange)} of {name} is not in protocol {self.protocol} ({known})"
             )
         self.rows[name] = {metric: float(value) for metric, value in row.items()}
+
+    def skip(self, name: str, why: str) -> None:
+        """Note a picture that the protocol leaves out."""
+        self.skipped[name] = why
 
     @property
     def metrics(self) -> list[str]:
@@ -58,12 +67,19 @@ class Scores:
         """Median over `values`, per metric; NaN where no picture has one."""
         return self._over_pictures(statistics.median)
 
+    def intervals(self) -> dict[str, Interval]:
+        """Bootstrap 95 % interval of the mean, per metric; see `interval`."""
+        return {
+            m: interval({name: row[m] for name, row in self.rows.items() if m in row})
+            for m in self.metrics
+        }
+
     def _over_pictures(self, average: Callable[[list[float]], float]) -> Row:
         return {m: average(v) if (v := self.values(m)) else math.nan for m in self.metrics}
 
     def table(self, title: str | None = None, pictures: bool = True) -> Table:
         """A rich table: a column per metric with its scale, a row per picture, mean and median."""
-        table = Table(title=title or f"protocol {self.protocol}, {len(self.rows)} pictures")
+        table = Table(title=title or self._title())
         table.add_column("picture", overflow="fold")
         for metric in self.metrics:
             table.add_column(f"{metric} {scale_label(self.scales[metric])}", justify="right")
@@ -74,6 +90,10 @@ class Scores:
         table.add_row("median", *self._cells(self.median()))
         return table
 
+    def _title(self) -> str:
+        left_out = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return f"protocol {self.protocol}, {len(self.rows)} pictures{left_out}"
+
     def _cells(self, row: Row) -> list[str]:
         return [f"{row[m]:.4g}" if m in row else "" for m in self.metrics]
 
@@ -81,11 +101,18 @@ class Scores:
         """All that the JSON holds; NaN is None, for JSON has no NaN."""
         return {
             "protocol": self.protocol,
+            "scale": self.scale,
             "scales": {m: self.scales[m] for m in self.metrics},
             "versions": versions(),
+            "hardware": hardware(),
+            **self.about,
             "count": {m: len(self.values(m)) for m in self.metrics},
             "mean": _without_nan(self.mean()),
             "median": _without_nan(self.median()),
+            "interval": {
+                m: _without_nan({"low": i.low, "high": i.high}) for m, i in self.intervals().items()
+            },
+            "skipped": [{"name": n, "why": why} for n, why in self.skipped.items()],
             "pictures": [{"name": n, **_without_nan(row)} for n, row in self.rows.items()],
         }
 
@@ -105,17 +132,6 @@ class Scores:
         for name, row in [*self.rows.items(), *ends.items()]:
             out.writerow([name, *(repr(row[m]) if m in row else "" for m in self.metrics)])
         write_text(path, text.getvalue())
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what computes the numbers; "none" where a package has no record."""
-    found = {}
-    for name, package in PACKAGES.items():
-        try:
-            found[name] = version(package)
-        except PackageNotFoundError:
-            found[name] = "none"
-    return found
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,12 +1,14 @@
 """Named protocols: which metrics, over which pixels, on which scale."""
 
+from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from bgm.errors import BadInput
 from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
-from bgm.metrics.conn import Order, connectivity_error
+from bgm.metrics.components import Order
+from bgm.metrics.conn import connectivity_error
 from bgm.metrics.functional import Mask, absolute, count, ratio, squared
 from bgm.metrics.grad import gradient_error
 
@@ -22,6 +24,7 @@ class Protocol(NamedTuple):
 
     region: Literal["unknown", "frame"]
     order: Order
+    multiple: int  # its folder script crops height and width to multiples of this
     native: dict[str, float]  # the factors of the protocol's own scripts
     table: dict[str, float]  # the factors of the tables in papers, where they differ
 
@@ -31,6 +34,7 @@ PROTOCOLS = {
     "bgmv2": Protocol(
         "unknown",
         "columns",
+        4,
         {"mse": 1.0, "sad": 1e-3, "grad": 1.0, "conn": 1.0, "fg_mse": 1.0},
         {"mse": 1e3, "fg_mse": 1e3},
     ),
@@ -38,6 +42,7 @@ PROTOCOLS = {
     "rvm": Protocol(
         "frame",
         "rows",
+        1,
         {"mad": 1e3, "mse": 1e3, "grad": 1e-3, "conn": 1e-3, "fgr_mse": 1e3, "fgr_mad": 1e3}
         | {"dtssd": 1e2, "dtssd_pairs": 1e2},  # of clips; `dtssd` computes them, `score` does not
         {},
@@ -46,6 +51,7 @@ PROTOCOLS = {
     "frame": Protocol(
         "frame",
         "rows",
+        1,
         {
             "mad": 1e3,
             "mse": 1e3,
@@ -93,6 +99,7 @@ def score(
     scale: Scale = "native",
     grad_normalise: bool = True,
     mask_known: bool = False,
+    only: Collection[str] | None = None,
 ) -> dict[str, float]:
     """Score one matte by a named protocol; neither crops nor skips.
 
@@ -103,6 +110,7 @@ def score(
     Habits of others: scale="table" as papers print (`scales` has the factors); grad_normalise=False
     leaves out the scaling by minimum and maximum (RobustVideoMatting's evaluate_hr.py);
     mask_known=True overwrites pred by the trimap where that is 0 or 255 (mmagic).
+    only: compute no other metrics of the matte than these; foregrounds are always counted.
     Raises BadInput, a ValueError, naming what was found and expected. Source: SPEC section 7.
     """
     factors = scales(protocol, scale)
@@ -116,20 +124,24 @@ def score(
     if known is not None:
         pair = pair._replace(pred=_overwrite(pair, known)) if mask_known else pair
         mask = np.equal(known, 128).view(np.uint8) if chosen.region == "unknown" else None
-    plain = _matte(pair, mask, chosen.order, grad_normalise)
+    wanted = [m for m in factors if only is None or m in only]
+    plain = _matte(pair, mask, chosen.order, grad_normalise, wanted)
     plain |= _foreground(fgr_pred, fgr_true, pair, mask)
     return {name: plain[name] * factor for name, factor in factors.items() if name in plain}
 
 
-def _matte(pair: Pair, mask: Mask, order: Order, grad_normalise: bool) -> dict[str, float]:
-    number, sad = count(pair, mask), absolute(pair, mask)
-    return {
-        "mad": ratio(sad, number),
-        "mse": ratio(squared(pair, mask), number),
-        "sad": sad,
-        "grad": gradient_error(pair, mask, normalise=grad_normalise),
-        "conn": connectivity_error(pair, mask, order=order),
+def _matte(
+    pair: Pair, mask: Mask, order: Order, grad_normalise: bool, wanted: list[str]
+) -> dict[str, float]:
+    number = count(pair, mask)
+    ways = {
+        "mad": lambda: ratio(absolute(pair, mask), number),
+        "mse": lambda: ratio(squared(pair, mask), number),
+        "sad": lambda: absolute(pair, mask),
+        "grad": lambda: gradient_error(pair, mask, normalise=grad_normalise),
+        "conn": lambda: connectivity_error(pair, mask, order=order),
     }
+    return {metric: way() for metric, way in ways.items() if metric in wanted}
 
 
 def _foreground(fgr_pred: Any, fgr_true: Any, pair: Pair, mask: Mask) -> dict[str, float]:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bgm.cli import compose
+from bgm.cli.launch import script
 from bgm.compose import MANIFEST, digest, read
 from tests.compose.pictures import backgrounds, subjects
 
@@ -13,7 +14,7 @@ from tests.compose.pictures import backgrounds, subjects
 def bgm_compose(*args):
     argv, sys.argv = sys.argv, ["bgm compose", *map(str, args)]
     try:
-        compose.main()
+        script("compose")(compose.main)()
     except SystemExit as stop:
         return stop.code
     finally:

@@ -70,7 +70,7 @@ def test_files(scenes, tmp_path, capsys):
     assert rows[0]["curve"] == "blur"
     assert float(rows[2]["mad"]) == curves["blur"][2]["mad"]
     assert rows[7]["conn"] == ""
-    show_curves(curves, tmp_path / "again")
+    show_curves(curves)
     assert "blur (pixels)" in capsys.readouterr().out
     assert write_curves({}, tmp_path / "none") == []
     assert not list(tmp_path.glob("none*"))

@@ -1,0 +1,109 @@
+"""Read back what eval.py wrote: scores, kept pictures, robustness curves."""
+
+import base64
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bgm.errors import BadInput
+
+KINDS = ("src", "bgr", "true", "pred", "error")
+LARGEST = 400_000  # bytes of a picture: a page holds a few dozen of them
+ROBUSTNESS = "-robustness"  # OUT-robustness.json lies beside OUT.json
+Curves = dict[str, list[dict[str, float]]]
+
+
+class Run(NamedTuple):
+    """One scored model or folder of predictions."""
+
+    label: str
+    scores: dict[str, Any]  # see `bgm.metrics.Scores.as_dict`
+    curves: Curves  # name -> [{level, metric: value, ...}, ...]
+    pictures: dict[str, dict[str, str]]  # rank -> kind -> data URI
+
+    def values(self, metric: str) -> dict[str, float]:
+        """Metric by name of the picture, without those where it is missing or NaN."""
+        rows = self.scores["pictures"]
+        return {row["name"]: row[metric] for row in rows if row.get(metric) is not None}
+
+    def csv(self) -> str:
+        """One line per picture."""
+        text = io.StringIO()
+        metrics = list(self.scores["scales"])
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(["name", *metrics])
+        for row in self.scores["pictures"]:
+            out.writerow([row["name"], *(row.get(m, "") for m in metrics)])
+        return text.getvalue()
+
+
+def read_run(path: str | Path, label: str | None = None) -> Run:
+    """Read OUT.json, and OUT-pictures/ and OUT-robustness.json where they are.
+
+    Raises BadInput for what eval.py did not write.
+    """
+    path = Path(path)
+    scores = read_json(path)
+    if not is_scores(scores):
+        raise BadInput(f"{path} holds no scores of eval.py (protocol, scales, mean, pictures)")
+    beside = path.with_name(f"{path.stem}{ROBUSTNESS}.json")
+    curves = scores.get("robustness") or (read_json(beside) if beside.is_file() else {})
+    folder = path.with_name(f"{path.stem}-pictures")
+    pictures = {e["rank"]: _pictures(folder, e["rank"]) for e in scores.get("examples", [])}
+    return Run(label or path.stem, scores, checked_curves(curves, beside), pictures)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; BadInput for a missing or broken one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path} ({error.strerror})") from None
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON ({error})") from None
+
+
+def is_scores(x: Any) -> bool:
+    """Whether this is what eval.py writes."""
+    wanted = {"protocol": str, "scales": dict, "mean": dict, "median": dict, "pictures": list}
+    return isinstance(x, dict) and all(isinstance(x.get(k), kind) for k, kind in wanted.items())
+
+
+def checked_curves(x: Any, path: Path) -> Curves:
+    """{curve: [{level, metric: value, ...}, ...]}, sorted by level; BadInput for all else."""
+    good = isinstance(x, dict) and all(
+        isinstance(points, list) and all(isinstance(p, dict) and "level" in p for p in points)
+        for points in x.values()
+    )
+    if not good:
+        raise BadInput(f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}")
+    return {
+        name: sorted((_numbers(p) for p in points), key=lambda p: p["level"])
+        for name, points in x.items()
+    }
+
+
+def _numbers(point: dict[str, Any]) -> dict[str, float]:
+    return {
+        k: float(v)
+        for k, v in point.items()
+        if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
+    }
+
+
+def _pictures(folder: Path, rank: str) -> dict[str, str]:
+    """Data URIs of one example's pictures; those that are gone or far too large are left out."""
+    found = {}
+    for kind in KINDS:
+        file = folder / f"{rank}-{kind}.png"
+        if file.is_file() and file.stat().st_size <= LARGEST:
+            found[kind] = data_uri(file.read_bytes(), "image/png")
+    return found
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Bytes as an address that needs no network."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
