@@ -6,7 +6,14 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgm.data.resizing import cover_square, match, open_picture, resize_subject, to_tensor
+from bgm.data.resizing import (
+    cover_square,
+    match,
+    open_picture,
+    resize_subject,
+    to_tensor,
+    without_outside,
+)
 from bgm.errors import BadInput
 from bgm.pictures import find_pictures, pair_by_stem, picture_size
 
@@ -51,7 +58,6 @@ class Subjects:
         self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
         for index in _evenly(len(self), LOOKED_AT):
             self._check(index)
-        self.flat = self._flat_outside()
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -63,11 +69,10 @@ class Subjects:
     def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short.
 
-        JPEGs are decoded at a fraction of their size when that suffices, unless black or another
-        flat colour surrounds the subjects: the decoder's averages would mix it in unweighted.
+        JPEG colours are decoded at a fraction of their size when that suffices, alpha never: it
+        tells what the decoder's averages have mixed in from outside the subject.
         """
-        subject = self._open(index, None if self.flat else short)
-        return _split(resize_subject(subject, short))
+        return _split(resize_subject(self._open(index, short), short))
 
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""
@@ -82,12 +87,14 @@ class Subjects:
             return open_picture(self.files["rgba"][index], "RGBA")[0]
         fgr_path, pha_path = self.files["fgr"][index], self.files["pha"][index]
         fgr, fgr_size = open_picture(fgr_path, "RGB", short)
-        pha, pha_size = open_picture(pha_path, "L", short)
+        pha, pha_size = open_picture(pha_path, "L")
         _same_size(fgr_path, fgr_size, pha_path, pha_size)
-        fgr, pha = match(fgr, pha), match(pha, fgr)
         if _is_jpeg(pha_path):
             pha = pha.point([_snapped(a, self.snap) for a in range(256)])
-        return Image.merge("RGBA", (*fgr.split(), pha))
+        if fgr.size != pha.size:
+            fgr, pha = without_outside(fgr, pha), match(pha, fgr)
+        fgr.putalpha(pha)
+        return fgr
 
     def _check(self, index: int) -> None:
         """Compare what the headers of one subject's files say."""
@@ -100,19 +107,6 @@ class Subjects:
                     raise BadInput(
                         f"{paths[0]} has no alpha channel (mode {image.mode}){self._hint}"
                     )
-
-    def _flat_outside(self) -> bool:
-        """Tell from 8 subjects whether one colour fills the outside of any of them."""
-        if not any(_is_jpeg(path) for path in self.files.get("fgr", [])):
-            return False  # nothing that a decoder could shrink
-        for index in _evenly(len(self), 8):
-            pha, fgr = _split(self._open(index, 64))
-            outside = fgr[:, pha[0] == 0].float()  # (3, pixels)
-            if outside.shape[1] > 0.01 * pha.numel():
-                middle = outside.median(dim=1, keepdim=True).values
-                if (outside - middle).abs().median() <= 1:  # JPEG noise of a flat colour
-                    return True
-        return False
 
 
 class Backgrounds:
@@ -142,7 +136,7 @@ class Backgrounds:
 
 def _split(subject: Image.Image) -> tuple[Tensor, Tensor]:
     x = to_tensor(subject)
-    return x[3:].clone(), x[:3].clone()
+    return x[3:], x[:3]
 
 
 def _same_size(one: str, one_size: tuple, other: str, other_size: tuple) -> None:
