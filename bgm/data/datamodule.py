@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
-from bgm.data.fingerprint import fingerprint
+from bgm.data.fingerprint import about, fingerprint
 from bgm.data.order import DrawSampler, Loader, ShardSampler
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.data.surviving import Faults, Surviving, SurvivingLoader
@@ -22,7 +22,8 @@ class MattingData(LightningDataModule):
     cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
     batch_size is per process; ranks share the work. Scenes must have one size for
     valid_batch_size > 1. bad_files: different faults in training files that are borne on a process,
-    each named once and replaced by another sample; scenes bear none. Without a trainer: `prepare_data()`, `setup("test")`, `scenes("test")`.
+    each named once and replaced by another sample; scenes bear none. Without a trainer:
+    `prepare_data()`, `setup("test")`, `scenes("test")`.
     Raises BadInput at construction and in setup for what cannot be trained or scored on.
     """
 
@@ -85,6 +86,11 @@ class MattingData(LightningDataModule):
             root = self._roots[name]
             self._scenes[name] = getattr(self, name) if root is None else Scenes(root)
         return self._scenes[name]
+
+    def facts(self) -> dict[str, dict]:
+        """What each set is, how many items it has, and a fingerprint of its files and options."""
+        sets = {name: getattr(self, name) for name in ("train", "valid", "test")}
+        return {name: about(dataset) for name, dataset in sets.items() if dataset is not None}
 
     def train_dataloader(self) -> SurvivingLoader:
         """Batches of Samples, in an order that a resumed run continues exactly."""
