@@ -24,7 +24,14 @@ class RunCard(pl.Callback):
         self.about, self.path = about, Path(folder) / NAME
         self.data: dict[str, Any] = {}
         self.seconds, self.samples, self.steps = 0.0, 0, 0  # of this process, since it started
+        self.metrics: dict[str, float] = {}  # the latest of each, resumed runs included
         self._last: float | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"metrics": dict(self.metrics)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.metrics = dict(state_dict["metrics"])
 
     def on_fit_start(self, trainer, module) -> None:
         facts = getattr(trainer.datamodule, "facts", None)
@@ -43,14 +50,20 @@ class RunCard(pl.Callback):
         self._last = None
 
     def on_save_checkpoint(self, trainer, module, checkpoint: dict) -> None:
-        card = self.card(trainer)
-        checkpoint["bgm_card"] = card
+        checkpoint["bgm_card"] = self.card(trainer)
+        self.write(trainer)
+
+    def on_train_end(self, trainer, module) -> None:
+        self.write(trainer)
+
+    def write(self, trainer) -> None:
+        """Write the card as of now to card.json."""
         if trainer.is_global_zero:
-            write_text(self.path, json.dumps(card, indent=1) + "\n")
+            write_text(self.path, json.dumps(self.card(trainer), indent=1) + "\n")
 
     def card(self, trainer) -> dict[str, Any]:
         """The card as of now."""
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         pace = {}
         if self.seconds:
             pace = {
@@ -61,7 +74,7 @@ class RunCard(pl.Callback):
         progress = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         return {
             "progress": progress,
-            "metrics": metrics,
+            "metrics": dict(sorted(self.metrics.items())),
             "data": self.data,
             "throughput": pace,
             **self.about,
