@@ -81,11 +81,19 @@ def test_a_run_card_is_in_the_checkpoint_and_beside_it(runs, capsys):
     assert stored["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert stored["hardware"]["cores"] >= 1
     assert stored["throughput"]["samples_per_second"] > 0
-    assert 0 < stored["metrics"]["val/mad"] < 1
+    best = torch.load(runs / "base" / "best.ckpt", weights_only=True)["bgm_card"]
+    assert 0 < best["metrics"]["val/mad"] < 1
+    assert set(beside["metrics"]) == set(best["metrics"])
     assert "trainer.max_steps=4" in stored["command"]
     show([str(runs / "base" / "last.ckpt")])
     shown = capsys.readouterr().out
-    for word in ("samples_per_second", "val/mad", "fingerprint", "every_n_steps: 3", "global_step"):
+    for word in (
+        "samples_per_second",
+        "train/loss",
+        "fingerprint",
+        "every_n_steps: 3",
+        "global_step",
+    ):
         assert word in shown
 
 

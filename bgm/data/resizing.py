@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.pictures import read_picture
+from bgm.pictures import Member, read_picture, source
 
 FAINT = 32  # below this alpha (of 255) the colour is drawn towards its neighbourhood's
 FEW = 0.003  # of a picture: fewer values outside the subject say nothing about a colour there
@@ -17,7 +17,7 @@ STEP = 4  # every fourth pixel of every fourth row is enough to know it
 
 
 def open_picture(
-    path: str | Path, mode: str, short: int | None = None
+    path: str | Path | Member, mode: str, short: int | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Open a picture upright in mode "RGB", "RGBA" or "L"; return it and its full (H, W).
 
@@ -25,7 +25,7 @@ def open_picture(
     decoder then does a part of its work only. Raises BadInput as `bgm.pictures.read_picture` does.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(source(path)) as image:
             W, H = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # orientations 5-8 swap the axes
                 H, W = W, H
