@@ -10,6 +10,8 @@ USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
   bgm show FILE                what a checkpoint or an exported file is
+  bgm doctor data=... data_root=...   what is wrong with the data, before a training finds out
+  bgm pack data=... data_root=... out=...   the same data as tar shards, for network disks
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """
@@ -37,6 +39,8 @@ def main() -> None:
         print(bgm.__version__)
     elif command in ("show", "demo"):
         run_body(command, rest)
+    elif command in ("doctor", "pack"):
+        run_configured(command, rest)
     else:
         print(f"error: bgm has no command {command!r}\n{USAGE}", end="", file=sys.stderr)
         raise SystemExit(1)
@@ -48,3 +52,12 @@ def run_body(command: str, rest: list[str]) -> None:
 
     bodies: dict[str, Callable[[list[str]], None]] = {"show": show.main, "demo": demo.main}
     guarded(bodies[command])(rest)
+
+
+def run_configured(command: str, rest: list[str]) -> None:
+    """A command over conf/COMMAND.yaml, its arguments overrides as those of the scripts."""
+    from bgm.cli import doctor, pack
+    from bgm.cli.launch import script
+
+    sys.argv = [f"bgm {command}", *rest]
+    script(command)({"doctor": doctor.main, "pack": pack.main}[command])()

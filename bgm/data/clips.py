@@ -70,6 +70,10 @@ class Clips:
         fgr.putalpha(alpha)
         return fgr
 
+    def keyframe_every(self, clip: int) -> float:
+        """Frames from one keyframe of a clip to the next, in the mean."""
+        return self._readers(clip)[0].keyframe_every
+
     def __getstate__(self) -> dict:
         return self.__dict__ | {
             "_open": OrderedDict(),

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
+from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
 from bgm.data.order import DrawSampler, Loader, ShardSampler
 from bgm.data.scenes import Scenes, materialise, stack
@@ -22,8 +23,9 @@ class MattingData(LightningDataModule):
     cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
     batch_size is per process; ranks share the work. Scenes must have one size for
     valid_batch_size > 1. bad_files: different faults in training files that are borne on a process,
-    each named once and replaced by another sample; scenes bear none. Without a trainer:
-    `prepare_data()`, `setup("test")`, `scenes("test")`.
+    each named once and replaced by another sample; scenes bear none. checkup_seconds: for
+    the doctor's short form before a training, 0 for none. Without a trainer: `prepare_data()`,
+    `setup("test")`, `scenes("test")`.
     Raises BadInput at construction and in setup for what cannot be trained or scored on.
     """
 
@@ -43,6 +45,7 @@ class MattingData(LightningDataModule):
         valid_length: int | None = None,
         test_length: int | None = None,
         bad_files: int = 10,
+        checkup_seconds: float = 5.0,
     ) -> None:
         super().__init__()
         self.train, self.valid, self.test = train, valid, test
@@ -50,7 +53,7 @@ class MattingData(LightningDataModule):
         self.batch_size, self.valid_batch_size = batch_size, valid_batch_size
         self.workers, self.seed, self.cache = workers, seed, Path(cache)
         self.lengths = {"valid": valid_length, "test": test_length}
-        self.faults = Faults(bad_files)
+        self.faults, self.checkup_seconds = Faults(bad_files), checkup_seconds
         self._scenes: dict[str, Scenes] = {}
         if min(batch_size, valid_batch_size) < 1 or min(workers, seed, bad_files) < 0:
             raise BadInput(
@@ -64,7 +67,14 @@ class MattingData(LightningDataModule):
         self._roots = {name: self._root(name) for name in ("valid", "test")}
 
     def prepare_data(self) -> None:
-        """Compose the scenes that are not on disk yet (one process does it)."""
+        """Look over the training's files and compose the scenes that are not on disk yet.
+
+        One process does it. Without a trainer there is nothing to look over.
+        """
+        if self.trainer is not None and self.checkup_seconds > 0:
+            sets = {name: getattr(self, name) for name in ("train", "valid")}
+            for said in checkup(sets, self.checkup_seconds):
+                print(said, flush=True)
         for name, root in self._roots.items():
             if root is not None and self.valid_augment is not None:
                 dataset = getattr(self, name)

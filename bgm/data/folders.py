@@ -68,7 +68,7 @@ class Subjects:
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are on disk."""
-        return split(self._open(index, None))
+        return split(self.open(index))
 
     def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short.
@@ -76,14 +76,15 @@ class Subjects:
         JPEG colours are decoded at a fraction of their size when that suffices, alpha never: it
         tells what the decoder's averages have mixed in from outside the subject.
         """
-        return split(resize_subject(self._open(index, short), short))
+        return split(resize_subject(self.open(index, short), short))
 
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""
         sizes = {kind: byte_sizes(files) for kind, files in self.files.items()}
         return {"stems": self.stems, "bytes": sizes, "has_fgr": self.has_fgr, "snap": self.snap}
 
-    def _open(self, index: int, short: int | None) -> Image.Image:
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One subject as an "RGBA" picture, straight alpha; with short perhaps a smaller one."""
         if "rgba" in self.files:
             self._check(index)
             return open_picture(self.files["rgba"][index], "RGBA")[0]

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Iterable, Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -122,7 +123,7 @@ def _write_shard(
     left: list[Packed] = []
     stem, written = None, 0
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for picture in _chain(pending, pictures):
+        for picture in chain(pending, pictures):
             if written >= shard_bytes and picture.stem != stem:
                 left = [picture]
                 break
@@ -132,11 +133,6 @@ def _write_shard(
             stem, written = picture.stem, written + info.size
     _write_index(path)
     return left, not left
-
-
-def _chain(first: list[Packed], rest: Iterable[Packed]) -> Iterable[Packed]:
-    yield from first
-    yield from rest
 
 
 def _name(picture: Packed) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from bgm.data.clips import OPEN, Clips, open_subjects
+from bgm.data.doctor import Looks, diagnose, take_stock
 from bgm.data.folders import Subjects
 from bgm.errors import BadInput
 from bgm.pictures import write_png
@@ -113,6 +114,19 @@ def test_what_does_not_pair_is_said_at_construction(root):
     (root / "pha" / "b.mp4").write_bytes(b"no video")
     with pytest.raises(BadInput, match=r"b\.mp4 is not a video"):
         Clips(root)
+
+
+def test_the_doctor_looks_into_clips(root):
+    part, findings = take_stock("train", "subjects", {"root": root})
+    looks = Looks([part], limit=4)
+    assert len(part) == 35
+    assert findings == []
+    seen = [looks[i] for i in range(4)]
+    assert [look.stem for look in seen] == ["b/000000", "b/000011", "b/000022", "deep/a/000004"]
+    assert {f.code for f in diagnose([part], seen)} == {"full", "never 0"}  # frames are flat
+    write(root / "pha" / "b.mp4", [0] * 29)
+    _, (finding,) = take_stock("train", "subjects", {"root": root})
+    assert (finding.level, finding.code) == ("error", "folders")
 
 
 def test_a_torn_clip_names_the_frame(root):
