@@ -5,6 +5,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
+from bgm.cli.card import recorded
 from bgm.cli.launch import say, script
 
 
@@ -14,7 +15,7 @@ def main(cfg: DictConfig) -> None:
     data, stage = instantiate(cfg.data), instantiate(cfg.lit)
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init)}")
-    trainer = instantiate(cfg.trainer)
+    trainer = recorded(instantiate(cfg.trainer), cfg)
     trainer.fit(stage, data, ckpt_path=stage.resumable(cfg.resume), weights_only=True)
     say(f"checkpoints and TensorBoard: {HydraConfig.get().runtime.output_dir}")
 

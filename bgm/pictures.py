@@ -1,7 +1,9 @@
 """Picture files: find them by relative stem, read them to uint8 tensors, write PNG atomically."""
 
+import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +13,29 @@ from torch import Tensor
 from bgm.errors import BadInput
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Member(NamedTuple):
+    """A picture file inside an uncompressed tar file, where it starts and how long it is."""
+
+    tar: str
+    name: str
+    offset: int
+    size: int
+
+    def open(self) -> io.BytesIO:
+        """Its bytes, read in one piece."""
+        with open(self.tar, "rb") as file:
+            file.seek(self.offset)
+            return io.BytesIO(file.read(self.size))
+
+    def __str__(self) -> str:
+        return f"{self.tar}/{self.name}"
+
+
+def source(path: str | Path | Member) -> str | Path | io.BytesIO:
+    """What Pillow opens."""
+    return path.open() if isinstance(path, Member) else path
 
 
 def find_pictures(folder: str | Path) -> dict[str, Path]:
@@ -53,14 +78,14 @@ def pair_by_stem(**folders: dict[str, Path]) -> list[str]:
     return list(first)
 
 
-def read_picture(path: str | Path, mode: str = "RGB") -> Tensor:
+def read_picture(path: str | Path | Member, mode: str = "RGB") -> Tensor:
     """Read a picture as uint8 (C, H, W) in 0..255; mode "RGB", "RGBA" or "L" (alpha, one channel).
 
     EXIF rotation is applied; 16-bit files are scaled, not cut off. "L" of a picture with an alpha
     channel is its luminance. Raises BadInput, naming the file, when it is missing or broken.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(source(path)) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # 16-bit gray: PIL would clip at 255
                 array = np.asarray(upright).astype(np.float64) / 257.0
@@ -79,10 +104,10 @@ def read_picture(path: str | Path, mode: str = "RGB") -> Tensor:
     return torch.from_numpy(array.transpose(2, 0, 1).copy())
 
 
-def picture_size(path: str | Path) -> tuple[int, int]:
+def picture_size(path: str | Path | Member) -> tuple[int, int]:
     """(H, W) of a picture after EXIF rotation, from its header alone."""
     try:
-        with Image.open(path) as image:
+        with Image.open(source(path)) as image:
             W, H = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # orientations 5-8 swap the axes
                 H, W = W, H

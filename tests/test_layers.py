@@ -7,7 +7,7 @@ import pytest
 
 BGM = Path(__file__).parents[1] / "bgm"
 LEVELS = {
-    **dict.fromkeys(("errors", "types", "ops", "pictures"), 0),
+    **dict.fromkeys(("errors", "types", "ops", "pictures", "video"), 0),
     **dict.fromkeys(("model", "data", "augment", "losses", "metrics", "compose", "robustness"), 1),
     "weights": 2,
     "report": 2,
@@ -32,7 +32,7 @@ THIRD = {  # third parties, and the rooms that may import them
     "onnx": {"export"},
     "onnxruntime": {"export"},
     "onnxscript": {"export"},
-    "av": {"infer"},
+    "av": {"infer", "video"},
     "torchvision": {"model", "lit", "export"},
 }
 

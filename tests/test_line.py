@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import bgm
+from bgm.cli.show import main as show
 from bgm.model import MattingRefine
 from bgm.pictures import read_picture, write_png
 
@@ -75,6 +76,32 @@ def test_training_leaves_checkpoints_and_curves(runs):
         assert (runs / stage / "best.ckpt").is_file()
         assert list((runs / stage / "tensorboard").glob("events*"))
     assert isinstance(bgm.load(runs / "refine" / "last.ckpt"), MattingRefine)
+
+
+def test_a_run_card_is_in_the_checkpoint_and_beside_it(runs, capsys):
+    stored = torch.load(runs / "base" / "last.ckpt", weights_only=True)["bgm_card"]
+    beside = json.loads((runs / "base" / "card.json").read_text())
+    assert stored["progress"]["step"] == beside["progress"]["step"] == 4
+    assert stored["config"]["callbacks"]["last"]["every_n_steps"] == 3
+    assert stored["data"]["train"]["items"] == 100000
+    assert len(stored["data"]["valid"]["fingerprint"]) == 12
+    assert stored["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert stored["hardware"]["cores"] >= 1
+    assert stored["throughput"]["samples_per_second"] > 0
+    best = torch.load(runs / "base" / "best.ckpt", weights_only=True)["bgm_card"]
+    assert 0 < best["metrics"]["val/mad"] < 1
+    assert set(beside["metrics"]) == set(best["metrics"])
+    assert "trainer.max_steps=4" in stored["command"]
+    show([str(runs / "base" / "last.ckpt")])
+    shown = capsys.readouterr().out
+    for word in (
+        "samples_per_second",
+        "train/loss",
+        "fingerprint",
+        "every_n_steps: 3",
+        "global_step",
+    ):
+        assert word in shown
 
 
 def test_scores_are_printed_and_written(runs, tmp_path, capsys):

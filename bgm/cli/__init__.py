@@ -12,10 +12,10 @@ USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
   bgm show FILE                what a checkpoint or an exported file is
-  bgm doctor data=... data_root=...          what is wrong with the data, before a training finds out
-  bgm pack data=... data_root=... out=...    the same data as tar shards, for network disks
+  bgm doctor data=... data_root=...         what is wrong with the data, before training finds out
+  bgm pack data=... data_root=... out=...   the same data as tar shards, for network disks
   bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
-  bgm report A.json B.json out=FILE.html     scores in one HTML file; several runs are compared
+  bgm report A.json B.json out=FILE.html    scores in one HTML file; several runs are compared
   bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version

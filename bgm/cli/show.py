@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from omegaconf import OmegaConf
+from rich.markup import escape
 from rich.table import Table
 
 from bgm.cli.launch import say
@@ -17,7 +19,7 @@ def main(args: list[str]) -> None:
         raise BadInput(f"bgm show takes one file, found {len(args)} arguments")
     table = Table(show_header=False, title=args[0])
     for name, value in facts(Path(args[0])).items():
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     say(table)
 
 
@@ -34,4 +36,13 @@ def facts(path: Path) -> dict[str, str]:
     }
     if stored.network:
         found["network"] = json.dumps(stored.network, indent=1)
-    return found | {name: str(value) for name, value in stored.card.items()}
+    card = dict(stored.card)
+    run = card.pop("bgm_card", {})
+    return found | {name: spelt(value) for name, value in (card | run).items()}
+
+
+def spelt(value: object) -> str:
+    """A value of a card as YAML: one line for each number, nested ones indented."""
+    if not isinstance(value, dict | list):
+        return str(value)
+    return OmegaConf.to_yaml(OmegaConf.create(value)).rstrip() if value else "-"

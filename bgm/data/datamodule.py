@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
-from bgm.data.fingerprint import fingerprint
-from bgm.data.matting import collate
-from bgm.data.order import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.data.doctor.checkup import checkup
+from bgm.data.fingerprint import about, fingerprint
+from bgm.data.order import DrawSampler, Loader, ShardSampler
 from bgm.data.scenes import Scenes, materialise, stack
+from bgm.data.surviving import Faults, Surviving, SurvivingLoader
 from bgm.errors import BadInput
 from bgm.types import Batch, Sample
 
@@ -21,7 +22,10 @@ class MattingData(LightningDataModule):
     valid, test: `Scenes`, or datasets of Samples that are composed through valid_augment once, to
     cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
     batch_size is per process; ranks share the work. Scenes must have one size for
-    valid_batch_size > 1. Without a trainer: `prepare_data()`, `setup("test")`, `scenes("test")`.
+    valid_batch_size > 1. bad_files: different faults in training files that are borne on a process,
+    each named once and replaced by another sample; scenes bear none. checkup_seconds: for
+    the doctor's short form before a training, 0 for none. Without a trainer: `prepare_data()`,
+    `setup("test")`, `scenes("test")`.
     Raises BadInput at construction and in setup for what cannot be trained or scored on.
     """
 
@@ -40,6 +44,8 @@ class MattingData(LightningDataModule):
         cache: str | Path = "data/cache",
         valid_length: int | None = None,
         test_length: int | None = None,
+        bad_files: int = 10,
+        checkup_seconds: float = 5.0,
     ) -> None:
         super().__init__()
         self.train, self.valid, self.test = train, valid, test
@@ -47,11 +53,13 @@ class MattingData(LightningDataModule):
         self.batch_size, self.valid_batch_size = batch_size, valid_batch_size
         self.workers, self.seed, self.cache = workers, seed, Path(cache)
         self.lengths = {"valid": valid_length, "test": test_length}
+        self.faults, self.checkup_seconds = Faults(bad_files), checkup_seconds
         self._scenes: dict[str, Scenes] = {}
-        if min(batch_size, valid_batch_size) < 1 or min(workers, seed) < 0:
+        if min(batch_size, valid_batch_size) < 1 or min(workers, seed, bad_files) < 0:
             raise BadInput(
-                "data needs batch_size >= 1, valid_batch_size >= 1, workers >= 0, seed >= 0, found "
-                f"{batch_size}, {valid_batch_size}, {workers}, {seed}"
+                "data needs batch_size >= 1, valid_batch_size >= 1, workers >= 0, seed >= 0, "
+                "bad_files >= 0, found "
+                f"{batch_size}, {valid_batch_size}, {workers}, {seed}, {bad_files}"
             )
         if train is not None and augment is None:
             raise BadInput("training data is a dataset of Samples and needs an augment")
@@ -59,7 +67,14 @@ class MattingData(LightningDataModule):
         self._roots = {name: self._root(name) for name in ("valid", "test")}
 
     def prepare_data(self) -> None:
-        """Compose the scenes that are not on disk yet (one process does it)."""
+        """Look over the training's files and compose the scenes that are not on disk yet.
+
+        One process does it. Without a trainer there is nothing to look over.
+        """
+        if self.trainer is not None and self.checkup_seconds > 0:
+            sets = {name: getattr(self, name) for name in ("train", "valid")}
+            for said in checkup(sets, self.checkup_seconds):
+                print(said, flush=True)
         for name, root in self._roots.items():
             if root is not None and self.valid_augment is not None:
                 dataset = getattr(self, name)
@@ -82,17 +97,22 @@ class MattingData(LightningDataModule):
             self._scenes[name] = getattr(self, name) if root is None else Scenes(root)
         return self._scenes[name]
 
-    def train_dataloader(self) -> ResumableLoader:
+    def facts(self) -> dict[str, dict]:
+        """What each set is, how many items it has, and a fingerprint of its files and options."""
+        sets = {name: getattr(self, name) for name in ("train", "valid", "test")}
+        return {name: about(dataset) for name, dataset in sets.items() if dataset is not None}
+
+    def train_dataloader(self) -> SurvivingLoader:
         """Batches of Samples, in an order that a resumed run continues exactly."""
         if self.train is None:
             raise BadInput("this data has no train set")
         sampler = DrawSampler(len(self.train), self.seed, True, *self._rank_and_world())
-        return ResumableLoader(
-            self.train,
+        return SurvivingLoader(
+            Surviving(self.train, self.seed),
+            self.faults,
             batch_size=self.batch_size,
             sampler=sampler,
             drop_last=True,
-            collate_fn=collate,
             **self._workers(),
         )
 

@@ -5,6 +5,7 @@ import inspect
 from functools import cache, partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,14 @@ def fingerprint(*parts: object) -> str:
     another name: a stale truth would be worse than one made again.
     """
     return hashlib.sha256(described(list(parts)).encode()).hexdigest()[:12]
+
+
+def about(dataset: Any) -> dict[str, Any]:
+    """Kind, number of items and fingerprint of a dataset, and the numbers of its parts."""
+    parts = {name: getattr(dataset, name, None) for name in ("subjects", "backgrounds")}
+    counts = {name: len(part) for name, part in parts.items() if part is not None}
+    kind = type(dataset).__name__
+    return {"kind": kind, "items": len(dataset), **counts, "fingerprint": fingerprint(dataset)}
 
 
 def described(x: object) -> str:

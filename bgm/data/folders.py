@@ -6,9 +6,17 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgm.data.resizing import cover_square, match, open_picture, resize_subject, to_tensor
+from bgm.data.resizing import (
+    cover_square,
+    match,
+    open_picture,
+    resize_subject,
+    to_tensor,
+    without_outside,
+)
+from bgm.data.shards import byte_sizes, compact, is_packed, read_shards
 from bgm.errors import BadInput
-from bgm.pictures import find_pictures, pair_by_stem, picture_size
+from bgm.pictures import Member, find_pictures, pair_by_stem, picture_size, source
 
 LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is not read through
 
@@ -16,7 +24,8 @@ LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is n
 class Subjects:
     """Foreground colours and alpha from files: fgr/ and pha/ paired by stem, or RGBA files.
 
-    Hand in root (with fgr/ and pha/ inside, else its pictures are RGBA), or fgr and pha, or rgba.
+    Hand in root (with fgr/ and pha/ inside, or shards made by `bgm pack`, else its pictures are
+    RGBA), or fgr and pha, or rgba.
     use_fgr=False is for colours that are the photograph itself: alpha is learnt, fgr is not.
     snap: alpha of JPEG files within snap of 0 or 255 becomes that; JPEG noise is never exactly 0.
     Raises BadInput at construction: no or empty folders, stems that do not pair, pictures of
@@ -45,49 +54,50 @@ class Subjects:
         elif root is not None:
             rgba, self._hint = root, f", and {root} has no pha/ folder"
         folders = {"rgba": rgba, "fgr": fgr, "pha": pha}
-        found = {kind: find_pictures(f) for kind, f in folders.items() if f is not None}
+        if root is not None and is_packed(root):
+            found = read_shards(root)
+        else:
+            found = {kind: find_pictures(f) for kind, f in folders.items() if f is not None}
         self.stems = pair_by_stem(**found)
-        # Strings, not Paths: far less memory, and workers copy what they touch.
-        self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
+        self.files = {kind: compact(paths, self.stems) for kind, paths in found.items()}
         for index in _evenly(len(self), LOOKED_AT):
             self._check(index)
-        self.flat = self._flat_outside()
 
     def __len__(self) -> int:
         return len(self.stems)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are on disk."""
-        return _split(self._open(index, None))
+        return split(self.open(index))
 
     def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short.
 
-        JPEGs are decoded at a fraction of their size when that suffices, unless black or another
-        flat colour surrounds the subjects: the decoder's averages would mix it in unweighted.
+        JPEG colours are decoded at a fraction of their size when that suffices, alpha never: it
+        tells what the decoder's averages have mixed in from outside the subject.
         """
-        subject = self._open(index, None if self.flat else short)
-        return _split(resize_subject(subject, short))
+        return split(resize_subject(self.open(index, short), short))
 
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""
-        sizes = {
-            kind: [Path(p).stat().st_size for p in files] for kind, files in self.files.items()
-        }
+        sizes = {kind: byte_sizes(files) for kind, files in self.files.items()}
         return {"stems": self.stems, "bytes": sizes, "has_fgr": self.has_fgr, "snap": self.snap}
 
-    def _open(self, index: int, short: int | None) -> Image.Image:
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One subject as an "RGBA" picture, straight alpha; with short perhaps a smaller one."""
         if "rgba" in self.files:
             self._check(index)
             return open_picture(self.files["rgba"][index], "RGBA")[0]
         fgr_path, pha_path = self.files["fgr"][index], self.files["pha"][index]
         fgr, fgr_size = open_picture(fgr_path, "RGB", short)
-        pha, pha_size = open_picture(pha_path, "L", short)
+        pha, pha_size = open_picture(pha_path, "L")
         _same_size(fgr_path, fgr_size, pha_path, pha_size)
-        fgr, pha = match(fgr, pha), match(pha, fgr)
         if _is_jpeg(pha_path):
-            pha = pha.point([_snapped(a, self.snap) for a in range(256)])
-        return Image.merge("RGBA", (*fgr.split(), pha))
+            pha = pha.point([snapped(a, self.snap) for a in range(256)])
+        if fgr.size != pha.size:
+            fgr, pha = without_outside(fgr, pha), match(pha, fgr)
+        fgr.putalpha(pha)
+        return fgr
 
     def _check(self, index: int) -> None:
         """Compare what the headers of one subject's files say."""
@@ -95,33 +105,20 @@ class Subjects:
         sizes = [picture_size(path) for path in paths]
         _same_size(paths[0], sizes[0], paths[-1], sizes[-1])
         if "rgba" in self.files:
-            with Image.open(paths[0]) as image:
+            with Image.open(source(paths[0])) as image:
                 if not image.has_transparency_data:
                     raise BadInput(
                         f"{paths[0]} has no alpha channel (mode {image.mode}){self._hint}"
                     )
 
-    def _flat_outside(self) -> bool:
-        """Tell from 8 subjects whether one colour fills the outside of any of them."""
-        if not any(_is_jpeg(path) for path in self.files.get("fgr", [])):
-            return False  # nothing that a decoder could shrink
-        for index in _evenly(len(self), 8):
-            pha, fgr = _split(self._open(index, 64))
-            outside = fgr[:, pha[0] == 0].float()  # (3, pixels)
-            if outside.shape[1] > 0.01 * pha.numel():
-                middle = outside.median(dim=1, keepdim=True).values
-                if (outside - middle).abs().median() <= 1:  # JPEG noise of a flat colour
-                    return True
-        return False
-
 
 class Backgrounds:
-    """Background pictures of one folder, at any depth: uint8 (3, H, W)."""
+    """Background pictures of one folder, at any depth, or of its shards: uint8 (3, H, W)."""
 
     def __init__(self, folder: str | Path) -> None:
-        found = find_pictures(folder)
+        found = read_shards(folder)["bgr"] if is_packed(folder) else find_pictures(folder)
         self.stems = list(found)
-        self.files = [str(path) for path in found.values()]
+        self.files = compact(found, self.stems)
         for index in _evenly(len(self), LOOKED_AT):
             picture_size(self.files[index])
 
@@ -137,15 +134,16 @@ class Backgrounds:
 
     def describe(self) -> dict:
         """What tells these backgrounds from others: stems and file sizes in bytes."""
-        return {"stems": self.stems, "bytes": _bytes(self.files)}
+        return {"stems": self.stems, "bytes": byte_sizes(self.files)}
 
 
-def _split(subject: Image.Image) -> tuple[Tensor, Tensor]:
+def split(subject: Image.Image) -> tuple[Tensor, Tensor]:
+    """pha (1, H, W) and fgr (3, H, W), uint8, of an "RGBA" picture."""
     x = to_tensor(subject)
-    return x[3:].clone(), x[:3].clone()
+    return x[3:], x[:3]
 
 
-def _same_size(one: str, one_size: tuple, other: str, other_size: tuple) -> None:
+def _same_size(one: object, one_size: tuple, other: object, other_size: tuple) -> None:
     if one_size != other_size:
         raise BadInput(
             f"{one} is {one_size[1]}x{one_size[0]} pixels and {other} is "
@@ -153,15 +151,12 @@ def _same_size(one: str, one_size: tuple, other: str, other_size: tuple) -> None
         )
 
 
-def _bytes(files: list[str]) -> list[int]:
-    return [Path(path).stat().st_size for path in files]
+def _is_jpeg(path: str | Member) -> bool:
+    return str(path).lower().endswith((".jpg", ".jpeg"))
 
 
-def _is_jpeg(path: str) -> bool:
-    return path.lower().endswith((".jpg", ".jpeg"))
-
-
-def _snapped(alpha: int, snap: int) -> int:
+def snapped(alpha: int, snap: int) -> int:
+    """alpha of 0..255, or 0 or 255 where it is within snap of it: codecs keep neither."""
     return 0 if alpha <= snap else 255 if alpha >= 255 - snap else alpha
 
 

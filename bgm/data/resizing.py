@@ -9,15 +9,15 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.pictures import read_picture
+from bgm.pictures import Member, read_picture, source
 
-BILINEAR = Image.Resampling.BILINEAR  # antialiased in Pillow, and never overshoots
 FAINT = 32  # below this alpha (of 255) the colour is drawn towards its neighbourhood's
-GAP = 2.0  # Pillow averages whole blocks down to twice the size, and filters from there
+FEW = 0.003  # of a picture: fewer values outside the subject say nothing about a colour there
+STEP = 4  # every fourth pixel of every fourth row is enough to know it
 
 
 def open_picture(
-    path: str | Path, mode: str, short: int | None = None
+    path: str | Path | Member, mode: str, short: int | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Open a picture upright in mode "RGB", "RGBA" or "L"; return it and its full (H, W).
 
@@ -25,7 +25,7 @@ def open_picture(
     decoder then does a part of its work only. Raises BadInput as `bgm.pictures.read_picture` does.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(source(path)) as image:
             W, H = image.size
             if image.getexif().get(0x0112, 1) >= 5:  # orientations 5-8 swap the axes
                 H, W = W, H
@@ -33,12 +33,20 @@ def open_picture(
                 return to_image(read_picture(path, mode)), (H, W)
             if short is not None and image.format == "JPEG":
                 image.draft(mode, (short, short))
-            return ImageOps.exif_transpose(image).convert(mode), (H, W)
+            return _upright(image, mode), (H, W)
     except BadInput:
         raise
     except Exception:
         read_picture(path, mode)  # it has the sentence for every way a file can be broken
         raise
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """The picture turned as its EXIF says, in a mode; Pillow alone would copy it twice."""
+    if image.getexif().get(0x0112, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    image.load()
+    return image if image.mode == mode else image.convert(mode)
 
 
 def to_image(x: Tensor) -> Image.Image:
@@ -49,25 +57,64 @@ def to_image(x: Tensor) -> Image.Image:
 
 def to_tensor(image: Image.Image) -> Tensor:
     """The uint8 (C, H, W) tensor of a Pillow picture in mode "L", "RGB" or "RGBA"."""
-    array = np.asarray(image)
-    array = array[:, :, None] if array.ndim == 2 else array
-    return torch.from_numpy(array.transpose(2, 0, 1).copy())
+    x = torch.from_numpy(np.array(image))
+    return x[None] if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
 
 
 def cover_square(image: Image.Image, size: int) -> Image.Image:
     """Cut the centred square out of a picture and resize it, antialiased, to (size, size)."""
     W, H = image.size
     side = min(W, H)
-    left, top = (W - side) / 2, (H - side) / 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), BILINEAR, box, GAP)
+    left, top = (W - side) // 2, (H - side) // 2
+    return scaled(image.crop((left, top, left + side, top + side)), (size, size))
+
+
+def scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize a picture to size = (W, H): bilinear, antialiased, never overshooting.
+
+    PyTorch's filter for 8 bits is Pillow's to one level, and 3 to 5 times as fast.
+    """
+    if size == image.size:
+        return image
+    x = torch.from_numpy(np.array(image))
+    x = x[None, None] if x.ndim == 2 else x.permute(2, 0, 1)[None]
+    y = F.interpolate(x, size=size[::-1], mode="bilinear", antialias=True)
+    y = y.permute(0, 2, 3, 1).contiguous().numpy()
+    return Image.frombuffer(image.mode, size, y, "raw", image.mode, 0, 1)
 
 
 def match(image: Image.Image, other: Image.Image) -> Image.Image:
     """Average whole blocks of image until it is as small as other (same picture, smaller JPEG)."""
-    if image.size[0] <= other.size[0]:
-        return image
-    return image.reduce(round(image.size[0] / other.size[0]))
+    return image.reduce(shrunk(image, other))
+
+
+def shrunk(image: Image.Image, other: Image.Image) -> int:
+    """How many times smaller than image the decoder has made other: 1, 2, 4 or 8."""
+    return max(1, round(image.size[0] / other.size[0]))
+
+
+def without_outside(fgr: Image.Image, pha: Image.Image) -> Image.Image:
+    """Take the flat colour around a subject (black, white, green) out of the edges of a small fgr.
+
+    fgr: "RGB", decoded at 1/f of the size of pha ("L"). The decoder averages blocks of f x f pixels
+    (jidctred.c of libjpeg: "averages of adjacent outputs"), so that where a share c of a block has
+    alpha > 0, it holds c F + (1 - c) K. K is read where c = 0; F is returned. Where there is no
+    such flat colour fgr comes back as it is.
+    """
+    factor = shrunk(pha, fgr)
+    colour = np.asarray(fgr)
+    around = colour[::STEP, ::STEP][np.asarray(pha.reduce(factor))[::STEP, ::STEP] == 0]
+    if len(around) < FEW * colour.size / STEP**2:
+        return fgr
+    flat = np.median(around, axis=0)
+    if np.median(np.abs(around - flat)) > 1:  # more than JPEG noise of one colour
+        return fgr
+    cover = np.asarray(pha.point([0] + [255] * 255).reduce(factor))
+    edge = np.nonzero((cover > 0) & (cover < 255))
+    share = cover[edge][:, None] / np.float32(255)
+    clean = colour.copy()
+    clean[edge] = np.rint(((colour[edge] - (1 - share) * flat) / share).clip(0, 255))
+    return Image.fromarray(clean)
 
 
 def resize_subject(subject: Image.Image, short: int) -> Image.Image:
@@ -82,12 +129,13 @@ def resize_subject(subject: Image.Image, short: int) -> Image.Image:
     size = (max(short, round(W * scale)), max(short, round(H * scale)))
     weighted = subject.convert("RGBa")
     if size != subject.size:
-        weighted = weighted.resize(size, BILINEAR, reducing_gap=GAP)
+        weighted = scaled(weighted, size)
         subject = weighted.convert("RGBA")
     alpha = subject.getchannel("A")
     trust = alpha.point([min(255, a * 255 // FAINT) for a in range(256)])
     colour = Image.composite(subject.convert("RGB"), _spread(weighted), trust)
-    return Image.merge("RGBA", (*colour.split(), alpha))
+    colour.putalpha(alpha)  # four times as fast as split and merge
+    return colour
 
 
 def _spread(weighted: Image.Image) -> Image.Image:
@@ -95,7 +143,7 @@ def _spread(weighted: Image.Image) -> Image.Image:
     coarse = np.asarray(weighted.reduce(4)).transpose(2, 0, 1).copy()
     spread = extend(torch.from_numpy(coarse)[None].float() / 255)
     spread = (spread[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    return to_image(spread).resize(weighted.size, BILINEAR)
+    return scaled(to_image(spread), weighted.size)
 
 
 def extend(x: Tensor) -> Tensor:

@@ -3,17 +3,13 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bgm.errors import BadInput
-
-BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
-UNSPECIFIED = 2  # of a colour space
+from bgm.video import pyav, upright
 
 
 class Header(NamedTuple):
@@ -22,15 +18,6 @@ class Header(NamedTuple):
     size: tuple[int, int]  # (H, W) upright
     rate: Fraction  # frames per second, the mean where it varies
     frames: int  # as the file says; 0 where it does not
-
-
-def pyav(why: str) -> ModuleType:
-    """Import PyAV; raises BadInput that names the extra when it is not installed."""
-    try:
-        import av
-    except ImportError:
-        raise BadInput(f"{why} needs PyAV: pip install 'bgm[video]'") from None
-    return av
 
 
 def header(path: str | Path) -> Header:
@@ -77,20 +64,10 @@ def _decode(path: str | Path):
                 ticks = frame.pts is not None and frame.time_base is not None
                 time = frame.pts * frame.time_base if ticks else count / rate
                 yield (
-                    lambda f=frame, k=quarter: _upright(f, k),
+                    lambda f=frame, k=quarter: upright(f, k),
                     time,
                     Header(size, rate, stream.frames),
                 )
                 count += 1
     except (av.FFmpegError, OSError) as error:
         raise BadInput(f"video {path} cannot be read after frame {count} ({error})") from None
-
-
-def _upright(frame, quarter: int) -> np.ndarray:
-    space = frame.colorspace
-    if space == UNSPECIFIED:
-        space = BT709 if min(frame.height, frame.width) >= 720 else BT601
-    rgb = frame.reformat(
-        format="rgb24", src_colorspace=space, src_color_range=frame.color_range or MPEG
-    )
-    return np.rot90(rgb.to_ndarray(), quarter)  # FFmpeg's angle is counterclockwise, as numpy's

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.infer.decode import BT709, MPEG, pyav
+from bgm.video import BT709, MPEG, pyav
 
 FINEST = 90_000  # ticks per second at least, for videos whose frame rate varies
 

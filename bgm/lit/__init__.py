@@ -1,6 +1,7 @@
 """Training with Lightning: the two stages and their callbacks."""
 
 from bgm.lit.callbacks import Ema, GrowCrops, LastCheckpoint, LineProgress, progress
+from bgm.lit.card import RunCard
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
 
@@ -13,5 +14,6 @@ __all__ = [
     "Matting",
     "Pictures",
     "RefineStage",
+    "RunCard",
     "progress",
 ]

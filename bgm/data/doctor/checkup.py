@@ -1,0 +1,90 @@
+"""The doctor's short form for the start of every training: seconds, one line if all is well."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bgm.data.doctor.diagnosis import diagnose
+from bgm.data.doctor.look import Look, Looks
+from bgm.data.doctor.stock import Finding, Part
+
+SAMPLED = 24  # items of a part at most
+
+
+def checkup(datasets: Mapping[str, Any], seconds: float) -> list[str]:
+    """Look at a few items of every split for so many seconds; returns lines to print.
+
+    datasets: split -> dataset. Those that are not made of subjects and backgrounds on disk
+    (procedural ones) have nothing to look at: without any other there are no lines. Raises nothing.
+    """
+    parts = [part for split, data in datasets.items() for part in parts_of(split, data)]
+    if not parts:
+        return []
+    start = time.monotonic()
+    looks = _looked(parts, start + seconds)
+    found = [f for f in [*_shared_paths(parts), *diagnose(parts, looks)] if f.level != "note"]
+    counts = ", ".join(f"{len(part):,} {part.where}" for part in parts)
+    took = f"{len(looks)} looked at in {time.monotonic() - start:.1f} s"
+    lines = [f"data: {counts}; {took}, {'nothing' if not found else len(found)} found"]
+    lines += [line(finding) for finding in found]
+    return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(found)
+
+
+def line(finding: Finding) -> str:
+    """One finding on one line."""
+    example = f": {finding.examples[0]}" if finding.examples else ""
+    count = f" ({finding.count})" if finding.count > 1 else ""
+    return f"  {finding.level}: {finding.where}: {finding.sentence}{count}{example}"
+
+
+def parts_of(split: str, dataset: Any) -> list[Part]:
+    """The parts of a dataset that are files."""
+    parts = []
+    subjects, backgrounds = (getattr(dataset, k, None) for k in ("subjects", "backgrounds"))
+    if hasattr(subjects, "frame"):
+        parts.append(Part(split, "subjects", "clips", subjects.stems, {}, subjects))
+    elif hasattr(subjects, "files"):
+        parts.append(Part(split, "subjects", "", subjects.stems, subjects.files))
+    if hasattr(backgrounds, "files"):
+        files = {"bgr": backgrounds.files}
+        parts.append(Part(split, "backgrounds", "", backgrounds.stems, files))
+    return parts
+
+
+def _looked(parts: list[Part], until: float) -> list[Look]:
+    """Looks at items of all parts in turn until time is up, one of each at least."""
+    looks = Looks(parts, SAMPLED)
+    turns = sorted(range(len(looks)), key=lambda i: (_rank(looks, i), looks.chosen[i][0]))
+    seen = []
+    for index in turns:
+        if time.monotonic() > until and len(seen) >= len(parts):
+            break
+        seen.append(looks[index])
+    return seen
+
+
+def _rank(looks: Looks, index: int) -> int:
+    """How many items of the same part come before this one."""
+    part = looks.chosen[index][0]
+    return index - next(i for i, (other, _) in enumerate(looks.chosen) if other == part)
+
+
+def _shared_paths(parts: list[Part]) -> list[Finding]:
+    """Files that two splits name: the surest leak, and cheap to find."""
+    found = []
+    for n, part in enumerate(parts):
+        for other in parts[n + 1 :]:
+            if other.role != part.role or other.split == part.split:
+                continue
+            shared = sorted(_paths(part) & _paths(other))
+            if shared:
+                where = f"{part.where} and {other.where}"
+                found.append(
+                    Finding("error", "leak", where, "splits share files", len(shared), (shared[0],))
+                )
+    return found
+
+
+def _paths(part: Part) -> set[str]:
+    files = part.clips.files if part.clips is not None else part.files
+    return {str(path) for path in next(iter(files.values()), [])}

@@ -1,0 +1,33 @@
+"""Near-duplicates among hundreds of thousands of pictures, by perceptual hash."""
+
+import numpy as np
+
+BITS = 3  # of 64 that may differ
+LEVELS = 4.0  # of 255: mean difference of thumbnails that look the same
+NEIGHBOURS = 16  # in sorted order that are compared: more only within heaps of twins
+
+
+def twins(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
+    """Pairs (n, 2) of indices i < j whose pictures look the same.
+
+    hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8. Two hashes with at most 3 different
+    bits share one of 4 bands of 16 bits (pigeonhole), so that sorting by each band brings them
+    together: N log N instead of N^2. In a heap of many with one band the nearest in order are
+    compared, so that a heap shows up, if not with all its pairs.
+    """
+    found: set[tuple[int, int]] = set()
+    for band in range(4):
+        turned = (hashes << np.uint64(16 * band)) | (hashes >> np.uint64((64 - 16 * band) % 64))
+        turned = hashes if band == 0 else turned
+        order = np.argsort(turned, kind="stable")
+        first = turned[order] >> np.uint64(48)
+        for lag in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+            same = first[lag:] == first[:-lag]
+            a, b = order[:-lag][same], order[lag:][same]
+            near = np.bitwise_count(hashes[a] ^ hashes[b]) <= BITS
+            a, b = a[near], b[near]
+            off = np.abs(thumbs[a].astype(np.int16) - thumbs[b]).mean(axis=(1, 2, 3))
+            alike = off <= LEVELS
+            pairs = np.stack([np.minimum(a, b)[alike], np.maximum(a, b)[alike]], axis=1)
+            found.update(map(tuple, pairs.tolist()))
+    return np.array(sorted(found), np.int64).reshape(-1, 2)

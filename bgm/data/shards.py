@@ -1,0 +1,168 @@
+"""Shards: folders of pictures packed to tar files, in webdataset's layout, read at random."""
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from bgm.errors import BadInput
+from bgm.pictures import Member
+
+INDEX = ".json"  # beside every tar: name -> [offset, size], so that headers are not walked through
+
+
+class Packed(NamedTuple):
+    """One picture file to be packed."""
+
+    stem: str  # "clip7/0001"
+    kind: str  # "fgr", "pha", "rgba" or "bgr"
+    suffix: str  # ".jpg"
+    content: bytes
+
+
+class Members(Sequence[Member]):
+    """Many members at the memory of few: workers copy the pages of every object they touch."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        members = list(members)
+        self.tars = sorted({member.tar for member in members})
+        numbers = {tar: number for number, tar in enumerate(self.tars)}
+        rows = [(numbers[m.tar], m.offset, m.size) for m in members]
+        self.rows = np.array(rows, np.int64).reshape(-1, 3)
+        self.names = [member.name for member in members]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index):
+        tar, offset, size = (int(x) for x in self.rows[index])
+        return Member(self.tars[tar], self.names[index], offset, size)
+
+
+def compact(found: dict[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
+    """The files of stems in order: strings, far smaller than Paths, or Members."""
+    chosen = [found[stem] for stem in stems]
+    if chosen and isinstance(chosen[0], Member):
+        return Members(chosen)
+    return [str(path) for path in chosen]
+
+
+def byte_sizes(files: Sequence[str | Member]) -> list[int]:
+    """Size in bytes of every file."""
+    return [p.size if isinstance(p, Member) else Path(p).stat().st_size for p in files]
+
+
+def is_packed(folder: str | Path) -> bool:
+    """Tell shards from folders of pictures: there are tar files directly below."""
+    return any(Path(folder).glob("*.tar"))
+
+
+def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
+    """Map kind ("fgr", "pha", "rgba", "bgr") to stem to Member for all shards of a folder.
+
+    Made by `bgm pack` or any other webdataset of `stem.fgr.jpg`, `stem.pha.png` and so on. Raises
+    BadInput for tar files that are broken, that have other members, or that have changed.
+    """
+    found: dict[str, dict[str, Member]] = {}
+    for tar in sorted(Path(folder).glob("*.tar")):
+        for name, (offset, size) in _index(tar).items():
+            _, _, rest = name.rpartition("/")[2].partition(".")
+            kind = rest.partition(".")[0]
+            if kind not in ("fgr", "pha", "rgba", "bgr"):
+                raise BadInput(
+                    f"{tar} holds {name}: expected STEM.fgr.*, STEM.pha.*, STEM.rgba.*, STEM.bgr.*"
+                )
+            stem = unquote(name[: len(name) - len(rest) - 1])
+            found.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
+    if not found:
+        raise BadInput(f"the shards of {folder} hold 0 pictures")
+    return {kind: dict(sorted(members.items())) for kind, members in found.items()}
+
+
+def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: int) -> int:
+    """Write pictures to folder/000000.tar, ... with an index each; the folder appears whole.
+
+    Pictures of one stem follow each other and stay in one shard; a shard is closed when it has
+    shard_bytes. Returns the number of shards. Raises BadInput when the folder exists or cannot be
+    written to.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise BadInput(f"{folder} exists already: name another folder, or delete it")
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shards = 0
+    try:
+        partial.mkdir(parents=True)
+        pending: list[Packed] = []
+        rest = iter(pictures)
+        while True:
+            pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
+            shards += 1
+            if ended:
+                break
+        os.replace(partial, folder)
+    except OSError as error:
+        raise BadInput(f"cannot write {folder} ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return shards
+
+
+def _write_shard(
+    path: Path, pictures: Iterable[Packed], pending: list[Packed], shard_bytes: int
+) -> tuple[list[Packed], bool]:
+    """Fill one shard; return the picture that belongs to the next, and whether there is none."""
+    left: list[Packed] = []
+    stem, written = None, 0
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for picture in chain(pending, pictures):
+            if written >= shard_bytes and picture.stem != stem:
+                left = [picture]
+                break
+            info = tarfile.TarInfo(_name(picture))
+            info.size = len(picture.content)
+            tar.addfile(info, BytesIO(picture.content))
+            stem, written = picture.stem, written + info.size
+    _write_index(path)
+    return left, not left
+
+
+def _name(picture: Packed) -> str:
+    """webdataset's key ends at the first dot of the name: dots in a stem are written %2E."""
+    stem = quote(picture.stem, safe="/ ").replace(".", "%2E")
+    return f"{stem}.{picture.kind}{picture.suffix}"
+
+
+def _write_index(tar: Path) -> None:
+    index = {"bytes": tar.stat().st_size, "members": _scan(tar)}
+    tar.with_name(tar.name + INDEX).write_text(json.dumps(index) + "\n")
+
+
+def _index(tar: Path) -> dict[str, tuple[int, int]]:
+    path = tar.with_name(tar.name + INDEX)
+    if not path.is_file():
+        return _scan(tar)
+    try:
+        index = json.loads(path.read_text())
+        size, members = index["bytes"], index["members"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is no index of a shard ({error}): delete it") from None
+    if size != tar.stat().st_size:
+        raise BadInput(f"{tar} has {tar.stat().st_size} bytes, its index says {size}: pack again")
+    return members
+
+
+def _scan(tar: Path) -> dict[str, tuple[int, int]]:
+    try:
+        with tarfile.open(tar, "r:") as file:
+            return {m.name: (m.offset_data, m.size) for m in file if m.isfile()}
+    except (tarfile.TarError, OSError) as error:
+        raise BadInput(f"shard {tar} is broken ({error})") from None
