@@ -1,6 +1,7 @@
 """ONNX through the torch.export-based exporter, proved in onnxruntime."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +24,9 @@ class OnnxExport(Target):
     opset: 18 or newer; the file has exactly this one. The rest: see `Target`.
     """
 
+    name: ClassVar[str] = "onnx"
     suffix: ClassVar[str] = ".onnx"
+    runtime: ClassVar[str] = "onnxruntime"
 
     def __init__(self, opset: int = OLDEST_OPSET, **shared):
         super().__init__(**shared)
@@ -62,3 +65,20 @@ class OnnxExport(Target):
 
     def open(self, path: Path) -> Exported:
         return open_onnx(path)
+
+    def operators(self, path: Path) -> dict[str, int]:
+        return operator_counts(path)
+
+
+def operator_counts(path: Path) -> dict[str, int]:
+    """How often each operator occurs in an .onnx file, subgraphs and functions included."""
+    onnx = imported("onnx")
+    model = onnx.load(path, load_external_data=False)
+    counts: Counter[str] = Counter()
+    graphs = [model.graph.node, *(function.node for function in model.functions)]
+    while graphs:
+        for node in graphs.pop():
+            counts[node.op_type] += 1
+            for attribute in node.attribute:
+                graphs += [g.node for g in [attribute.g, *attribute.graphs] if g.node]
+    return dict(counts)

@@ -14,7 +14,9 @@ from bgm.export.target import Target
 class TorchScriptExport(Target):
     """A scripted (not traced) program: every size, batch, device and branch stays. See `Target`."""
 
+    name: ClassVar[str] = "torchscript"
     suffix: ClassVar[str] = ".pt"
+    runtime: ClassVar[str] = "libtorch"
 
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         with deprecation_known():
