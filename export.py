@@ -6,14 +6,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
+from bgm.cli.calibration import calibrated
 from bgm.cli.launch import say, script
 from bgm.export import card
 
 
 @script("export")
 def main(cfg: DictConfig) -> None:
-    exporter = instantiate(cfg.export)
     net = bgm.load(cfg.ckpt)
+    exporter = calibrated(instantiate(cfg.export), net, cfg)
     out = Path(cfg.out or Path(cfg.ckpt).with_suffix(exporter.suffix))
     say(f"writing {out} and comparing it with PyTorch: about a minute")
     report = exporter(net, out, card=card(cfg.ckpt))

@@ -1,44 +1,107 @@
 """What all export targets share: write under another name, prove, and only then rename."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.check import Report, Run, check
+from bgm.export.check import Report, check
 from bgm.export.metadata import described
+from bgm.export.precision import PRECISIONS, known_precision
 from bgm.export.prepare import isolated, prepared, refiner_of
+from bgm.export.runtime import Exported
+from bgm.export.shapes import fixed_shape
 
 
 class Target:
     """A file format with the patch methods that suit it; subclasses write it and open it.
 
     crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select: another
-    selection than the network's, None keeps that. tolerance: largest absolute difference that any
-    output may have from the network in eager PyTorch with its own crop and replace.
+    selection than the network's, None keeps that. stage: "base" writes the base network alone,
+    "refine" insists on a refined one, None takes what there is. precision: one of `precisions`.
+    shape: the one [batch, height, width] that the file takes, None for every one. tolerance:
+    largest absolute difference that any output may have from the network in eager PyTorch with its
+    own crop and replace; None takes the precision's, see `PRECISIONS`. licence: of the weights,
+    written into the file.
+
+    Class attributes: name, suffix and runtime (for people); precisions that it can write; refused,
+    the operators that its runtime is known to refuse. calibration: pairs of src and bgr
+    (B, 3, H, W) in [0, 1], set by the script before an int8 export.
     """
 
+    name: ClassVar[str]
     suffix: ClassVar[str]
+    runtime: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]] = ("float32",)
+    refused: ClassVar[frozenset[str]] = frozenset()
+    calibration: Iterable[tuple[Tensor, Tensor]] | None = None
 
     def __init__(
         self,
         crop: nn.Module | None = None,
         replace: nn.Module | None = None,
         select: nn.Module | None = None,
-        tolerance: float = 1e-4,
+        stage: str | None = None,
+        precision: str = "float32",
+        shape: Sequence[int] | None = None,
+        tolerance: float | None = None,
+        licence: str = "not stated",
     ):
-        self.crop, self.replace, self.select = crop, replace, select
-        self.tolerance = float(tolerance)
+        if stage not in (None, "base", "refine"):
+            raise BadInput(f"stage {stage} is none of base, refine")
+        self.crop, self.replace, self.select, self.stage = crop, replace, select, stage
+        self.precision = known_precision(precision, self.precisions, self.name)
+        self.shape = fixed_shape(shape)
+        self.tolerance = float(PRECISIONS[precision].largest if tolerance is None else tolerance)
+        self.mean_tolerance = PRECISIONS[precision].mean
+        self.licence = licence
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights that `write` takes and of the pictures that go in and come out."""
+        return torch.float16 if self.precision == "float16" else torch.float32
 
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         """Write a prepared network and what is said about it to path."""
         raise NotImplementedError
 
-    def open(self, path: Path) -> Run:
+    def open(self, path: Path) -> Exported:
         """Open what `write` wrote, whatever its name, in the runtime that it is meant for."""
         raise NotImplementedError
+
+    def operators(self, path: Path) -> dict[str, int]:
+        """How often each operator occurs in the file; empty where a format does not tell."""
+        return {}
+
+    def files(self, path: Path) -> list[Path]:
+        """Every file that `write` makes for path, path itself first."""
+        return [path]
+
+    def truth(self, net: nn.Module) -> nn.Module:
+        """What the file must compute: a float32 copy with the stage and selection asked for."""
+        if self.stage == "base" and refiner_of(net) is not None:
+            base = isolated(net.base)
+            base.trained_scale = net.backbone_scale  # no knob, only for `describe` to say
+            return base
+        return isolated(net, self.select)
+
+    def prepare(self, truth: nn.Module) -> nn.Module:
+        """What `write` takes: a copy of the truth with this target's patch methods, folded."""
+        return prepared(truth, self.crop, self.replace, self.dtype)
+
+    def describe(self, written: nn.Module) -> dict[str, str]:
+        """What the file says about itself, apart from where its weights are from."""
+        return described(written) | {
+            "target": self.name,
+            "precision": self.precision,
+            "io": str(self.dtype).removeprefix("torch."),
+            "licence": self.licence,
+            "shape": "dynamic" if self.shape is None else str(list(self.shape)),
+        }
 
     def __call__(
         self, net: nn.Module, out: str | Path, card: dict[str, str] | None = None
@@ -49,28 +112,33 @@ class Target:
         written or the file does not compute what net computes; an older out is then untouched.
         """
         out = Path(out)
-        part = out.with_name(f".{out.name}.{os.getpid()}.part")
+        part = out.with_name(f".{out.name}.{os.getpid()}.part{self.suffix}")
         self.refuse(net, out)
-        truth = isolated(net, self.select)
-        written = prepared(truth, self.crop, self.replace)
+        truth = self.truth(net)
+        written = self.prepare(truth)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             part.touch()  # now rather than after the minutes of work
-            self.write(written, part, described(written) | (card or {}))
+            self.write(written, part, self.describe(written) | (card or {}))
             report = check(truth, self.open(part), self.tolerance)
-            os.replace(part, out)
+            for written_file, final in zip(self.files(part), self.files(out), strict=True):
+                os.replace(written_file, final)
         except OSError as error:
             raise BadInput(f"cannot write {out} ({error.strerror or error})") from error
         finally:
-            if part.exists():
-                part.unlink()
+            for left in self.files(part):
+                if left.exists():
+                    left.unlink()
         return report
 
     def refuse(self, net: nn.Module, out: Path) -> None:
         """Raise BadInput for what can be told before writing."""
         if out.is_dir():
             raise BadInput(f"{out} is a folder; expected a file name that ends in {self.suffix}")
-        if out.suffix != self.suffix:
+        if not out.name.endswith(self.suffix):
             raise BadInput(f"{out} ends in {out.suffix or 'nothing'}, expected {self.suffix}")
-        if self.select is not None and refiner_of(net) is None:
+        is_base = refiner_of(net) is None
+        if is_base and self.stage == "refine":
+            raise BadInput("stage=refine: the checkpoint holds a base network, without a refiner")
+        if self.select is not None and (is_base or self.stage == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")

@@ -160,7 +160,7 @@ def test_card_of_a_checkpoint(tmp_path):
 class Copies(Target):
     """A target whose file is its network and whose runtime is off by as much as one says."""
 
-    suffix = ".copy"
+    name, suffix, runtime = "copy", ".copy", "eager"
     off = 0.0
 
     def write(self, net, path, about):
