@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export import Dim
 
 from bgm.errors import BadInput
+from bgm.export.placement import placement
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, Exported, imported, open_onnx
 from bgm.export.target import Target
@@ -68,6 +69,9 @@ class OnnxExport(Target):
 
     def operators(self, path: Path) -> dict[str, int]:
         return operator_counts(path)
+
+    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
+        return placement(path, src, bgr)
 
 
 def operator_counts(path: Path) -> dict[str, int]:
