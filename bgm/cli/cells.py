@@ -52,10 +52,9 @@ def command_lines(cfg: DictConfig) -> list[list[str]]:
     lines = []
     for group in cfg.groups:
         methods = {} if group.get("stage") == ["base"] else cfg.methods
-        first = {"export": group.export} | dict(methods)
-        axes = first | {k: v for k, v in group.items() if k != "export"}
+        axes = {"export": group.export} | dict(methods) | dict(group)
         words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
-        lines += [list(line) for line in itertools.product(*words)]
+        lines += [" ".join(line).split() for line in itertools.product(*words)]
     return [line for line in lines if all(any(w in x for x in line) for w in cfg.only)]
 
 

@@ -25,7 +25,9 @@ def placement(
         options.profile_file_prefix = str(Path(folder) / "profile")
         options.log_severity_level = 3
         session = ort.InferenceSession(str(path), options, providers=list(providers))
-        session.run(None, {"src": src.numpy(), "bgr": bgr.numpy()})
+        half = session.get_inputs()[0].type == "tensor(float16)"
+        feed = {"src": src, "bgr": bgr}
+        session.run(None, {name: (x.half() if half else x).numpy() for name, x in feed.items()})
         events = json.loads(Path(session.end_profiling()).read_text())
     nodes = {
         (e["name"], e["args"]["provider"], e["args"]["op_name"])
