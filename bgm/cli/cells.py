@@ -146,10 +146,15 @@ def judge(target: Target) -> MattingSet:
     return MattingSet(6, target.shape)
 
 
+def configured(words: list[str]) -> DictConfig:
+    """What export.py would instantiate for these words; a HydraException where they are wrong."""
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose("export", ["ckpt=none", *words]).export
+
+
 def target_of(words: list[str]) -> Target:
     """The exporter that export.py would use, calibrated on procedural scenes where it must be."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        target = instantiate(compose("export", ["ckpt=none", *words]).export)
+    target = instantiate(configured(words))
     if target.precision == "int8":
         scenes = MattingSet(CALIBRATION, target.shape)
         target.calibration = list(zip(scenes.src, scenes.bgr, strict=True))

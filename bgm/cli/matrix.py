@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from bgm.cli.cells import Bench, Cell, command_lines
+from bgm.cli.cells import Bench, Cell, command_lines, configured
 from bgm.cli.launch import as_typed, conf_dir, say, tracked
 from bgm.cli.pages import write_pages
 from bgm.errors import BadInput
@@ -36,6 +36,8 @@ def main(args: list[str]) -> None:
         raise BadInput(f"only={list(cfg.only)} leaves no cell, expected words of export.py")
     known = {} if cfg.again else results(log, about)
     todo = [x for x in wanted if key(*x) not in known]
+    for words, _ in tracked(todo, "reading"):
+        configured(words)  # words that mean nothing end the run here, and are no refusal
     say(f"{len(wanted)} cells, {len(todo)} to try")
     worker = Worker(cfg.ckpt)
     for words, grid in tracked(todo, "exporting"):
