@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
+from bgm.cli.calibration import calibrated
 from bgm.cli.judging import examination
 from bgm.cli.launch import say, script
 from bgm.export import card
@@ -13,8 +14,8 @@ from bgm.export import card
 
 @script("export")
 def main(cfg: DictConfig) -> None:
-    exporter = instantiate(cfg.export)
     net = bgm.load(cfg.ckpt)
+    exporter = calibrated(instantiate(cfg.export), net, cfg)
     out = Path(cfg.out or Path(cfg.ckpt).with_suffix(exporter.suffix))
     say(f"writing {out} and certifying it against PyTorch: about two minutes")
     certificate = exporter(net, out, card(cfg.ckpt), examination(cfg.certify, exporter))

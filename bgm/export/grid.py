@@ -37,6 +37,11 @@ def brief(net: nn.Module) -> list[Shape]:
     return [Shape(b, *size) for size in (ODD, wide(net)) for b in (1, 2)]
 
 
+def small(net: nn.Module) -> list[Shape]:
+    """Three batches of three small sizes: for an evaluator that takes a minute for a megapixel."""
+    return [Shape(b, *size) for size in (SQUARE, UPRIGHT, ODD) for b in (1, 2, 3)]
+
+
 class Grid(NamedTuple):
     """Shapes to compare in, and the one to time."""
 
@@ -47,6 +52,7 @@ class Grid(NamedTuple):
 GRIDS = {
     "default": Grid(default, Shape(1, 540, 960)),
     "full": Grid(full, Shape(1, 1080, 1920)),
+    "small": Grid(small, Shape(1, *ODD)),
     "brief": Grid(brief, Shape(1, 80, WIDE)),
 }
 

@@ -14,9 +14,9 @@ from bgm.weights.build import SELECTIONS, bgmv2_config
 
 
 def card(ckpt: str | Path) -> dict[str, str]:
-    """Where a network came from: `checkpoint_sha256` and `network`, the JSON that rebuilds it.
+    """Where a network came from: its `checkpoint`'s name and `checkpoint_sha256`, and `network`.
 
-    Raises BadInput as `bgm.load` does.
+    `network` is the JSON that rebuilds it. Raises BadInput as `bgm.load` does.
     """
     stored = read_weights(ckpt)
     network = stored.network
@@ -24,14 +24,19 @@ def card(ckpt: str | Path) -> dict[str, str]:
         network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
     with Path(ckpt).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"checkpoint_sha256": digest, "network": json.dumps(network)}
+    return {
+        "checkpoint": Path(ckpt).name,
+        "checkpoint_sha256": digest,
+        "network": json.dumps(network),
+    }
 
 
 def described(net: nn.Module) -> dict[str, str]:
     """How to use a network that is about to be written, and how it was made.
 
-    layout, channels, range, divisor: of src and bgr. select, crop, replace: its patch methods,
-    select with its numbers as JSON; only a refined network has these and a backbone_scale.
+    layout, channels, range, divisor: of src and bgr. backbone_scale: coarse size / full size, the
+    size that a base network wants as well, if it is known. select, crop, replace: the patch methods
+    of a refined network, select with its numbers as JSON.
     """
     refiner = refiner_of(net)
     about = {
@@ -42,13 +47,20 @@ def described(net: nn.Module) -> dict[str, str]:
         "channels": "RGB",
         "range": "0-1",
         "divisor": "4",
+        "backbone": type(getattr(net, "base", net).backbone).__name__,
     }
+    scale = getattr(net, "backbone_scale", getattr(net, "trained_scale", None))
+    if scale is not None:
+        about["backbone_scale"] = str(scale)
     if refiner is None:
         return about
     select = refiner.select
-    numbers = {k: v for k, v in vars(select).items() if k in ("sample_pixels", "threshold")}
+    numbers = {
+        name: kind(getattr(select, name))
+        for name, kind in (("sample_pixels", int), ("threshold", float))
+        if hasattr(select, name)
+    }
     return about | {
-        "backbone_scale": str(net.backbone_scale),
         "select": json.dumps({"name": type(select).__name__, **numbers}),
         "crop": type(refiner.crop).__name__,
         "replace": type(refiner.replace).__name__,

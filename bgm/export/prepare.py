@@ -3,16 +3,23 @@
 import copy
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-def prepared(net: nn.Module, crop: nn.Module | None, replace: nn.Module | None) -> nn.Module:
+def prepared(
+    net: nn.Module,
+    crop: nn.Module | None,
+    replace: nn.Module | None,
+    dtype: torch.dtype = torch.float32,
+) -> nn.Module:
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
-    None keeps the network's own method. A base network has no refiner and nothing to swap.
+    None keeps the network's own method. A base network has no refiner and nothing to swap. dtype:
+    of the weights, after folding in float32, and so of all pictures that go in and come out.
     """
-    copied = folded(isolated(net))
+    copied = folded(isolated(net)).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
         refiner.crop = crop or refiner.crop

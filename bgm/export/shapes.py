@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bgm.errors import BadInput
 
-SMALLEST = 32  # two pixels at the deepest stage of an encoder
+SMALLEST = 64  # pixels a side: what prediction pads small pictures to
 
 
 class Shape(NamedTuple):

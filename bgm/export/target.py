@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
@@ -26,7 +27,8 @@ class Target:
     "refine" insists on a refined one, None takes what there is. precision: one of `precisions`.
     shape: the one [batch, height, width] that the file takes, None for every one. tolerance:
     largest absolute difference that any output may have from the network in eager PyTorch with its
-    own crop and replace; None takes the precision's, see `PRECISIONS`.
+    own crop and replace; None takes the precision's, see `PRECISIONS`. licence: of the weights,
+    written into the file.
 
     Class attributes: name, suffix and runtime (for people); precisions that it can write; refused,
     the operators that its runtime is known to refuse. calibration: pairs of src and bgr
@@ -49,6 +51,7 @@ class Target:
         precision: str = "float32",
         shape: Sequence[int] | None = None,
         tolerance: float | None = None,
+        licence: str = "not stated",
     ):
         if stage not in (None, "base", "refine"):
             raise BadInput(f"stage {stage} is none of base, refine")
@@ -57,6 +60,12 @@ class Target:
         self.shape = fixed_shape(shape)
         self.tolerance = float(PRECISIONS[precision].largest if tolerance is None else tolerance)
         self.mean_tolerance = PRECISIONS[precision].mean
+        self.licence = licence
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights that `write` takes and of the pictures that go in and come out."""
+        return torch.float16 if self.precision == "float16" else torch.float32
 
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         """Write a prepared network and what is said about it to path."""
@@ -80,17 +89,23 @@ class Target:
 
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the stage and selection asked for."""
-        return isolated(net.base if self.stage == "base" else net, self.select)
+        if self.stage == "base" and refiner_of(net) is not None:
+            base = isolated(net.base)
+            base.trained_scale = net.backbone_scale  # no knob, only for `describe` to say
+            return base
+        return isolated(net, self.select)
 
     def prepare(self, truth: nn.Module) -> nn.Module:
         """What `write` takes: a copy of the truth with this target's patch methods, folded."""
-        return prepared(truth, self.crop, self.replace)
+        return prepared(truth, self.crop, self.replace, self.dtype)
 
     def describe(self, written: nn.Module) -> dict[str, str]:
         """What the file says about itself, apart from where its weights are from."""
         return described(written) | {
             "target": self.name,
             "precision": self.precision,
+            "io": str(self.dtype).removeprefix("torch."),
+            "licence": self.licence,
             "shape": "dynamic" if self.shape is None else str(list(self.shape)),
         }
 

@@ -75,9 +75,12 @@ class Full(nn.Module):
     """
 
     def forward(self, err: Tensor) -> Patches:
-        index = torch.ones_like(err, dtype=torch.bool)[:, 0].nonzero()
-        keep = torch.ones(index.shape[0], dtype=torch.bool, device=err.device)
-        return Patches(index, keep, torch.ones_like(err))
+        B, _, h, w = err.shape
+        flat = torch.arange(B * h * w, device=err.device)  # not nonzero(): its shape hangs on data
+        row = flat // w
+        b = row // h
+        index = torch.stack([b, row - b * h, flat - row * w], dim=1)
+        return Patches(index, torch.ones_like(flat, dtype=torch.bool), torch.ones_like(err))
 
 
 class UnfoldCrop(nn.Module):

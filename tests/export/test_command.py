@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 
 from bgm.cli.launch import conf_dir
@@ -47,9 +48,33 @@ def test_each_target_brings_its_methods_and_the_user_overrides(overrides, kind, 
 
 def test_every_target_config_composes():
     listed = sorted(x.stem for x in Path(conf_dir(), "export").glob("*.yaml"))
-    assert listed == ["onnx", "torchscript"]
+    assert listed == [
+        "aoti",
+        "executorch",
+        "ncnn",
+        "onnx",
+        "openvino",
+        "pt2",
+        "tensorrt",
+        "torchscript",
+    ]
     for name in listed:
-        assert composed(f"export={name}").tolerance == 1e-4
+        target = composed(f"export={name}", "licence=CC BY 4.0", "stage=base")
+        assert (target.name, target.tolerance) == (name, 1e-4)
+        assert (target.licence, target.stage) == ("CC BY 4.0", "base")
+
+
+def test_the_options_of_the_command_line_arrive():
+    target = composed("opset=17", "shape=[1,64,96]", "precision=float16", "runtime=openvino")
+    assert (target.opset, target.shape, target.precision) == (17, (1, 64, 96), "float16")
+    assert target.runtime == "openvino"
+    assert composed("export=tensorrt").shape == (1, 1080, 1920)
+    assert composed("export=pt2", "shape=[2,64,96]").shape == (2, 64, 96)
+    with pytest.raises(HydraException, match="opset"):
+        composed("export=torchscript", "opset=17")
+
+
+def test_selections_arrive():
     assert composed("select=sampling", "select.sample_pixels=1600").select.sample_pixels == 1600
 
 

@@ -1,0 +1,87 @@
+"""int8: post-training static quantisation of an .onnx file's convolutions."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bgm.errors import BadInput
+from bgm.export.runtime import imported
+from bgm.export.shapes import Shape
+
+
+def quantised(
+    floats: Path, path: Path, pairs: Iterable[tuple[Tensor, Tensor]], shape: Shape | None
+) -> None:
+    """Write floats (an .onnx in float32) to path with 8-bit convolutions, calibrated with pairs.
+
+    pairs: src and bgr (B, 3, H, W) in [0, 1], H and W divisible by 4. Weights per channel, one
+    range per activation (the extremes that the pairs show), QuantizeLinear and DequantizeLinear
+    around each convolution but the base network's last; all else, and src, bgr and the outputs,
+    stay float32. Raises BadInput without a single pair and for pairs of another shape.
+    """
+    imported("onnxruntime")
+    onnx = imported("onnx")
+    quantization = imported("onnxruntime.quantization")
+    feeds = [feed(src, bgr, shape) for src, bgr in pairs]
+    if not feeds:
+        raise BadInput("precision=int8: the data holds no picture to calibrate with")
+    source = onnx.load(floats)
+    about = {p.key: p.value for p in source.metadata_props}
+    with advice_known():
+        quantization.quantize_static(
+            source,
+            str(path),
+            reader(quantization, feeds),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=[n.name for n in source.graph.node if in_float(n)],
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+    # The quantiser drops what the file says about itself.
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, about)
+    onnx.save(model, path)
+
+
+def in_float(node: Any) -> bool:
+    """The decoder's last convolution: alpha, which wants fine steps, shares a range with hid."""
+    return node.op_type == "Conv" and node.input[1].endswith("decoder.conv4.weight")
+
+
+@contextmanager
+def advice_known() -> Iterator[None]:
+    """Silence the quantiser's advice to run another of its tools first, and nothing else."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("Please consider")
+
+    logging.getLogger().addFilter(other)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(other)
+
+
+def feed(src: Tensor, bgr: Tensor, shape: Shape | None) -> dict[str, Any]:
+    found = (src.shape[0], *src.shape[-2:])
+    if shape is not None and found != shape:
+        raise BadInput(f"calibration pictures are {list(found)}, the file takes {list(shape)}")
+    return {"src": src.numpy(), "bgr": bgr.numpy()}
+
+
+def reader(quantization: Any, feeds: list[dict[str, Any]]) -> Any:
+    """The feeds as onnxruntime wants to read them: one a call, then None."""
+
+    class Reader(quantization.CalibrationDataReader):
+        left = iter(feeds)
+
+        def get_next(self) -> dict[str, Any] | None:
+            return next(self.left, None)
+
+    return Reader()
