@@ -99,7 +99,8 @@ def command(tmp_path, monkeypatch):
     from export import main
 
     def run(*args):
-        argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript", *args]
+        argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript"]
+        argv += ["certify.grid=brief", "certify.scenes=1", *args]
         monkeypatch.setattr(sys, "argv", argv)
         main()
 
@@ -110,6 +111,8 @@ def test_the_script_writes_beside_the_checkpoint(command, tmp_path):
     command()
     assert sorted(x.name for x in tmp_path.iterdir()) == [
         "my (best), net=1.pt",
+        "my (best), net=1.pt.certificate.json",
+        "my (best), net=1.pt.certificate.md",
         "my (best), net=1.safetensors",
     ]
     assert len(open_torchscript("my (best), net=1.pt").metadata["checkpoint_sha256"]) == 64
