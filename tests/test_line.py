@@ -89,7 +89,7 @@ def test_a_run_card_is_in_the_checkpoint_and_beside_it(runs, capsys):
     assert stored["hardware"]["cores"] >= 1
     assert stored["throughput"]["samples_per_second"] > 0
     best = torch.load(runs / "base" / "best.ckpt", weights_only=True)["bgm_card"]
-    assert 0 < best["metrics"]["val/mad"] < 1
+    assert 0 < best["metrics"]["val/mad"] < 1000  # mean absolute difference x 1e3
     assert set(beside["metrics"]) == set(best["metrics"])
     assert "trainer.max_steps=4" in stored["command"]
     show([str(runs / "base" / "last.ckpt")])

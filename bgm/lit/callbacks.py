@@ -119,7 +119,7 @@ class LineProgress(ProgressBar):
 
     def line(self, trainer, what: str) -> None:
         shown = {k: v for k, v in trainer.callback_metrics.items() if k in SHOWN}
-        numbers = "  ".join(f"{k} {float(v):.4f}" for k, v in shown.items())
+        numbers = "  ".join(f"{k} {float(v):.4g}" for k, v in shown.items())
         total = trainer.estimated_stepping_batches
         print(f"step {trainer.global_step}/{total}  {numbers}  {what}", flush=True)
 
