@@ -107,13 +107,11 @@ def measure(subjects: Subjects, backgrounds: Backgrounds, short: int, rounds: in
     files = [*(paths[0] for paths in subjects.files.values()), backgrounds.files[0]]
     steps = stages(subjects, backgrounds, short)
     augment = recipe(short)
-    rows = []
-    for _ in range(rounds + 1):  # the first one warms up
-        x: dict = {}
-        row = [seconds(lambda: plain(files, short))]
-        row += [seconds(lambda step=step: step(x)) for step in steps.values()]
-        row.append(seconds(lambda: augment(x["batch"])))
-        rows.append(row)
+    x: dict = {}
+    work = [lambda: plain(files, short)]
+    work += [lambda step=step: step(x) for step in steps.values()]
+    work.append(lambda: augment(x["batch"]))
+    rows = [[seconds(w) for w in work] for _ in range(rounds + 1)]  # the first one warms up
     best = np.array(rows[1:]).min(axis=0)
     return [best[0], best[1:4].sum(), *best[1:]]
 
