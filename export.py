@@ -1,14 +1,12 @@
 """Export: python export.py ckpt=FILE export=onnx (conf/export lists the targets)."""
 
-from pathlib import Path
-
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
 from bgm.cli.calibration import calibrated
 from bgm.cli.judging import examination
-from bgm.cli.launch import say, script
+from bgm.cli.launch import beside, say, script
 from bgm.export import card
 
 
@@ -16,7 +14,7 @@ from bgm.export import card
 def main(cfg: DictConfig) -> None:
     net = bgm.load(cfg.ckpt)
     exporter = calibrated(instantiate(cfg.export), net, cfg)
-    out = Path(cfg.out or Path(cfg.ckpt).with_suffix(exporter.suffix))
+    out = cfg.out or beside(cfg.ckpt, exporter.suffix)
     say(f"writing {out} and certifying it against PyTorch: about two minutes")
     certificate = exporter(net, out, card(cfg.ckpt), examination(cfg.certify, exporter))
     say(f"{certificate.report}\n{out}\n{out}.certificate.md")

@@ -196,6 +196,6 @@ def test_bad_requests_are_refused_before_any_work(tmp_path):
     with pytest.raises(BadInput, match="cannot write"):
         Copies()(net, tmp_path / "file" / "net.copy")
     with pytest.raises(BadInput, match="opset 17"):
-        OnnxExport(opset=17)
+        OnnxExport(opset=17)(net, tmp_path / "net.onnx")
     with pytest.raises(BadInput, match="select"):
         Copies(select=Full())(net.base, tmp_path / "net.copy")
