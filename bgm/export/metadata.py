@@ -9,6 +9,7 @@ from torch import nn
 
 import bgm
 from bgm.export.prepare import refiner_of
+from bgm.model import Full, Sampling, Thresholding
 from bgm.weights import read_weights
 from bgm.weights.build import SELECTIONS, bgmv2_config
 
@@ -55,13 +56,14 @@ def described(net: nn.Module) -> dict[str, str]:
     if refiner is None:
         return about
     select = refiner.select
+    kinds = (x for x in (Sampling, Thresholding, Full) if isinstance(select, x))
     numbers = {
-        name: kind(getattr(select, name))
-        for name, kind in (("sample_pixels", int), ("threshold", float))
+        name: float(f"{getattr(select, name):.7g}") if name == "threshold" else select.sample_pixels
+        for name in ("sample_pixels", "threshold")
         if hasattr(select, name)
     }
     return about | {
-        "select": json.dumps({"name": type(select).__name__, **numbers}),
+        "select": json.dumps({"name": next(kinds, type(select)).__name__, **numbers}),
         "crop": type(refiner.crop).__name__,
         "replace": type(refiner.replace).__name__,
     }

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,6 @@ from bgm.export.graphs import Plain, example
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import Exported, answer_by_kind, existing, imported
 from bgm.export.target import Target
-from bgm.export.torchscript import deprecation_known
 from bgm.types import Coarse
 
 
@@ -44,8 +44,11 @@ class NcnnExport(Target):
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         inputs = example(self.shape, torch.float32)
         sizes = ",".join(str(list(x.shape)).replace(" ", "") for x in inputs)
-        with TemporaryDirectory(dir=path.parent) as folder, deprecation_known():
-            torch.jit.trace(Plain(net), inputs).save(f"{folder}/net.pt")
+        with TemporaryDirectory(dir=path.parent) as folder:
+            with warnings.catch_warnings():
+                # Tracing warns of each size that it freezes, which is what a fixed shape is for.
+                warnings.simplefilter("ignore")
+                torch.jit.trace(Plain(net), inputs).save(f"{folder}/net.pt")
             done = subprocess.run(
                 [converter(), "net.pt", f"inputshape={sizes}", "fp16=0"],
                 cwd=folder,

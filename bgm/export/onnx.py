@@ -37,6 +37,8 @@ class OnnxExport(Target):
     suffix: ClassVar[str] = ".onnx"
     runtime: ClassVar[str] = "onnxruntime"
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
+    # No selection needs control flow, and OpenVINO, TensorRT and mobile runtimes stumble over it.
+    refused: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
 
     def __init__(
         self,
@@ -69,7 +71,10 @@ class OnnxExport(Target):
         if self.threshold_input and not isinstance(select, Thresholding):
             raise BadInput("threshold_input=true is for select=thresholding")
         if self.opset < OLDEST_EXPORTED:
-            refuse_tracing(self.opset, self.shape, self.threshold_input)
+            refiner = None if self.stage == "base" else refiner_of(net)
+            refuse_tracing(self.opset, self.shape, refiner and (self.crop or refiner.crop))
+            if self.threshold_input:
+                raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")
 
     def prepare(self, truth: nn.Module) -> nn.Module:
         net = super().prepare(truth)
@@ -80,14 +85,19 @@ class OnnxExport(Target):
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         about = about | {"opset": str(self.opset)}
         if self.threshold_input:
-            about[THRESHOLD] = f"{float(refiner_of(net).select.threshold):.9g}"
-        if self.precision != "int8":
-            self.write_floats(net, path, about)
-            return
+            about[THRESHOLD] = f"{float(refiner_of(net).select.threshold):.7g}"
         with TemporaryDirectory(dir=path.parent) as folder:
-            floats = Path(folder, "float32.onnx")
+            floats = Path(folder, "floats.onnx")
             self.write_floats(net, floats, about)
-            quantised(floats, path, self.calibration, self.shape)
+            found = self.refused & operator_counts(floats).keys()
+            if found:
+                raise BadInput(
+                    f"the graph holds {', '.join(sorted(found))}, expected none of these"
+                )
+            if self.precision == "int8":
+                quantised(floats, path, self.calibration, self.shape)
+            else:
+                floats.replace(path)
 
     def write_floats(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         inputs = example(self.shape, next(net.parameters()).dtype)

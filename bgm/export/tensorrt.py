@@ -23,7 +23,7 @@ class TensorRtExport(OnnxExport):
     name: ClassVar[str] = "tensorrt"
     runtime: ClassVar[str] = "onnxruntime"
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
-    refused: ClassVar[frozenset[str]] = frozenset({"NonZero", "If", "Loop", "Scan", "SequenceAt"})
+    refused: ClassVar[frozenset[str]] = OnnxExport.refused | {"NonZero"}
 
     def refuse(self, net: nn.Module, out: Path) -> None:
         super().refuse(net, out)
@@ -46,9 +46,3 @@ class TensorRtExport(OnnxExport):
                 f"{min(select.sample_pixels // 16, patches)} patches, expected at most "
                 f"{MOST_PATCHES}: select=sampling select.sample_pixels={16 * MOST_PATCHES}"
             )
-
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        super().write(net, path, about)
-        found = self.refused & self.operators(path).keys()
-        if found:
-            raise BadInput(f"export=tensorrt: the graph holds {', '.join(sorted(found))}")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import INPUTS, imported
+from bgm.export.runtime import INPUTS, first_line, imported
 from bgm.export.shapes import Shape
-from bgm.model import Thresholding
+from bgm.model import Thresholding, UnfoldCrop
 
 OLDEST = 11
 
@@ -23,19 +23,22 @@ class ThresholdBuffer(Thresholding):
         self.register_buffer("threshold", torch.tensor(threshold))
 
 
-def refuse_tracing(opset: int, shape: Shape | None, threshold_input: bool) -> None:
+def refuse_tracing(opset: int, shape: Shape | None, crop: nn.Module | None) -> None:
     """Raise BadInput for what the older exporter would write wrongly.
 
     It freezes every Python number of the example, the number of patches that sampling takes among
-    them, and it fails on unfold with free axes.
+    them, and it cannot write unfold after a padding.
     """
     if shape is None:
         raise BadInput(
             f"opset {opset} is written by PyTorch's tracing exporter, which freezes sizes: "
             "expected shape=[batch, height, width], or opset 18 or newer"
         )
-    if threshold_input:
-        raise BadInput(f"threshold_input=true needs opset 18 or newer, found {opset}")
+    if isinstance(crop, UnfoldCrop):
+        raise BadInput(
+            f"opset {opset} is written by PyTorch's tracing exporter, which has no unfold: expected"
+            " crop=roi_align or crop=gather, or opset 18 or newer"
+        )
 
 
 def traced(
@@ -61,7 +64,7 @@ def traced(
                 output_names=list(outputs),
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise BadInput(f"opset {opset} cannot be written: {str(error).splitlines()[0]}") from None
+        raise BadInput(f"opset {opset} cannot be written: {first_line(error)[:200]}") from None
     model = onnx.load(path)
     written = next(x.version for x in model.opset_import if x.domain in ("", "ai.onnx"))
     if written != opset:

@@ -41,3 +41,33 @@ def refined(
 ) -> nn.Module:
     refiner = PatchRefiner(kernel_size, select=select or Sampling(800))
     return fill(MattingRefine(MattingBase(encoder), refiner, scale))
+
+
+def steered(net: nn.Module) -> nn.Module:
+    """net with err = src's red at the coarse size, so that pictures choose the patches."""
+    with torch.no_grad():
+        last = net.base.decoder.conv4
+        last.weight[4] = 0
+        last.weight[4, last.in_channels - 6, 1, 1] = 1  # the skip [src, bgr] comes last
+        last.bias[4] = 0
+    return net
+
+
+def worst(net: nn.Module, run, *sizes: tuple[int, int, int]) -> float:
+    """The largest difference in any output of run from net at these batches, heights, widths."""
+    found = 0.0
+    for batch, height, width in sizes:
+        generator = torch.Generator().manual_seed(height)
+        src, bgr = torch.rand(2, batch, 3, height, width, generator=generator)
+        with torch.no_grad():
+            pairs = zip(net(src, bgr), run(src, bgr), strict=True)
+            found = max(found, *((a - b).abs().max().item() for a, b in pairs))
+    return found
+
+
+def write(target, net: nn.Module, path):
+    """Write net with a target, without its proof, and open the file."""
+    target.refuse(net, path)
+    prepared = target.prepare(target.truth(net))
+    target.write(prepared, path, target.describe(prepared))
+    return target.open(path)
