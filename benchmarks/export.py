@@ -37,10 +37,8 @@ def main(ckpt: str, model: str, size: str = "1920x1080", rounds: str = "7", thre
     src, bgr = smooth(1, height, width)
     work = {"onnxruntime": lambda: file(src, bgr), "eager": lambda: net(src, bgr)}
     before = os.getloadavg()[0]
-    times = {name: [seconds(run) for _ in range(2)][:0] for name, run in work.items()}  # warm up
-    for _ in range(int(rounds)):
-        for name, run in work.items():
-            times[name].append(seconds(run))
+    turns = [{name: seconds(run) for name, run in work.items()} for _ in range(int(rounds) + 1)]
+    times = {name: [turn[name] for turn in turns[1:]] for name in work}  # the first one warms up
     for name, found in times.items():
         print(f"{name:12} best {min(found):.3f} s  median {statistics.median(found):.3f} s")
     best = min(times["onnxruntime"]) / min(times["eager"])

@@ -36,8 +36,7 @@ def main(args: list[str]) -> None:
         raise BadInput(f"only={list(cfg.only)} leaves no cell, expected words of export.py")
     known = {} if cfg.again else results(log, about)
     todo = [x for x in wanted if key(*x) not in known]
-    for words, _ in tracked(todo, "reading"):
-        configured(words)  # words that mean nothing end the run here, and are no refusal
+    read_all([words for words, _ in todo])
     say(f"{len(wanted)} cells, {len(todo)} to try")
     worker = Worker(cfg.ckpt)
     for words, grid in tracked(todo, "exporting"):
@@ -49,6 +48,16 @@ def main(args: list[str]) -> None:
     worker.stop()
     pages = write_pages(Path(cfg.out), list(results(log, about).values()), about)
     say(*pages, sep="\n")
+
+
+def read_all(lines: list[list[str]]) -> None:
+    """Compose enough of the lines to meet every word: one that means nothing ends the run here."""
+    seen: set[tuple[str, str]] = set()
+    for words in lines:
+        pairs = {(words[0], word) for word in words}
+        if not pairs <= seen:
+            configured(words)
+            seen |= pairs
 
 
 def recommended(cfg: DictConfig) -> list[tuple[list[str], str]]:

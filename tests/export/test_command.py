@@ -124,3 +124,14 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
     assert stopped.value.code == 1
     assert "allowed 1.0e-12" in capsys.readouterr().err
     assert not list((tmp_path / "else").iterdir())
+
+
+def test_an_unknown_target_names_the_known_ones(command, tmp_path, capsys):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as stopped:
+        command("export=teapot")
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err
+    assert "export/teapot" in said
+    assert "torchscript" in said
+    assert sorted(tmp_path.iterdir()) == before
