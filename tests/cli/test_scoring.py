@@ -211,18 +211,23 @@ def test_a_killed_run_goes_on_where_it_was(place):
     cases = PredictedScenes(scenes, Predictions(place / "pred", NAMES), "round")
     whole = score_cases(cases, Rules())
     file = place / ".partial.jsonl"
-    first = Slow(cases, 3)
-    with pytest.raises(KeyboardInterrupt), Journal(file, "key") as journal:
-        score_cases(first, Rules(), threads=1, journal=journal)
-    with file.open("a") as left:
-        left.write('["clip/07", {"mad": 1')  # a line that the kill cut off
+    asked = []
+    for last in (3, 2):
+        part = Slow(cases, last)
+        with pytest.raises(KeyboardInterrupt), Journal(file, "key") as journal:
+            score_cases(part, Rules(), threads=1, journal=journal)
+        asked += part.asked
+        assert list(journal.rows) == [NAMES[i] for i in asked]
+        with file.open("a") as left:
+            left.write('["clip/07", {"mad": 1')  # a line that the kill cut off
     rest = Slow(cases, 99)
     with Journal(file, "key") as journal:
-        assert list(journal.rows) == [NAMES[i] for i in first.asked]
         resumed = score_cases(rest, Rules(), threads=2, journal=journal)
-    assert sorted(first.asked + rest.asked) == list(range(8))
-    assert resumed.rows == whole.rows
+    assert len(asked) == 5
+    assert sorted(asked + rest.asked) == list(range(8))
     assert list(resumed.rows) == NAMES
+    for name in NAMES:  # cv2's last bit depends on where in memory a picture lies
+        assert resumed.rows[name] == pytest.approx(whole.rows[name], rel=1e-12)
     assert not file.exists()
 
 
@@ -256,7 +261,8 @@ def test_eval_resumes_by_itself(place, monkeypatch, capsys):
     assert resumed["resumed_after"] == 4
     _, whole = evaluate(place, *args)
     assert whole["resumed_after"] == 0
-    assert whole["pictures"] == resumed["pictures"]
+    for one, other in zip(whole["pictures"], resumed["pictures"], strict=True):
+        assert one == row(other.pop("name"), other)
 
 
 class Wide:
