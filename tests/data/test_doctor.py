@@ -214,9 +214,20 @@ def test_twins_are_those_of_all_pairs():
     thumbs = np.zeros((300, 8, 8, 3), np.uint8)
     near = np.bitwise_count(hashes[:, None] ^ hashes[None]) <= 3
     expected = [(i, j) for i, j in np.argwhere(near) if i < j]
-    assert twins(hashes, thumbs).tolist() == [list(map(int, pair)) for pair in expected]
+    assert twins(hashes, thumbs, np.arange(300)).tolist() == [
+        list(map(int, pair)) for pair in expected
+    ]
     thumbs[100:200] = 200  # the same gradients, other colours
-    assert len(twins(hashes, thumbs)) == 0
+    assert len(twins(hashes, thumbs, np.arange(300))) == 0
+
+
+def test_a_twin_is_found_behind_a_long_clip():
+    clip = np.arange(1000) % 5  # frames of one clip, hundreds of each likeness
+    hashes = np.append(clip, 0).astype(np.uint64)
+    thumbs = np.zeros((1001, 8, 8, 3), np.uint8)
+    pairs = twins(hashes, thumbs, np.append(np.zeros(1000, int), 1))
+    assert len(pairs)
+    assert (pairs[:, 1] == 1000).all()
 
 
 def composites(root, split, **subjects):

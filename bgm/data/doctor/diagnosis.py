@@ -137,12 +137,24 @@ def _pairs(parts: Sequence[Part], looks: Sequence[Look]) -> Iterator[Finding]:
         if len(seen) < 2:
             continue
         hashes = np.array([s.twin for s in seen], np.uint64)
-        near = twins(hashes, np.stack([s.thumb for s in seen]))
+        near = twins(hashes, np.stack([s.thumb for s in seen]), _groups(parts, seen))
         exact = _same_bytes(seen)
         known = set(exact)
         rest = [pair for pair in map(tuple, near.tolist()) if pair not in known]
         yield from _sorted_out(parts, seen, exact, "the same file")
         yield from _sorted_out(parts, seen, rest, "look the same")
+
+
+def _clip(parts: Sequence[Part], seen: Look) -> str:
+    """The folder of a subject's stem: its frames look alike; "" for what is not in a clip."""
+    return "" if parts[seen.part].role == "backgrounds" else seen.stem.rpartition("/")[0]
+
+
+def _groups(parts: Sequence[Part], seen: list[Look]) -> np.ndarray:
+    """A number for every clip, and one of its own for what is not in a clip."""
+    numbers: dict[tuple, int] = {}
+    keys = [(s.part, clip or f"/{s.stem}") for s in seen for clip in [_clip(parts, s)]]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def _same_bytes(seen: list[Look]) -> list[tuple[int, int]]:
@@ -163,7 +175,7 @@ def _sorted_out(
     for a, b in pairs:
         one, other = seen[a], seen[b]
         where, there = parts[one.part], parts[other.part]
-        clips = [s.stem.rpartition("/")[0] for s in (one, other)]
+        clips = [_clip(parts, s) for s in (one, other)]
         named = f"{one.name} and {other.name}"
         if where.split != there.split:
             groups["leak", f"{where.where} and {there.where}"].append(named)

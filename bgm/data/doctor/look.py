@@ -77,7 +77,7 @@ def _look_at_frame(seen: Look, part: Part, item: int) -> Look:
     except BadInput as error:
         return seen._replace(broken=str(error))
     alpha = frame.getchannel("A")
-    histogram = np.array(alpha.histogram())
+    histogram = np.array(alpha.histogram(), np.uint32)
     seen = seen._replace(alpha_name=seen.name, alpha=histogram, jpeg_alpha=True, mode="L")
     return _with_likeness(seen, frame.convert("RGB"), alpha, frame.tobytes())
 
@@ -103,7 +103,7 @@ def _look_at_files(seen: Look, role: str, files: dict) -> Look:
             pha = read_gray(image)
     if pha is not None:
         jpeg = str(files.get("pha", "")).lower().endswith((".jpg", ".jpeg"))
-        histogram = np.array(pha.histogram())
+        histogram = np.array(pha.histogram(), np.uint32)
         name = str(files.get("pha", main))
         seen = seen._replace(alpha_name=name, alpha=histogram, jpeg_alpha=jpeg, mode=mode)
     shown = pha if role == "subjects" else None

@@ -7,27 +7,28 @@ LEVELS = 4.0  # of 255: mean difference of thumbnails that look the same
 NEIGHBOURS = 16  # in sorted order that are compared: more only within heaps of twins
 
 
-def twins(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
-    """Pairs (n, 2) of indices i < j whose pictures look the same.
+def twins(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Pairs (n, 2) of indices i < j whose pictures look the same, but for those of one group.
 
-    hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8. Two hashes with at most 3 different
-    bits share one of 4 bands of 16 bits (pigeonhole), so that sorting by each band brings them
-    together: N log N instead of N^2. In a heap of many with one band the nearest in order are
-    compared, so that a heap shows up, if not with all its pairs.
+    hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8; groups: (N,) clips, whose frames look
+    like each other and should. Two hashes with at most 3 different bits share one of 4 bands of 16
+    bits (pigeonhole), so that sorting by each band brings them together: N log N instead of N^2.
+    In a heap of many with one band the nearest in order are compared, so that a heap shows up, if
+    not with all its pairs.
     """
+    _, kept = np.unique(np.stack([groups.astype(np.uint64), hashes]), axis=1, return_index=True)
+    hashes, thumbs, groups = hashes[kept], thumbs[kept], groups[kept]
     found: set[tuple[int, int]] = set()
     for band in range(4):
         turned = (hashes << np.uint64(16 * band)) | (hashes >> np.uint64((64 - 16 * band) % 64))
-        turned = hashes if band == 0 else turned
         order = np.argsort(turned, kind="stable")
         first = turned[order] >> np.uint64(48)
         for lag in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
-            same = first[lag:] == first[:-lag]
-            a, b = order[:-lag][same], order[lag:][same]
-            near = np.bitwise_count(hashes[a] ^ hashes[b]) <= BITS
+            a, b = order[:-lag], order[lag:]
+            near = (first[lag:] == first[:-lag]) & (groups[a] != groups[b])
+            near &= np.bitwise_count(hashes[a] ^ hashes[b]) <= BITS
             a, b = a[near], b[near]
             off = np.abs(thumbs[a].astype(np.int16) - thumbs[b]).mean(axis=(1, 2, 3))
-            alike = off <= LEVELS
-            pairs = np.stack([np.minimum(a, b)[alike], np.maximum(a, b)[alike]], axis=1)
+            pairs = np.sort(kept[np.stack([a, b], axis=1)[off <= LEVELS]], axis=1)
             found.update(map(tuple, pairs.tolist()))
     return np.array(sorted(found), np.int64).reshape(-1, 2)
