@@ -1,7 +1,9 @@
 """Every target, written, proved and opened again; slow marks hold what `make check` adds."""
 
+import errno
 import itertools
 import json
+import os
 
 import onnx
 import pytest
@@ -199,3 +201,15 @@ def test_bad_requests_are_refused_before_any_work(tmp_path):
         OnnxExport(opset=17)(net, tmp_path / "net.onnx")
     with pytest.raises(BadInput, match="select"):
         Copies(select=Full())(net.base, tmp_path / "net.copy")
+
+
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path, monkeypatch):
+    """torch.jit.save straight to a file aborts the process there: it never sees the file."""
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(BadInput, match=r"cannot write .*net\.pt \(No space left on device\)"):
+        TorchScriptExport()(tiny(), tmp_path / "net.pt")
+    assert not list(tmp_path.iterdir())
