@@ -1,13 +1,12 @@
 """Export: python export.py ckpt=FILE export=onnx (conf/export lists the targets)."""
 
-from pathlib import Path
-
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
 from bgm.cli.calibration import calibrated
-from bgm.cli.launch import say, script
+from bgm.cli.judging import examination
+from bgm.cli.launch import beside, say, script
 from bgm.export import card
 
 
@@ -15,10 +14,10 @@ from bgm.export import card
 def main(cfg: DictConfig) -> None:
     net = bgm.load(cfg.ckpt)
     exporter = calibrated(instantiate(cfg.export), net, cfg)
-    out = Path(cfg.out or Path(cfg.ckpt).with_suffix(exporter.suffix))
-    say(f"writing {out} and comparing it with PyTorch: about a minute")
-    report = exporter(net, out, card=card(cfg.ckpt))
-    say(f"{report}\n{out}")
+    out = cfg.out or beside(cfg.ckpt, exporter.suffix)
+    say(f"writing {out} and certifying it against PyTorch: about two minutes")
+    certificate = exporter(net, out, card(cfg.ckpt), examination(cfg.certify, exporter))
+    say(f"{certificate.report}\n{out}\n{out}.certificate.md")
 
 
 if __name__ == "__main__":

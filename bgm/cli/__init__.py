@@ -10,6 +10,7 @@ USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
   bgm show FILE                what a checkpoint or an exported file is
+  bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """
@@ -35,7 +36,7 @@ def main() -> None:
         import bgm
 
         print(bgm.__version__)
-    elif command in ("show", "demo"):
+    elif command in ("show", "demo", "matrix"):
         run_body(command, rest)
     else:
         print(f"error: bgm has no command {command!r}\n{USAGE}", end="", file=sys.stderr)
@@ -43,8 +44,12 @@ def main() -> None:
 
 
 def run_body(command: str, rest: list[str]) -> None:
-    from bgm.cli import demo, show  # torch takes seconds to import: not for --help
+    from bgm.cli import demo, matrix, show  # torch takes seconds to import: not for --help
     from bgm.cli.launch import guarded
 
-    bodies: dict[str, Callable[[list[str]], None]] = {"show": show.main, "demo": demo.main}
+    bodies: dict[str, Callable[[list[str]], None]] = {
+        "show": show.main,
+        "demo": demo.main,
+        "matrix": matrix.main,
+    }
     guarded(bodies[command])(rest)

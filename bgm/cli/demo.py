@@ -49,7 +49,7 @@ def main(args: list[str]) -> None:
     step(3, "score on the fixed validation scenes")
     scenes = validation_scenes(out)
     scores = everything(scenes, base, out / "model.ckpt")
-    step(4, "export to ONNX and prove it equal to PyTorch")
+    step(4, "export to ONNX and certify it against PyTorch (about two minutes)")
     run("export", f"ckpt={out / 'model.ckpt'}", "export=onnx", f"out={out / 'model.onnx'}")
     step(5, "matte a picture with the exported model")
     matte_sample(scenes, out)
@@ -135,6 +135,12 @@ def tell(scores: dict[str, Scores], out: Path) -> None:
         mean = scores[name].mean()
         table.add_row(label, *(f"{mean[m]:.4g}" for m in ("mad", "mse", "grad", "conn")))
     say(table)
-    for path in ("model.ckpt", "model.onnx", "report.json", "sample/com/src.png"):
+    for path in (
+        "model.ckpt",
+        "model.onnx",
+        "model.onnx.certificate.md",
+        "report.json",
+        "sample/com/src.png",
+    ):
         say(out / path)
     say(f"curves and pictures: .venv/bin/tensorboard --logdir {out}")

@@ -1,7 +1,9 @@
 """Networks into files of other runtimes, each proved equal to its network, and back again."""
 
 from bgm.export.aoti import AotiExport, open_aoti
-from bgm.export.check import Report, Trial, check
+from bgm.export.certificate import Certificate, Exam, Judge
+from bgm.export.check import Report, check
+from bgm.export.compare import Trial
 from bgm.export.executorch import ExecuTorchExport, open_executorch
 from bgm.export.metadata import card
 from bgm.export.ncnn import NcnnExport, open_ncnn
@@ -16,8 +18,11 @@ from bgm.export.torchscript import TorchScriptExport, open_torchscript
 
 __all__ = [
     "AotiExport",
+    "Certificate",
+    "Exam",
     "ExecuTorchExport",
     "Exported",
+    "Judge",
     "NcnnExport",
     "OnnxExport",
     "OpenVinoExport",

@@ -15,9 +15,9 @@ from bgm.weights.build import SELECTIONS, bgmv2_config
 
 
 def card(ckpt: str | Path) -> dict[str, str]:
-    """Where a network came from: `checkpoint_sha256` and `network`, the JSON that rebuilds it.
+    """Where a network came from: its `checkpoint`'s name and `checkpoint_sha256`, and `network`.
 
-    Raises BadInput as `bgm.load` does.
+    `network` is the JSON that rebuilds it. Raises BadInput as `bgm.load` does.
     """
     stored = read_weights(ckpt)
     network = stored.network
@@ -25,7 +25,11 @@ def card(ckpt: str | Path) -> dict[str, str]:
         network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
     with Path(ckpt).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"checkpoint_sha256": digest, "network": json.dumps(network)}
+    return {
+        "checkpoint": Path(ckpt).name,
+        "checkpoint_sha256": digest,
+        "network": json.dumps(network),
+    }
 
 
 def described(net: nn.Module) -> dict[str, str]:

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -48,7 +49,11 @@ class NcnnExport(Target):
             with warnings.catch_warnings():
                 # Tracing warns of each size that it freezes, which is what a fixed shape is for.
                 warnings.simplefilter("ignore")
-                torch.jit.trace(Plain(net), inputs).save(f"{folder}/net.pt")
+                program = torch.jit.trace(Plain(net), inputs)
+                # Not straight to the file: on a full disk that ends the process.
+                file = BytesIO()
+                torch.jit.save(program, file)
+            Path(folder, "net.pt").write_bytes(file.getvalue())
             done = subprocess.run(
                 [converter(), "net.pt", f"inputshape={sizes}", "fp16=0"],
                 cwd=folder,

@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.export.graphs import example, free_axes
 from bgm.export.onnxruntimes import RUNTIMES, THRESHOLD
+from bgm.export.placement import placement
 from bgm.export.prepare import refiner_of
 from bgm.export.quantise import quantised
 from bgm.export.runtime import INPUTS, Exported, imported
@@ -132,6 +133,9 @@ class OnnxExport(Target):
 
     def operators(self, path: Path) -> dict[str, int]:
         return operator_counts(path)
+
+    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
+        return placement(path, src, bgr) if self.runtime == "onnxruntime" else {}
 
 
 def offer_as_input(graph: Any, initializer: str, name: str) -> None:

@@ -6,18 +6,22 @@ from bgm.errors import BadInput
 
 
 class Allowed(NamedTuple):
-    """Absolute differences from the float32 network in eager PyTorch, over any one output."""
+    """Absolute differences from the float32 network in eager PyTorch, over any one output.
+
+    mad_rise: relative, by how much alpha may be worse on a matting set than the network's.
+    """
 
     largest: float
     mean: float
+    mad_rise: float
 
 
-# float16 has 11 significant bits: alpha within 2e-3 in the mean. A near tie in err may choose
-# another patch, whose pixels are then off by all that refining changes: the largest says little.
+# float16 has 11 significant bits: alpha within 2e-3 in the mean. Its largest error tells boxes in
+# float16 (0.3 at a width of 3840) from rounding (7e-3 with the demo's network).
 PRECISIONS = {
-    "float32": Allowed(1e-4, 1e-4),
-    "float16": Allowed(1.0, 2e-3),
-    "int8": Allowed(1.0, 5e-2),
+    "float32": Allowed(1e-4, 1e-4, 0.01),
+    "float16": Allowed(2e-2, 2e-3, 0.05),
+    "int8": Allowed(1.0, 5e-2, 0.2),
 }
 
 

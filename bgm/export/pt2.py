@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,7 +30,10 @@ class Pt2Export(Target):
 
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         program = graph(net, self.shape)
-        torch.export.save(program, path, extra_files={CARD: json.dumps(about)})
+        # Not straight to the file: on a full disk that ends the process, not the function.
+        file = BytesIO()
+        torch.export.save(program, file, extra_files={CARD: json.dumps(about)})
+        path.write_bytes(file.getvalue())
 
     def open(self, path: Path) -> Exported:
         return open_pt2(path)

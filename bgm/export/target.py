@@ -1,7 +1,9 @@
 """What all export targets share: write under another name, prove, and only then rename."""
 
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.check import Report, check
+from bgm.export.certificate import Certificate, Exam, certify
 from bgm.export.metadata import described
-from bgm.export.precision import PRECISIONS, known_precision
+from bgm.export.precision import PRECISIONS, Allowed, known_precision
 from bgm.export.prepare import isolated, prepared, refiner_of
 from bgm.export.runtime import Exported
 from bgm.export.shapes import fixed_shape
@@ -81,6 +83,10 @@ class Target:
         """Every file that `write` makes for path, path itself first."""
         return [path]
 
+    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
+        """Nodes by execution provider and operator; {} for runtimes without providers."""
+        return {}
+
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the stage and selection asked for."""
         if self.stage == "base" and refiner_of(net) is not None:
@@ -103,33 +109,36 @@ class Target:
             "shape": "dynamic" if self.shape is None else str(list(self.shape)),
         }
 
-    def __call__(
-        self, net: nn.Module, out: str | Path, card: dict[str, str] | None = None
-    ) -> Report:
-        """Export net (unchanged) to out, which exists afterwards only if the proof succeeded.
+    @property
+    def limits(self) -> Allowed:
+        """What the file may differ by from the network."""
+        return PRECISIONS[self.precision]._replace(largest=self.tolerance, mean=self.mean_tolerance)
 
-        card: more to say in the file, see `bgm.export.card`. Raises BadInput when out cannot be
-        written or the file does not compute what net computes; an older out is then untouched.
+    def __call__(
+        self,
+        net: nn.Module,
+        out: str | Path,
+        card: dict[str, str] | None = None,
+        exam: Exam | None = None,
+    ) -> Certificate:
+        """Export net (unchanged) to out, with its certificate beside it; all of it or nothing.
+
+        card: more to say in the file, see `bgm.export.card`. exam: what the file has to pass, the
+        default grid if None. Raises BadInput when out cannot be written or the file does not
+        compute what net computes; an older out and its certificate are then untouched.
         """
         out = Path(out)
-        part = out.with_name(f".{out.name}.{os.getpid()}.part{self.suffix}")
         self.refuse(net, out)
         truth = self.truth(net)
         written = self.prepare(truth)
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            part.touch()  # now rather than after the minutes of work
-            self.write(written, part, self.describe(written) | (card or {}))
-            report = check(truth, self.open(part), self.tolerance)
-            for written_file, final in zip(self.files(part), self.files(out), strict=True):
-                os.replace(written_file, final)
-        except OSError as error:
-            raise BadInput(f"cannot write {out} ({error.strerror or error})") from error
-        finally:
-            for left in self.files(part):
-                if left.exists():
-                    left.unlink()
-        return report
+        about = self.describe(written) | (card or {})
+        with staged(out) as folder:
+            model = folder / out.name
+            self.write(written, model, about)
+            certificate = certify(self, truth, model, about, exam or Exam())
+            for path in [*self.files(model), *certificate.write(model)]:
+                os.replace(path, out.parent / path.name)
+        return certificate
 
     def refuse(self, net: nn.Module, out: Path) -> None:
         """Raise BadInput for what can be told before writing."""
@@ -142,3 +151,16 @@ class Target:
             raise BadInput("stage=refine: the checkpoint holds a base network, without a refiner")
         if self.select is not None and (is_base or self.stage == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder beside out that is gone afterwards; an OSError inside is BadInput that names out."""
+    folder = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True)  # now rather than after the minutes of work
+        yield folder
+    except OSError as error:
+        raise BadInput(f"cannot write {out} ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,7 +35,10 @@ class TorchScriptExport(Target):
     def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
         with deprecation_known():
             program = torch.jit.script(net if refiner_of(net) is None else Knobs(net).eval())
-            torch.jit.save(program, str(path), _extra_files={CARD: json.dumps(about)})
+            # Not straight to the file: on a full disk that ends the process, not the function.
+            file = BytesIO()
+            torch.jit.save(program, file, _extra_files={CARD: json.dumps(about)})
+        path.write_bytes(file.getvalue())
 
     def open(self, path: Path) -> Exported:
         return open_torchscript(path)

@@ -1,17 +1,21 @@
 """The proof itself: what it must let pass and what it must catch, on networks in eager PyTorch."""
 
 import copy
-import dataclasses
 import json
+from functools import partial
 
 import pytest
 import torch
 
 import bgm.model.patches as patches
 from bgm.errors import BadInput
-from bgm.export import check
-from bgm.export.check import pictures, sizes
+from bgm.export.check import check as check_everywhere
+from bgm.export.check import coverage
+from bgm.export.contents import PLAIN, STEERED, smooth
+from bgm.export.grid import brief, default, wide
 from bgm.export.prepare import prepared
+from bgm.export.shapes import Shape
+from bgm.export.twin import twin
 from bgm.model import (
     GatherCrop,
     RoiAlignCrop,
@@ -20,6 +24,8 @@ from bgm.model import (
     Thresholding,
 )
 from tests.export.networks import mobile, tiny
+
+check = partial(check_everywhere, shapes=[Shape(1, 64, 96), Shape(2, 68, 132), Shape(2, 80, 1056)])
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +41,31 @@ def exported(net):
 def test_a_right_export_passes(net, select):
     net = copy.deepcopy(net)
     net.refiner.select = select
-    report = check(net, exported(net))
+    report = check_everywhere(net, exported(net))
     assert report.largest < 1e-5
-    assert {t.batch for t in report.trials} == {1, 2, 3}
-    assert len({(t.height, t.width) for t in report.trials}) == 3
+    shapes = {(t.batch, t.height, t.width) for t in report.trials}
+    assert shapes == set(default(net))
+    assert {t.content for t in report.trials} == set(PLAIN)
     assert all(t.refined > 0 for t in report.trials)
     assert json.loads(json.dumps(report.as_dict()))["refined"] == report.refined
     assert "refined" in str(report)
 
 
-def test_some_size_has_more_patches_than_are_chosen(net):
+def test_the_grid_covers_what_has_gone_wrong_before(net):
+    """Batches, sizes that are padded, long strips, and more and fewer patches than are chosen."""
     for pixels in (800, 80_000, 320_000):
-        wide = copy.deepcopy(net)
-        wide.refiner.select = Sampling(pixels)
-        height, width = sizes(wide)[-1]
+        net = copy.deepcopy(net)
+        net.refiner.select = Sampling(pixels)
+        shapes = default(net)
+        sizes = {(h, w) for _, h, w in shapes}
+        assert {b for b, _, _ in shapes} == {1, 2, 3, 5}
+        assert len({s for s in sizes if {b for b, *of in shapes if tuple(of) == s} > {1}}) >= 5
+        assert {(64, 64), (68, 132), (64, 3840)} <= sizes
+        height, width = wide(net)
         assert width > 1024 + 4
         assert (height // 4) * (width // 4) > pixels // 16
+        assert min(h * w for h, w in sizes) < 80_000
+        assert set(brief(net)) <= set(shapes)
 
 
 def test_batch_norm_is_folded_and_the_network_stays(net):
@@ -61,7 +76,7 @@ def test_batch_norm_is_folded_and_the_network_stays(net):
     assert net.training
     assert net.state_dict().keys() == before.keys()
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
-    src, bgr = pictures(2, 64, 96)
+    src, bgr = smooth(2, 64, 96)
     with torch.no_grad():
         for a, b in zip(net.eval()(src, bgr), folded(src, bgr), strict=True):
             assert (a - b).abs().max() < 1e-5
@@ -97,8 +112,10 @@ def test_a_refiner_traced_away_is_caught(net):
     # The same with a selection that finds nothing: all outputs agree, and nothing is proved.
     blind = copy.deepcopy(net)
     blind.refiner.select = Thresholding(2.0)
+    nothing = check(blind, lambda src, bgr: without_refiner(blind, src, bgr))
+    assert nothing.refined == 0
     with pytest.raises(BadInput, match="no patch was refined"):
-        check(blind, lambda src, bgr: without_refiner(blind, src, bgr))
+        coverage(blind, nothing)
 
 
 def nearly_flat(net, slope):
@@ -184,6 +201,51 @@ def test_not_a_number_and_a_wrong_shape_are_caught(net):
         check(net, lambda *x: (out := net(*x))._replace(ref_sm=out.ref_sm[:, :, :8]))
 
 
-def test_a_trial_is_plain(net):
-    trial = check(net, net).trials[0]
-    assert dataclasses.asdict(trial)["largest"]["pha"] == 0.0
+def test_a_runtime_that_fails_is_bad_input(net):
+    def fails(src, bgr):
+        if len(src) > 1:
+            raise RuntimeError("no batches here\nand a long trace")
+        return net(src, bgr)
+
+    with pytest.raises(BadInput, match=r"fails at batch 2, 132x68, random pictures: no batches"):
+        check(net, fails)
+
+
+def test_a_twin_predicts_the_red_of_src(net):
+    steered = twin(net)
+    with torch.no_grad():
+        for name, draw in STEERED.items():
+            src, bgr = draw(3, 64, 96)
+            found = steered(src, bgr)
+            red = torch.nn.functional.interpolate(src[:, :1], scale_factor=0.25, mode="bilinear")
+            assert (found.err_sm - red).abs().max() < 1e-6, name
+            assert torch.equal(found.pha_sm, net(src, bgr).pha_sm)
+            refined = found.ref_sm.flatten(1).sum(1).tolist()
+            assert refined == {"no error": [0, 0, 0], "all error": [50, 50, 50]}.get(
+                name, [0, 0, 50]
+            )
+    assert not torch.equal(net(src, bgr).err_sm, found.err_sm)
+
+
+def test_coverage_counts_none_some_and_all(net):
+    net = copy.deepcopy(net)
+    net.refiner.select = Sampling(16 * 500)  # of 384, 561 and 5280 patches
+    report = check(twin(net), twin(net), contents=STEERED)
+    assert coverage(net, report) == {
+        "patches refined": report.refined,
+        "pictures with no patch refined": 5 + 2,
+        "pictures with some patches refined": 4 + 2,
+        "pictures with all patches refined": 1 + 1,
+        "trials with k above the number of patches": 3,
+    }
+
+
+@pytest.mark.parametrize("name", PLAIN | STEERED)
+def test_contents_are_pictures_and_always_the_same(name):
+    draw = (PLAIN | STEERED)[name]
+    src, bgr = draw(2, 64, 96)
+    assert src.shape == bgr.shape == (2, 3, 64, 96)
+    assert min(src.min(), bgr.min()) >= 0
+    assert max(src.max(), bgr.max()) <= 1
+    assert torch.equal(src, draw(2, 64, 96)[0])
+    assert not torch.equal(src[0], src[1])

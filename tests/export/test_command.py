@@ -99,7 +99,8 @@ def command(tmp_path, monkeypatch):
     from export import main
 
     def run(*args):
-        argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript", *args]
+        argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript"]
+        argv += ["certify.grid=brief", "certify.scenes=1", *args]
         monkeypatch.setattr(sys, "argv", argv)
         main()
 
@@ -110,6 +111,8 @@ def test_the_script_writes_beside_the_checkpoint(command, tmp_path):
     command()
     assert sorted(x.name for x in tmp_path.iterdir()) == [
         "my (best), net=1.pt",
+        "my (best), net=1.pt.certificate.json",
+        "my (best), net=1.pt.certificate.md",
         "my (best), net=1.safetensors",
     ]
     assert len(open_torchscript("my (best), net=1.pt").metadata["checkpoint_sha256"]) == 64
@@ -121,3 +124,14 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
     assert stopped.value.code == 1
     assert "allowed 1.0e-12" in capsys.readouterr().err
     assert not list((tmp_path / "else").iterdir())
+
+
+def test_an_unknown_target_names_the_known_ones(command, tmp_path, capsys):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as stopped:
+        command("export=teapot")
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err
+    assert "export/teapot" in said
+    assert "torchscript" in said
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,137 @@
+"""The export matrix: its cells, going on where it was, a process that dies, the pages."""
+
+import csv
+import json
+import os
+
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from bgm.cli import matrix
+from bgm.cli.cells import Bench, Cell, command_lines
+from bgm.cli.matrix import Worker, main
+from bgm.errors import BadInput
+from bgm.weights import write_safetensors
+from tests.export.networks import mobile
+from tests.export.test_command import NETWORK
+
+METHODS = {"crop": ["unfold", "gather"], "replace": ["scatter_nd"], "select": ["sampling", "full"]}
+TS = "export=torchscript crop={} replace=scatter_nd select={}"
+
+
+def composed(groups, only=()):
+    return OmegaConf.create({"methods": METHODS, "groups": groups, "only": list(only)})
+
+
+def test_cells_are_products_and_the_last_word_turns_fastest():
+    lines = command_lines(composed([{"export": ["onnx"], "runtime": ["a", "b"]}]))
+    assert len(lines) == 8
+    assert [line[-1] for line in lines[:2]] == ["runtime=a", "runtime=b"]
+    assert lines[0][:-1] == lines[1][:-1]
+    base = command_lines(composed([{"export": ["ncnn"], "stage": ["base"]}]))
+    assert base == [["export=ncnn", "stage=base"]]
+    only = command_lines(composed([{"export": ["onnx", "pt2"]}], ["pt2", "crop=gather"]))
+    assert [" ".join(x) for x in only] == [
+        "export=pt2 crop=gather replace=scatter_nd select=sampling",
+        "export=pt2 crop=gather replace=scatter_nd select=full",
+    ]
+    own = [{"export": ["onnx"], "select": ["sampling select.sample_pixels=1600"]}]
+    assert command_lines(composed(own))[0][-2:] == ["select=sampling", "select.sample_pixels=1600"]
+
+
+@pytest.fixture(scope="module")
+def ckpt(tmp_path_factory):
+    path = tmp_path_factory.mktemp("net") / "net.safetensors"
+    write_safetensors(path, mobile().state_dict(), NETWORK)
+    return path
+
+
+def test_a_cell_works_is_refused_or_is_wrong(ckpt):
+    bench = Bench(str(ckpt))
+    words = TS.format("unfold", "thresholding").split()
+    right = bench.tried(words)
+    assert (right.status, right.said) == ("works", "")
+    assert right.largest < 1e-4
+    assert right.ratio > 0
+    refused = bench.tried([*words, "export.tolerance=1e-12"])
+    assert refused.status == "wrong"
+    assert "allowed 1.0e-12" in refused.said
+    assert bench.tried([*words, "stage=elsewhere"]).status == "refused"
+
+
+class Cells:
+    """In the place of a worker: every cell works, and is remembered."""
+
+    def __init__(self, ckpt):
+        self.seen = []
+
+    def tried(self, words, grid):
+        self.seen.append(" ".join(words))
+        if "select=full" in words:
+            return Cell(words, "refused", "no, thank you", grid=grid)
+        return Cell(words, "works", "", 1e-6, 1e-7, 0.5, 1.0, grid, {"network": 2, "file": 2})
+
+    def stop(self):
+        pass
+
+
+def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
+    workers = []
+    monkeypatch.setattr(matrix, "Worker", lambda path: workers.append(Cells(path)) or workers[-1])
+    args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}", "only=[torchscript,float32]"]
+    args += ["methods.crop=[gather]", "methods.replace=[scatter_nd]"]
+    args += ['recommended=["export=torchscript precision=float32"]']
+    main(args)
+    assert len(workers[0].seen) == 4
+    log = (tmp_path / "m.jsonl").read_text().splitlines()
+    (tmp_path / "m.jsonl").write_text("\n".join(log[:2]) + "\n")  # killed after two
+    main(args)
+    assert workers[1].seen == workers[0].seen[2:]
+    main(args)
+    assert workers[2].seen == []
+    main([*args, "again=true"])
+    assert len(workers[3].seen) == 4
+    stale = json.loads(log[0])
+    stale["about"]["packages"]["torch"] = "1.0"
+    (tmp_path / "m.jsonl").write_text("\n".join([json.dumps(stale), *log[1:]]) + "\n")
+    main(args)
+    assert len(workers[4].seen) == 1
+
+    page = (tmp_path / "m.md").read_text()
+    assert "3 cells, 2 work, 0 wrong, 1 refused" in page
+    works = "works, 1e-06, time x0.50"
+    assert f"| gather, scatter_nd | {works} | {works} | **refused** [1] |" in page
+    assert "1. no, thank you" in page
+    assert "`export=torchscript precision=float32`" in page
+    assert "torch 2." in page
+    rows = list(csv.DictReader((tmp_path / "m.csv").open()))
+    assert [r["status"] for r in rows].count("works") == 3
+    assert rows[0]["export.py"].startswith("export=torchscript crop=gather")
+
+
+def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
+    args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}"]
+    with pytest.raises(BadInput, match="leaves no cell"):
+        main([*args, "only=[nothing]"])
+    with pytest.raises(HydraException):
+        main([*args, "only=[torchscript]", "methods.crop=[scissors]"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_dies_is_a_refusal(monkeypatch):
+    worker = Worker.__new__(Worker)
+    worker.context = matrix.multiprocessing.get_context("fork")
+    worker.ckpt = "none"
+    monkeypatch.setattr(matrix, "serve", dies)
+    worker.start()
+    cell = worker.tried(["export=x"], "brief")
+    assert cell.status == "refused"
+    assert "died (exit code 3)" in cell.said
+    assert "died" in worker.tried(["export=y"], "brief").said
+    worker.stop()
+
+
+def dies(pipe, ckpt):
+    pipe.recv()
+    os._exit(3)
