@@ -85,6 +85,8 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
     if cfg.ckpt:
         model = open_model(cfg.ckpt, cfg)
         cases: Cases = MattedScenes(scenes, by_network(model, cfg.quantise), trimaps)
+        if model.scale == 1:
+            knobs.pop("base_scale", None)  # which base networks alone look at
         what = {"model": cfg.ckpt, "sha256": sha256(Path(cfg.ckpt)), "device": named(model.device)}
     else:
         predictions = Predictions(cfg.pred, scenes.names)
