@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from bgm.cli.launch import say
-from bgm.cli.scoring import Matted, score_scenes
+from bgm.cli.scoring import Matted, Rules, score_scenes
 from bgm.errors import BadInput
 from bgm.metrics.report import write_text
 from bgm.robustness import CURVES, Curve
@@ -47,11 +47,17 @@ def chosen(wanted: str | Sequence[str] | None) -> list[str]:
 
 
 def curves_of(subject: Any, scenes: Any, cfg: DictConfig) -> list[Path]:
-    """Score and print the curves that a config asks for; returns the files, [] for none."""
+    """Score and print the curves that a config asks for; returns the files, [] for none.
+
+    Those of an earlier run are removed: the report would show them beside the new scores.
+    """
     wanted = chosen(cfg.robustness)
     if not wanted:
+        for kind in ("csv", "json"):
+            subject.out.with_name(f"{subject.out.name}-robustness.{kind}").unlink(missing_ok=True)
         return []
-    curves = score_curves(scenes, subject.cases.run, subject.rules.protocol, wanted)
+    rules = subject.rules
+    curves = score_curves(scenes, subject.cases.run, rules.protocol, wanted, rules=rules)
     show_curves(curves)
     return write_curves(curves, subject.out)
 
@@ -62,6 +68,7 @@ def score_curves(
     protocol: str,
     wanted: str | Sequence[str] | None = "all",
     seed: int = 0,
+    rules: Rules | None = None,
 ) -> Curves:
     """Mean scores at every level of the curves: {curve: [{"level": 0.0, "mad": ...}, ...]}.
 
@@ -76,7 +83,8 @@ def score_curves(
             neutral = level == curve.neutral
             if not neutral or untouched is None:
                 suffering = Suffering(scenes, curve, level, seed)
-                mean = score_scenes(suffering, run, protocol, f"{name} {level:g}").mean()
+                what = f"{name} {level:g}"
+                mean = score_scenes(suffering, run, protocol, what, rules=rules).mean()
                 untouched = mean if neutral else untouched
             row = untouched if neutral else mean
             found[name].append({"level": float(level), **row})
