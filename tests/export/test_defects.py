@@ -87,7 +87,7 @@ def test_an_if_in_the_graph_is_refused(tmp_path):
 )
 def test_a_refiner_is_not_traced_away(tmp_path, monkeypatch, target):
     """The example has no error anywhere; the file must refine where a picture has one."""
-    black = (torch.zeros(FIXED[0], 3, *FIXED[1:]),) * 2
+    black = tuple(torch.zeros(2, FIXED[0], 3, *FIXED[1:]))  # two: one twice would be one input
     for module in (bgm.export.onnx, bgm.export.graphs):
         monkeypatch.setattr(module, "example", lambda *_: black)
     net = steered(tiny(Thresholding(0.5)))
