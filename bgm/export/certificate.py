@@ -92,6 +92,7 @@ def certify(
     if target.shape is not None:
         name, grid = "one shape", Grid(lambda _: [target.shape], target.shape)
     run = target.open(model)
+    about = about | getattr(run, "metadata", {})  # what the file itself says, its opset too
     report = compared(target, net, run, model, about, grid.shapes(net))
     covered = coverage(net, report)
     operators = target.operators(model)
