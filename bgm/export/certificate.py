@@ -101,7 +101,7 @@ def certify(
     facts = {
         "files": [file_facts(path) for path in target.files(model)],
         "runtime": target.runtime,
-        "about": about | getattr(run, "metadata", {}),  # what the target added: opset, runtime
+        "about": about,
         "made": made(),
         "grid": name,
         "limits": target.limits._asdict(),
