@@ -17,11 +17,13 @@ class Allowed(NamedTuple):
 
 
 # float16 has 11 significant bits: alpha within 2e-3 in the mean. Its largest error tells boxes in
-# float16 (0.3 at a width of 3840) from rounding (7e-3 with the demo's network).
+# float16 (0.3 at a width of 3840) from rounding (7e-3 with the demo's network). int8 is judged by
+# the matting set; its mean only catches what is broken: noise, which no calibration picture looks
+# like, costs a right file of the demo's network 7e-2 (5e-2, the first guess here, refused it).
 PRECISIONS = {
     "float32": Allowed(1e-4, 1e-4, 0.01),
     "float16": Allowed(2e-2, 2e-3, 0.05),
-    "int8": Allowed(1.0, 5e-2, 0.2),
+    "int8": Allowed(1.0, 1e-1, 0.2),
 }
 
 
