@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -109,13 +109,36 @@ def picture_size(path: str | Path | Member) -> tuple[int, int]:
     try:
         with Image.open(source(path)) as image:
             W, H = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # orientations 5-8 swap the axes
+            if _orientation(image) >= 5:  # orientations 5-8 swap the axes
                 H, W = W, H
             return H, W
     except FileNotFoundError:
         raise BadInput(f"picture {path} does not exist") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise BadInput(f"{path} is not a picture that can be read") from None
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8. Pillow's getexif decodes a PNG: only where it must."""
+    if image.format == "PNG" and "exif" not in image.info and not _png_tells_late(image.fp):
+        return Image.Image.getexif(image).get(0x0112, 1)
+    return image.getexif().get(0x0112, 1)
+
+
+def _png_tells_late(file: BinaryIO) -> bool:
+    """Whether a PNG has chunks behind its pixels that may hold an orientation."""
+    here, behind = file.tell(), False
+    try:
+        file.seek(8)  # the signature
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            behind |= kind == b"IDAT"
+            if kind == b"IEND" or (behind and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")):
+                return kind != b"IEND"
+            file.seek(length + 4, os.SEEK_CUR)  # 4: the checksum
+        return False
+    finally:
+        file.seek(here)
 
 
 def to_uint8(x: Tensor) -> Tensor:
