@@ -135,7 +135,8 @@ def compared(
     steered, path = twin(net), model.parent / "twin" / model.name
     path.parent.mkdir()
     target.write(target.prepare(steered), path, about)
-    second = check(steered, target.open(path), target.limits, shapes, STEERED)
+    limits = target.limits._replace(mean=target.limits.steered)
+    second = check(steered, target.open(path), limits, shapes, STEERED)
     return Report(target.limits, report.trials + second.trials)
 
 

@@ -38,7 +38,8 @@ def errors(facts: Facts) -> str:
         f"{len(trials)} trials ({facts['grid']} grid): batches "
         f"{listed({t['batch'] for t in trials})}; sizes "
         f"{listed({(t['width'], t['height']) for t in trials}, lambda s: f'{s[0]}x{s[1]}')}.",
-        f"Largest error allowed {limits['largest']:.0e}, mean error {limits['mean']:.0e}.",
+        f"Largest error allowed {limits['largest']:.0e}, mean error {limits['mean']:.0e} on plain "
+        f"pictures, {limits['steered']:.0e} on those that steer the error.",
         "",
         "| largest error | " + " | ".join(names) + " |",
         "| --- |" + " --- |" * len(names),

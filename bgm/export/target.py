@@ -112,7 +112,9 @@ class Target:
     @property
     def limits(self) -> Allowed:
         """What the file may differ by from the network."""
-        return PRECISIONS[self.precision]._replace(largest=self.tolerance, mean=self.mean_tolerance)
+        limits, mean = PRECISIONS[self.precision], self.mean_tolerance
+        steered = max(mean, limits.steered)
+        return limits._replace(largest=self.tolerance, mean=mean, steered=steered)
 
     def __call__(
         self,

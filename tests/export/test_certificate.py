@@ -65,7 +65,7 @@ def test_it_holds_what_one_needs_to_trust_a_file(net, tmp_path):
     assert facts["files"][0]["bytes"] == out.stat().st_size
     assert len(facts["files"][0]["sha256"]) == 64
     assert facts["made"]["packages"]["torch"] == torch.__version__.split("+")[0]
-    assert facts["limits"] == {"largest": 1e-4, "mean": 1e-4, "mad_rise": 0.01}
+    assert facts["limits"] == {"largest": 1e-4, "mean": 1e-4, "steered": 1e-4, "mad_rise": 0.01}
     assert {t["content"] for t in facts["trials"]} == {
         "random",
         "smooth",
