@@ -1,7 +1,9 @@
 """Kill a training at random moments, resume it each time, compare with one that was left alone.
 
-python benchmarks/kills.py --kills 20: the moments are random in time, SIGKILL and SIGTERM, in steps,
-checkpoints and validations alike. Everything in the last checkpoint must be equal to the bit:
+    python benchmarks/kills.py --kills 20
+
+The moments are random in time, in steps, checkpoints and validations alike, the signal is SIGKILL
+or SIGTERM. Everything in the last checkpoint must be equal to the bit:
 weights, average, optimiser, schedule, loops, and the state of the random generators at the end.
 Processes are forked from one that has imported everything: a life costs seconds.
 """
@@ -25,27 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import train
 from bgm.errors import Stopped
 
-TINY = [
-    "experiment=demo",
-    "trainer=default",
-    "trainer.accelerator=cpu",
-    "batch_size=2",
-    "workers=1",
-    "callbacks.grow.phases=[[0.0,32,40],[0.5,40,48]]",
-    "augment.size=48",
-    "augment.crop=[32,48]",
-    "valid_augment.size=48",
-    "valid_augment.crop=[32,48]",
-    "data.valid_length=4",
-    "data.train.size=6",
-    "data.train.length=14",
-    "trainer.val_check_interval=3",
-    "callbacks.last.every_n_steps=2",
-    "callbacks.pictures.every_n_steps=1000",
-    "callbacks.ema.update_every_n_steps=2",
-    "callbacks.progress._target_=bgm.lit.LineProgress",
-    "+callbacks.progress.seconds=0",
-]
+TINY = """
+experiment=demo trainer=default trainer.accelerator=cpu batch_size=2 workers=1
+callbacks.grow.phases=[[0.0,32,40],[0.5,40,48]] augment.size=48 augment.crop=[32,48]
+valid_augment.size=48 valid_augment.crop=[32,48] data.valid_length=4
+data.train.size=6 data.train.length=14 trainer.val_check_interval=3
+callbacks.last.every_n_steps=2 callbacks.pictures.every_n_steps=1000
+callbacks.ema.update_every_n_steps=2
+callbacks.progress._target_=bgm.lit.LineProgress +callbacks.progress.seconds=0
+"""
 # What a kill may change: when and where it ran, how often a validation was begun.
 APART = re.compile(r"\.bgm_card|dirpath|_model_path|best_k_models|val_loop|\.hparams_name")
 
@@ -108,7 +98,7 @@ def train_here(args: list[str]) -> int:
     folder = next(a.partition("=")[2] for a in args if a.startswith("hydra.run.dir="))
     states = {
         "torch": torch.get_rng_state(),
-        "numpy": str(np.random.get_state()),
+        "numpy": str(np.random.get_state()),  # noqa: NPY002 - the global one is what we look at
         "python": str(random.getstate()),
     }
     torch.save(states, Path(folder) / "generators.pt")
@@ -144,7 +134,7 @@ def main() -> int:
     dice = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        args = [*TINY, f"trainer.max_steps={given.steps}", *given.override]
+        args = [*TINY.split(), f"trainer.max_steps={given.steps}", *given.override]
         args.append(f"data_root={folder / 'data'}")
         start = time.monotonic()
         alone = live([*args, f"hydra.run.dir={folder / 'alone'}"])

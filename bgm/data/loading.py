@@ -46,8 +46,8 @@ class Loader(DataLoader):
                     self._handed_out = done
                     yield batch
                 return
-            except RuntimeError as error:
-                if not str(error).startswith("DataLoader worker (pid"):
+            except (RuntimeError, OSError, EOFError) as error:
+                if self.num_workers == 0 or not of_a_lost_worker(error):
                     raise
                 losses += 1
                 self._forget_workers(str(error), done, losses)
@@ -77,16 +77,31 @@ class Loader(DataLoader):
             yield batch
 
     def _forget_workers(self, what: str, done: int, losses: int) -> None:
-        said = what.splitlines()[0].rstrip(".")
+        said = what.splitlines()[0].rstrip(".") if what else "end of file"
         if losses >= LOSSES:
             raise BadInput(
-                f"{said}, {losses} times in a row after batch {done}: often memory ran out; lower "
-                f"workers (now {self.num_workers}) or batch_size (now {self.batch_size})"
+                f"a worker was lost {losses} times in a row after batch {done} ({said}): often "
+                f"memory or shared memory ran out; lower workers (now {self.num_workers}) or "
+                f"batch_size (now {self.batch_size})"
             )
-        LOG.warning("%s after batch %d: new workers go on from there", said, done)
+        LOG.warning("a worker was lost (%s) after batch %d: new ones go on from there", said, done)
         iterator, self._iterator = self._iterator, None
         if iterator is not None:
             iterator._shutdown_workers()
+
+
+def of_a_lost_worker(error: Exception) -> bool:
+    """Whether an error of PyTorch's loader means that a worker has gone.
+
+    What a dataset raised in a worker comes as "Caught ... in DataLoader worker process".
+    """
+    said = str(error)
+    if said.startswith("Caught "):
+        return "in pin memory thread" in said.splitlines()[0] and "Connection" in said
+    if isinstance(error, RuntimeError):
+        return said.startswith(("DataLoader worker (pid", "Pin memory thread exited"))
+    # Killed while it handed a tensor over.
+    return isinstance(error, ConnectionError | EOFError | FileNotFoundError)
 
 
 class ResumableLoader(Loader):
