@@ -24,6 +24,8 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import torch.utils.tensorboard
+
 import train
 from bgm.errors import Stopped
 
@@ -36,8 +38,10 @@ callbacks.last.every_n_steps=2 callbacks.pictures.every_n_steps=1000
 callbacks.ema.update_every_n_steps=2
 callbacks.progress._target_=bgm.lit.LineProgress +callbacks.progress.seconds=0
 """
-# What a kill may change: when and where it ran, how often a validation was begun.
-APART = re.compile(r"\.bgm_card|dirpath|_model_path|best_k_models|val_loop|\.hparams_name")
+# What a kill may change: when and where it ran, how often an epoch or a validation was begun.
+APART = re.compile(
+    r"\.bgm_card|dirpath|_model_path|best_k_models|val_loop|epoch_progress\.\w+\.(ready|started)"
+)
 
 
 class Life(NamedTuple):

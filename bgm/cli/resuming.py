@@ -9,8 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import say
 from bgm.errors import BadInput
-from bgm.lit.checkpoints import newest, resumable
-from bgm.weights.formats import read_pickle
+from bgm.lit.checkpoints import glance, newest, resumable
 
 # What decides the result of a step; folders, workers, logging and the length may change.
 DECIDES = ("backbone", "select", "network", "lit", "augment", "data.train", "seed", "batch_size")
@@ -47,8 +46,7 @@ def resumed(cfg: DictConfig) -> str | None:
 
 def same_config(path: Path, cfg: DictConfig) -> None:
     """Raise BadInput when keys that decide what a step computes differ from the checkpoint's."""
-    content = read_pickle(path)
-    card = content.get("bgm_card", {}) if isinstance(content, dict) else {}
+    card = glance(path).get("bgm_card", {})
     if cfg.resume_changed == "allow" or "config" not in card:
         return
     found = changed(card["config"], cfg)

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import pickle
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,6 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from bgm.errors import BadInput
-from bgm.weights.formats import read_pickle
 
 LOG = logging.getLogger("bgm.lit")
 
@@ -138,5 +138,13 @@ def whole(path: Path) -> bool:
 
 def steps(path: Path) -> int:
     """How many steps a checkpoint has seen; -1 for a file of another kind."""
-    content = read_pickle(path)
-    return int(content.get("global_step", -1)) if isinstance(content, dict) else -1
+    return int(glance(path).get("global_step", -1))
+
+
+def glance(path: Path) -> dict[str, Any]:
+    """A checkpoint, its tensors left on the disk until they are used; {} for other files."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError):
+        return {}
+    return content if isinstance(content, dict) else {}
