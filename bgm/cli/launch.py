@@ -7,7 +7,6 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
+from bgm.cli.runid import run_id
 from bgm.cli.sentences import sentence
 from bgm.errors import BadInput, Stopped
 
@@ -56,7 +56,7 @@ def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None
         @functools.wraps(body)
         def main() -> None:
             # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
-            os.environ.setdefault("BGM_RUN_ID", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+            os.environ.setdefault("BGM_RUN_ID", run_id())
             sys.argv[1:] = as_typed(sys.argv[1:])
             guarded(run_dirs_writable)(sys.argv[1:])
             hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(

@@ -24,10 +24,10 @@ class Deadly(Dataset):
 
     def __getitem__(self, draw):
         once = self.folder / f"{draw}"
-        if draw in self.dies and torch.utils.data.get_worker_info() is not None:
-            if self.always or not once.exists():
-                once.touch()
-                os.kill(os.getpid(), signal.SIGKILL)
+        deadly = draw in self.dies and torch.utils.data.get_worker_info() is not None
+        if deadly and (self.always or not once.exists()):
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         return torch.tensor(draw)
 
 
