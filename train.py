@@ -5,19 +5,20 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
-from bgm.cli.card import recorded
+from bgm.cli.fit import score, trainer_of
 from bgm.cli.launch import say, script
+from bgm.cli.resuming import resumed
 
 
 @script("train")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     seed_everything(cfg.seed, workers=True, verbose=False)
-    data, stage = instantiate(cfg.data), instantiate(cfg.lit)
+    data, stage, trainer = instantiate(cfg.data), instantiate(cfg.lit), trainer_of(cfg)
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init)}")
-    trainer = recorded(instantiate(cfg.trainer), cfg)
-    trainer.fit(stage, data, ckpt_path=stage.resumable(cfg.resume), weights_only=True)
+    trainer.fit(stage, data, ckpt_path=stage.resumable(resumed(cfg)), weights_only=True)
     say(f"checkpoints and TensorBoard: {HydraConfig.get().runtime.output_dir}")
+    return score(trainer)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,22 +14,30 @@ import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
-from bgm.errors import BadInput
+from bgm.cli.runid import run_id
+from bgm.cli.sentences import sentence
+from bgm.errors import BadInput, Stopped
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
 T = TypeVar("T")
+R = TypeVar("R")
 console = Console(highlight=False, soft_wrap=True)
 
 
 def say(*what: object, sep: str = " ") -> None:
     """Print, rich markup and all; of several processes only the first one does."""
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    if is_first():
         console.print(*what, sep=sep)
+
+
+def is_first() -> bool:
+    """Whether this is the first of a training's processes, whoever started them."""
+    given = [os.environ[k] for k in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if k in os.environ]
+    return not given or given[0] == "0"
 
 
 def conf_dir() -> str:
@@ -42,14 +49,14 @@ def conf_dir() -> str:
     )
 
 
-def script(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None]]:
     """Turn a function of a config into a command line over conf/NAME.yaml."""
 
-    def decorate(body: Callable[[DictConfig], None]) -> Callable[[], None]:
+    def decorate(body: Callable[[DictConfig], R]) -> Callable[[], None]:
         @functools.wraps(body)
         def main() -> None:
             # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
-            os.environ.setdefault("BGM_RUN_ID", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+            os.environ.setdefault("BGM_RUN_ID", run_id())
             sys.argv[1:] = as_typed(sys.argv[1:])
             guarded(run_dirs_writable)(sys.argv[1:])
             hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(
@@ -82,16 +89,23 @@ def can_be_made(folder: Path) -> None:
         raise BadInput(f"folder {folder} cannot be written: no permission to write in {above}")
 
 
-def guarded(body: Callable[[T], None]) -> Callable[[T], None]:
-    """body, with the errors that are the user's to mend as one sentence and exit code 1."""
+def guarded(body: Callable[[T], R]) -> Callable[[T], R]:
+    """body, with the errors that are the user's to mend as one sentence and exit code 1.
+
+    A run that was asked to stop ends with a sentence and code 75. Of several processes only the
+    first one does: Lightning kills the first when another ends with a code that is not 0.
+    """
 
     @functools.wraps(body)
-    def run(cfg: T) -> None:
+    def run(cfg: T) -> R:
         quiet()
         try:
-            body(cfg)
+            return body(cfg)
+        except Stopped as stop:
+            say(str(stop))
+            raise SystemExit(stop.code if is_first() else 0) from None
         except Exception as error:
-            said = sentence(error)
+            said = sentence(error, cfg)
             if said is None:
                 raise
             print(f"error: {said}", file=sys.stderr)
@@ -109,25 +123,6 @@ def quiet() -> None:
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
     ):
         warnings.filterwarnings("ignore", message=message)
-
-
-def sentence(error: BaseException) -> str | None:
-    """The sentence for the user, or None for a defect of ours, which shows its traceback."""
-    cause: BaseException | None = error
-    while cause is not None:  # Hydra wraps what a constructor raises
-        if isinstance(cause, BadInput):
-            return str(cause)
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, OmegaConfBaseException):
-        missing = re.match(r"Missing mandatory value: (\S+)", str(error))
-        if missing:
-            return f"{missing[1]}=... is missing on the command line"
-        return str(error).splitlines()[0]
-    if isinstance(error, HydraException) and error.__cause__ is None:
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}"
-    return None
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:

@@ -8,7 +8,8 @@ from pytorch_lightning import LightningDataModule
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
-from bgm.data.order import DrawSampler, Loader, ShardSampler
+from bgm.data.loading import Loader
+from bgm.data.order import DrawSampler, ShardSampler
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.data.surviving import Faults, Surviving, SurvivingLoader
 from bgm.errors import BadInput

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from bgm.data.loading import ResumableLoader
 from bgm.data.matting import collate
-from bgm.data.order import ResumableLoader
 from bgm.errors import BadInput
 from bgm.types import Sample
 

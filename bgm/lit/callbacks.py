@@ -6,7 +6,6 @@ import time
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import (
     EMAWeightAveraging,
-    ModelCheckpoint,
     ProgressBar,
     RichProgressBar,
 )
@@ -39,34 +38,6 @@ class Ema(EMAWeightAveraging):
     def on_save_checkpoint(self, trainer, pl_module, checkpoint) -> None:
         if self.averaged:
             super().on_save_checkpoint(trainer, pl_module, checkpoint)
-
-
-class LastCheckpoint(ModelCheckpoint):
-    """Write last.ckpt every n steps, at the last step and at the end of an epoch.
-
-    ModelCheckpoint does one of these: a run whose last step is no multiple of n would end without
-    its last steps on disk.
-    """
-
-    def __init__(self, dirpath: str, every_n_steps: int = 200):
-        super().__init__(
-            dirpath=dirpath,
-            filename="last",
-            every_n_train_steps=every_n_steps,
-            enable_version_counter=False,
-        )
-
-    def on_train_batch_end(self, trainer, pl_module, *args) -> None:
-        super().on_train_batch_end(trainer, pl_module, *args)
-        ends = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        # Not in on_train_epoch_end: a run that stops in the middle of an epoch has fetched one
-        # batch more by then, and would lose it when it is resumed.
-        if ends or trainer.global_step == trainer.max_steps:
-            self.save(trainer)
-
-    def save(self, trainer) -> None:
-        if self._last_global_step_saved != trainer.global_step:
-            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
 
 class GrowCrops(pl.Callback):

@@ -1,15 +1,18 @@
 """The run card: what a checkpoint was made from, in the checkpoint and beside it."""
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
+from bgm.errors import BadInput
 from bgm.metrics.report import write_text
 
 NAME = "card.json"
+LOG = logging.getLogger("bgm.lit")
 
 
 class RunCard(pl.Callback):
@@ -27,8 +30,11 @@ class RunCard(pl.Callback):
         self.metrics: dict[str, float] = {}  # the latest of each, resumed runs included
         self._last: float | None = None
 
+    def setup(self, trainer, pl_module, stage: str) -> None:
+        self.trainer = trainer
+
     def state_dict(self) -> dict[str, Any]:
-        return {"metrics": dict(self.metrics)}
+        return {"metrics": self.latest(self.trainer)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.metrics = dict(state_dict["metrics"])
@@ -59,11 +65,13 @@ class RunCard(pl.Callback):
     def write(self, trainer) -> None:
         """Write the card as of now to card.json."""
         if trainer.is_global_zero:
-            write_text(self.path, json.dumps(self.card(trainer), indent=1) + "\n")
+            try:
+                write_text(self.path, json.dumps(self.card(trainer), indent=1) + "\n")
+            except (OSError, BadInput) as error:  # every checkpoint holds it, too
+                LOG.warning("%s could not be written: %s", self.path, error)
 
     def card(self, trainer) -> dict[str, Any]:
         """The card as of now."""
-        self.metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         pace = {}
         if self.seconds:
             pace = {
@@ -74,8 +82,13 @@ class RunCard(pl.Callback):
         progress = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         return {
             "progress": progress,
-            "metrics": dict(sorted(self.metrics.items())),
+            "metrics": self.latest(trainer),
             "data": self.data,
             "throughput": pace,
             **self.about,
         }
+
+    def latest(self, trainer) -> dict[str, float]:
+        """The latest value of each metric, those from before a resume among them."""
+        self.metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+        return dict(sorted(self.metrics.items()))

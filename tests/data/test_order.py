@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from bgm.data.order import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.data.loading import Loader, ResumableLoader
+from bgm.data.order import DrawSampler, ShardSampler
 from bgm.errors import BadInput
 
 

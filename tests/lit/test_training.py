@@ -3,9 +3,11 @@
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from torch.utils.data import DataLoader
 
 import bgm
+from benchmarks.kills import differences
 from bgm.augment import Augment
 from bgm.data import MattingData, Procedural
 from bgm.errors import BadInput
@@ -119,19 +121,27 @@ def test_loss_that_is_not_finite_stops_with_its_terms(tmp_path):
         )
 
 
-@pytest.mark.parametrize("kill_at", [1, 3])
-def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at):
+def scaled():
+    """float16 with a loss scaler, which Lightning has on GPUs only."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8, growth_interval=2)
+    return {"plugins": [MixedPrecision("16-mixed", "cpu", scaler)], "accumulate_grad_batches": 2}
+
+
+@pytest.mark.parametrize(("kill_at", "options"), [(1, dict), (3, scaled)])
+def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at, options):
     class Kill(pl.Callback):
-        def on_train_batch_start(self, trainer, module, batch, index):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
             if trainer.global_step == kill_at:
-                raise RuntimeError("killed")
+                self.met = getattr(self, "met", 0) + 1
+                if self.met == trainer.accumulate_grad_batches:  # amid what is accumulated
+                    raise RuntimeError("killed")
 
     def run(folder, *extra, resume=None):
         pl.seed_everything(0, verbose=False)
         module = BaseStage(BASE, lr=1e-3, warmup_steps=2, final_lr=0.1)
         callbacks = [Ema(decay=0.5), LastCheckpoint(folder, every_n_steps=1), *extra]
-        options = {"limit_val_batches": 0, "enable_checkpointing": True}
-        fit = trainer(folder, max_steps=6, callbacks=callbacks, **options)
+        given = {"limit_val_batches": 0, "enable_checkpointing": True, **options()}
+        fit = trainer(folder, max_steps=6, callbacks=callbacks, **given)
         fit.fit(module, data(tmp_path), ckpt_path=resume, weights_only=True)
         return torch.load(folder / "last.ckpt", weights_only=True)
 
@@ -140,6 +150,26 @@ def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at):
         run(tmp_path / "half", Kill())
     resumed = run(tmp_path / "half", resume=tmp_path / "half" / "last.ckpt")
     assert resumed["global_step"] == 6
-    for part in ("current_model_state", "state_dict"):  # the weights, and their average
-        for name, value in whole[part].items():
-            assert torch.equal(resumed[part][name], value), name
+    parts = {"current_model_state", "state_dict", "averaging_state", "optimizer_states"}
+    parts |= {"lr_schedulers"} | ({"MixedPrecision"} if options is scaled else set())
+    for part in parts:  # the weights, their average, ...
+        assert list(differences(whole[part], resumed[part], part)) == []
+
+
+def test_accumulated_gradients_are_those_of_the_larger_batch(tmp_path):
+    # Every term is a mean over the batch, so the law holds where BatchNorm sees no batch.
+    class Frozen(BaseStage):
+        def on_train_batch_start(self, batch, index):
+            self.network.eval()
+
+        def on_before_optimizer_step(self, optimizer):
+            gradients.append([p.grad.clone() for p in self.network.parameters()])
+
+    gradients, one = [], batch(B=4)
+    halves = [Batch(*(x[i : i + 2] for x in one)) for i in (0, 2)]
+    for batches in ([one], halves):
+        pl.seed_everything(0, verbose=False)
+        fit = trainer(tmp_path, max_steps=1, accumulate_grad_batches=len(batches))
+        fit.fit(Frozen(BASE, lr=1e-3), DataLoader(batches, batch_size=None))
+    for a, b in zip(*gradients, strict=True):
+        assert float((a - b).norm()) <= 1e-5 * max(1.0, float(a.norm()))

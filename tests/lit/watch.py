@@ -7,17 +7,39 @@ import torch
 
 
 class Watch(pl.Callback):
-    """Write rank-N.pt to folder: the batches' means and, at the end, the weights."""
+    """Write rank-N.pt to folder: the batches' means, seeds and draws and, at the end, the weights.
 
-    def __init__(self, folder: str):
+    no_error_on: a rank on which the predicted error is zero everywhere.
+    """
+
+    def __init__(self, folder: str, no_error_on: int | None = None):
         self.folder, self.seen, self.losses = Path(folder), [], []
+        self.seeds, self.draws, self.validated, self.no_error_on = [], [], 0, no_error_on
+
+    def on_fit_start(self, trainer, module) -> None:
+        if trainer.global_rank == self.no_error_on:
+
+            def without_error(refiner, args):
+                src, bgr, pha, fgr, err, hid = args
+                return src, bgr, pha, fgr, err * 0, hid
+
+            module.network.refiner.register_forward_pre_hook(without_error)
 
     def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
         self.seen.append([float(x.float().mean()) for x in batch[:4]])
         self.losses.append(float(outputs["loss"].detach()))
+        self.seeds.append(torch.initial_seed())
+        loader = trainer.train_dataloader
+        loader.sampler.start = 0  # the loader has its draws already
+        size = loader.batch_size
+        self.draws.append(list(loader.sampler)[index * size : (index + 1) * size])
+
+    def on_validation_batch_end(self, *args) -> None:
+        self.validated += 1
 
     def on_train_end(self, trainer, module) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         weights = {k: v.clone() for k, v in module.network.state_dict().items()}
         content = {"seen": self.seen, "losses": self.losses, "weights": weights}
+        content |= {"seeds": self.seeds, "draws": self.draws, "validated": self.validated}
         torch.save(content, self.folder / f"rank-{trainer.global_rank}.pt")

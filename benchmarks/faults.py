@@ -1,0 +1,210 @@
+"""Train for minutes while something goes wrong every minute; say what was named and what was lost.
+
+    python benchmarks/faults.py --minutes 10
+
+Pictures are made and damaged, workers killed, the disk filled (a small tmpfs where we may mount
+one, else a limit on the size of files), the run terminated and killed, and started again with
+resume=auto, as a supervisor would.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bgm.data import Procedural
+from bgm.lit.checkpoints import glance, newest
+
+ROOT = Path(__file__).resolve().parents[1]
+EVERY = 4  # steps from checkpoint to checkpoint
+SMALL = f"""
+experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2 workers=2
+augment.size=64 augment.crop=[48,64] valid_augment.size=64 valid_augment.crop=[48,64]
+trainer.max_epochs=-1 trainer.max_steps=1000000 trainer.check_val_every_n_epoch=null
+trainer.val_check_interval=40 callbacks.last.every_n_steps={EVERY} data.checkup_seconds=1
+callbacks.progress._target_=bgm.lit.LineProgress +callbacks.progress.seconds=0 resume=auto
+"""
+
+
+class Fault(NamedTuple):
+    """Something that goes wrong, and what the log has to say about it."""
+
+    name: str
+    make: Callable[[], None]
+    named: str
+
+
+class Run:
+    """A training that is started again when it ends."""
+
+    def __init__(self, args: list[str], log: Path) -> None:
+        self.args, self.log, self.ends, self.lost = args, log, [], 0
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "train.py", *self.args]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def look(self) -> None:
+        """Start it again when it has ended; count the steps that its checkpoint lacks."""
+        code = self.process.poll()
+        if code is None:
+            return
+        folder = Path(next(a for a in self.args if a.startswith("hydra.run.dir=")).split("=")[1])
+        steps = re.findall(r"^step (\d+)/", self.said(), re.MULTILINE)
+        path = newest(folder)
+        kept = glance(path)["global_step"] if path else 0
+        lost = int(steps[-1] if steps else 0) - kept
+        self.lost = max(self.lost, lost)
+        self.ends.append(code)
+        print(f"   ended with {code}, {lost} steps after its checkpoint: again", flush=True)
+        self.start()
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def workers(self) -> list[int]:
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        same = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return [int(c) for c in children if Path(f"/proc/{c}/cmdline").read_bytes() == same]
+
+
+def write_pictures(root: Path) -> None:
+    """Subjects as JPEG and PNG, backgrounds as JPEG, for training and validation."""
+    for name, count, seed in (("train", 8, 0), ("valid", 2, 1)):
+        data = Procedural(96, count, seed)
+        places = [root / name / "fgr", root / name / "pha", root / "backgrounds" / name]
+        for place in places:
+            place.mkdir(parents=True)
+        for n in range(count):
+            sample = data[n]
+            fgr, pha, bgr = (sample.fgr, sample.pha[0], sample.bgr)
+            pictures = (fgr.permute(1, 2, 0), pha, bgr.permute(1, 2, 0))
+            for place, x, suffix in zip(places, pictures, ("jpg", "png", "jpg"), strict=True):
+                Image.fromarray(x.numpy()).save(place / f"{n}.{suffix}", quality=95)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int = 420) -> Iterator[bool]:
+    """folder as a file system of its own, where we may; whether it is one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, check=False) if os.geteuid() == 0 else None
+    ours = done is not None and done.returncode == 0
+    try:
+        yield ours
+    finally:
+        if ours:
+            subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def fill(disk: Path, ours: bool, run: Run, seconds: float) -> None:
+    """No room for a checkpoint, for a while."""
+    pid = run.process.pid
+    if not ours:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
+        time.sleep(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        return
+    ballast = disk / "ballast"
+    with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**16))
+    time.sleep(seconds)
+    ballast.unlink()
+
+
+def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterator[Fault]:
+    """What goes wrong, in turn, with other files each time."""
+    dice, left = random.Random(0), list(range(8))
+    dice.shuffle(left)
+    full = "No space left on device" if ours else "File too large"
+
+    def cut(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    while True:
+        if len(left) > 4:
+            jpeg, png = (
+                root / "train" / f"fgr/{left.pop()}.jpg",
+                root / f"train/pha/{left.pop()}.png",
+            )
+            lost = "another sample takes its place"
+            yield Fault("truncated JPEG", lambda p=jpeg: cut(p), rf"fgr/{jpeg.name}.*{lost}")
+            yield Fault("file vanishes", png.unlink, rf"pha/{png.name}.*{lost}")
+        yield Fault("worker killed", lambda: os.kill(run.workers()[0], signal.SIGKILL),
+                    "a worker was lost")  # fmt: skip
+        yield Fault("disk full", lambda: fill(disk, ours, run, every / 2),
+                    rf"could not be written \({full}")  # fmt: skip
+        yield Fault("SIGTERM", lambda: os.kill(run.process.pid, signal.SIGTERM),
+                    "stopped by SIGTERM")  # fmt: skip
+        yield Fault("SIGKILL", lambda: os.kill(run.process.pid, signal.SIGKILL), "resuming")
+
+
+def main() -> int:
+    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("--minutes", type=float, default=10)
+    ask.add_argument("--every", type=float, default=60, help="seconds from fault to fault")
+    ask.add_argument("--log", default="faults.log")
+    given = ask.parse_args()
+    log = Path(given.log).absolute()
+    log.write_text("")
+    with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as ours:
+        root, disk = Path(name) / "pictures", Path(name) / "disk"
+        write_pictures(root)
+        run = Run([*SMALL.split(), f"data_root={root}", f"hydra.run.dir={disk / 'run'}"], log)
+        end, unnamed = time.monotonic() + 60 * given.minutes, []
+        steady(run, 600)
+        for fault in faults(root, disk, ours, run, given.every):
+            if time.monotonic() > end:
+                break
+            before = len(run.said())
+            fault.make()
+            wait = time.monotonic() + given.every
+            while time.monotonic() < wait:
+                time.sleep(1)
+                run.look()
+            steady(run, 600)
+            found = re.search(rf"^.*{fault.named}.*$", run.said()[before:], re.MULTILINE)
+            print(f"{fault.name}: {found[0][:180] if found else 'NOT NAMED'}", flush=True)
+            unnamed += [] if found else [fault.name]
+        run.process.send_signal(signal.SIGTERM)
+        code = run.process.wait(600)
+        whole = newest(disk / "run")
+        print(f"ends {run.ends} and {code}; {run.said().count('step ')} lines, at most {run.lost} "
+              f"steps were done again ({EVERY} between checkpoints); {whole and whole.name}, "
+              f"step {whole and glance(whole)['global_step']}; not named: {unnamed}")  # fmt: skip
+    expected = all(end in (75, -signal.SIGKILL) for end in (*run.ends, code))
+    return int(bool(unnamed) or not expected or run.lost > EVERY or whole is None)
+
+
+def steady(run: Run, seconds: float) -> None:
+    """Wait until the training has gone on by a few steps."""
+    before, give_up = len(run.said()), time.monotonic() + seconds
+    while len(re.findall(r"^step ", run.said()[before:], re.MULTILINE)) < 2 * EVERY:
+        time.sleep(0.5)
+        run.look()
+        if time.monotonic() > give_up:
+            sys.exit(f"the training does not go on:\n{run.said()[-3000:]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""The trainer of a config, with what a machine cannot do said before it starts."""
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from bgm.cli.card import recorded
+from bgm.errors import BadInput
+
+
+def trainer_of(cfg: DictConfig) -> Trainer:
+    """The trainer of cfg.trainer, whose checkpoints carry a run card.
+
+    Raises BadInput for what needs a GPU where there is none.
+    """
+    trainer = instantiate(cfg.trainer)
+    if trainer.strategy.root_device.type == "cpu":
+        needs_no_gpu(cfg)
+    return recorded(trainer, cfg)
+
+
+def needs_no_gpu(cfg: DictConfig) -> None:
+    """Raise BadInput for options that PyTorch has on GPUs only."""
+    if cfg.trainer.get("sync_batchnorm"):
+        raise BadInput(
+            "trainer.sync_batchnorm=true needs GPUs and this training is on the CPU: "
+            "take trainer=ddp_cpu, or trainer.sync_batchnorm=false"
+        )
+    if str(cfg.trainer.precision) in ("16-mixed", "16-true", "16"):
+        raise BadInput(  # Lightning would take bfloat16 without a word of ours
+            f"trainer.precision={cfg.trainer.precision} needs a GPU and this training is on the "
+            "CPU: take 32-true or bf16-mixed"
+        )
+
+
+def score(trainer: Trainer) -> float | None:
+    """The best value of what the run's checkpoints are chosen by: what a sweep compares."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
+            found = callback.best_model_score
+            return None if found is None else float(found)
+    return None

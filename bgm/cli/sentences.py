@@ -1,0 +1,95 @@
+"""What went wrong, as one sentence for whoever has to mend it."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bgm.errors import BadInput
+
+NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+LOST = re.compile(
+    r"gloo|NCCL|Connection (closed|reset) by peer|Broken pipe|store->get|ProcessGroup|TCPStore"
+)
+ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
+
+
+def sentence(error: BaseException, cfg: Any = None) -> str | None:
+    """The sentence for the user, or None for a defect of ours, which shows its traceback."""
+    for cause in causes(error):
+        if isinstance(cause, BadInput):
+            return str(cause)
+        # By name: Lightning is slow to import, and half of the commands need none of it.
+        if type(cause).__name__ == "MisconfigurationException":
+            return " ".join(str(cause).split())
+        if no_memory(cause):
+            return f"{first_line(cause)}: {make_room(cfg)}"
+        if lost_a_process(cause):
+            return (
+                f"process {os.environ.get('RANK', os.environ.get('LOCAL_RANK', '0'))} lost contact "
+                f"with another one of this training, which has ended or hangs "
+                f"({first_line(cause)}): go on with resume=RUN_FOLDER"
+            )
+    if isinstance(error, OmegaConfBaseException):
+        missing = re.match(r"Missing mandatory value: (\S+)", str(error))
+        if missing:
+            return f"{missing[1]}=... is missing on the command line"
+        return str(error).splitlines()[0]
+    if isinstance(error, HydraException) and error.__cause__ is None:
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from: Hydra wraps what a constructor raises."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def no_memory(error: BaseException) -> bool:
+    """Whether a device, PyTorch's CPU allocator or Python ran out of memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and NO_MEMORY.search(str(error)) is not None
+
+
+def lost_a_process(error: BaseException) -> bool:
+    """Whether a collective failed because another process did not take part."""
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if not together or not isinstance(error, RuntimeError):
+        return False
+    network = getattr(torch.distributed, "DistError", ())
+    return isinstance(error, network) or LOST.search(str(error)) is not None
+
+
+def make_room(cfg: Any) -> str:
+    """What to lower, with what it is now."""
+    now = []
+    if isinstance(cfg, DictConfig):
+        for key in ROOM:
+            value = OmegaConf.select(cfg, key)
+            if value is not None:
+                now.append(f"{key}={value}".replace(" ", ""))
+    if not now:
+        return "it does not fit in memory, lower the batch or the size of the pictures"
+    return (
+        f"a batch does not fit in memory, lower what it takes ({', '.join(now)}); "
+        "trainer.accumulate_grad_batches=2 with half the batch_size adds up the same gradients"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first sentence of a message, without where in somebody's source it was written."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = re.sub(r"^\[[^\]]*\.(cc|cpp|h):\d+\]\s*", "", lines[0])
+    said = re.sub(r"^\[enforce fail at [^\]]*\]\s*", "", said)
+    return said.split(". ")[0].rstrip(".")

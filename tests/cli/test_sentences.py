@@ -1,0 +1,97 @@
+"""What a machine cannot do is one sentence with what to change; so is a changed config."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from bgm.cli.fit import needs_no_gpu
+from bgm.cli.launch import conf_dir, guarded
+from bgm.cli.resuming import changed, resumed
+from bgm.cli.sentences import sentence
+from bgm.errors import BadInput, Stopped
+from bgm.lit import Checkpoints
+
+
+def composed(*overrides):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose("train", ["experiment=demo", "data_root=x", "name=a", *overrides])
+
+
+TRAINED = ("callbacks.best.dirpath=x", "callbacks.last.dirpath=x", "trainer.default_root_dir=x")
+TRAINED += ("trainer.logger.save_dir=x",)  # Hydra knows these when it runs a job
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has"),
+        MemoryError("Unable to allocate 3.00 GiB for an array"),
+    ],
+)
+def test_a_batch_that_does_not_fit_says_what_to_lower(error):
+    cfg = OmegaConf.create({"batch_size": 8, "augment": {"crop": [512, 2048]}, "workers": 2})
+    said = sentence(error, cfg)
+    assert "does not fit in memory" in said
+    assert "batch_size=8, augment.crop=[512,2048], workers=2" in said
+    assert "\n" not in said
+
+
+def test_pytorchs_own_words_for_no_memory_are_known():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert "does not fit in memory" in sentence(caught.value)
+
+
+def test_a_lost_process_is_a_sentence_among_several_only(monkeypatch):
+    error = RuntimeError(
+        "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer "
+        "[127.0.0.1]:1234"
+    )
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert sentence(error) is None
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    said = sentence(error)
+    assert said.startswith("process 1 lost contact with another one")
+    assert "(Connection closed by peer [127" in said
+
+
+def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):
+    def body(cfg):
+        raise Stopped("stopped by SIGTERM after step 3: go on with resume=x")
+
+    for rank, code in (("0", 75), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(SystemExit) as stop:
+            guarded(body)(None)
+        assert stop.value.code == code
+    assert capsys.readouterr().out.count("after step 3") == 1
+
+
+def test_what_needs_a_gpu_is_refused_without_one():
+    needs_no_gpu(composed("trainer=ddp_cpu"))
+    with pytest.raises(BadInput, match=r"sync_batchnorm=true needs GPUs.*ddp_cpu"):
+        needs_no_gpu(composed("trainer=ddp"))
+    with pytest.raises(BadInput, match=r"precision=16-mixed needs a GPU.*bf16-mixed"):
+        needs_no_gpu(composed("trainer=ddp_cpu", "trainer.precision=16-mixed"))
+
+
+def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
+    before = OmegaConf.to_container(composed(*TRAINED), resolve=True)
+    same = ("workers=7", "data_root=y", "trainer.max_steps=9", "callbacks.last.every_n_steps=1")
+    assert changed(before, composed(*TRAINED, *same)) == []
+    other = ("seed=1", "lit.lr.aspp=0.5", "augment.crop=[8,16]", "~callbacks.ema")
+    found = changed(before, composed(*TRAINED, *other))
+    assert "seed 0 -> 1" in found
+    assert "lit.lr.aspp 0.008 -> 0.5" in found
+    assert any(f.startswith("augment.crop ") for f in found)
+    assert "callbacks.ema.decay 0.9 -> absent" in found
+    assert not any(f.startswith("data.train") for f in found)  # they follow the seed
+    path = tmp_path / "last.ckpt"
+    Checkpoints().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
+    with pytest.raises(BadInput, match=r"last.ckpt cannot be resumed as it is.* seed 0 -> 1"):
+        resumed(composed(*TRAINED, *other, f"resume={path}"))
+    go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
+    assert resumed(composed(*go_on)) == str(path)
+    assert resumed(composed(*TRAINED)) is None
