@@ -1,19 +1,23 @@
-"""Training with Lightning: the two stages and their callbacks."""
+"""Training with Lightning: the two stages, fine-tuning, and their callbacks."""
 
 from bgm.lit.callbacks import Ema, GrowCrops, LastCheckpoint, LineProgress, progress
 from bgm.lit.card import RunCard
+from bgm.lit.finetuning import FrozenBatchNorm, KeepOld, fine_tune
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
 
 __all__ = [
     "BaseStage",
     "Ema",
+    "FrozenBatchNorm",
     "GrowCrops",
+    "KeepOld",
     "LastCheckpoint",
     "LineProgress",
     "Matting",
     "Pictures",
     "RefineStage",
     "RunCard",
+    "fine_tune",
     "progress",
 ]
