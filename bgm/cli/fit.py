@@ -6,6 +6,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgm.cli.card import recorded
+from bgm.cli.launch import say
 from bgm.errors import BadInput
 
 
@@ -34,8 +35,12 @@ def needs_no_gpu(cfg: DictConfig) -> None:
         )
 
 
-def score(trainer: Trainer) -> float | None:
-    """The best value of what the run's checkpoints are chosen by: what a sweep compares."""
+def told(trainer: Trainer) -> float | None:
+    """Say where a run's files are; the best value of what its checkpoints are chosen by.
+
+    It is what a sweep compares.
+    """
+    say(f"checkpoints and TensorBoard: {trainer.default_root_dir}")
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
             found = callback.best_model_score

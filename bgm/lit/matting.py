@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from bgm.errors import BadInput
+from bgm.lit.memory import recompute
 from bgm.lit.rates import factor, parameter_groups
 from bgm.losses import base_terms, refine_terms
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
 from bgm.types import Batch, Coarse, Refined
 from bgm.weights import Report, build, initialise, read_weights
+
+SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
 
 
 class Matting(pl.LightningModule):
@@ -25,6 +28,8 @@ class Matting(pl.LightningModule):
     network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
     rates shaped like the module tree. warmup_steps, final_lr: see `bgm.lit.rates.factor`.
     metrics: those of `bgm.metrics.MatteMetrics` that validation reports, on eval.py's scales.
+    compile: the network goes through torch.compile. checkpoint_activations: less memory for about
+    a third more time, see `bgm.lit.memory`. Neither changes a key in a checkpoint.
     """
 
     def __init__(
@@ -34,12 +39,21 @@ class Matting(pl.LightningModule):
         warmup_steps: int = 0,
         final_lr: float = 1.0,
         metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn"),
+        compile: bool = False,
+        checkpoint_activations: bool = False,
     ):
         super().__init__()
         self.save_hyperparameters()
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
-        self.valid_loss, self.valid_metrics = MeanMetric(), MatteMetrics(metrics)
+        if compile and checkpoint_activations:
+            raise BadInput("compile and checkpoint_activations exclude each other: choose one")
+        if checkpoint_activations:
+            recompute(self.network.blocks())
+        if compile:
+            self.network.compile()  # in place: torch.compile(network) would rename every key
+        self.valid_loss = nn.ModuleList(MeanMetric() for _ in SCORED)
+        self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
 
     def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
         """Named loss terms of this stage, to be added up."""
@@ -49,9 +63,12 @@ class Matting(pl.LightningModule):
         last = torch.channels_last
         return self.network(src.contiguous(memory_format=last), bgr.contiguous(memory_format=last))
 
-    def start_from(self, path: str) -> Report:
-        """Initialise the network from a weight file; see `bgm.weights.initialise`."""
-        return initialise(self.network, path)
+    def start_from(self, path: str, kinds: Sequence[str] | None = None) -> Report:
+        """Initialise the network from a weight file of one of these kinds (None: any).
+
+        See `bgm.weights.initialise`.
+        """
+        return initialise(self.network, path, kinds)
 
     def resumable(self, path: str | None) -> str | None:
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
@@ -88,19 +105,23 @@ class Matting(pl.LightningModule):
         self.log_dict({f"train/{k}": v for k, v in terms.items()})
         return loss
 
-    def validation_step(self, batch: Batch, index: int) -> None:
+    def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
         pred, true = self.padded(batch)
-        B = len(batch.src)
-        self.valid_loss.update(torch.stack(list(self.terms(pred, true).values())).sum(), B)
-        self.valid_metrics.update(crop_to(pred.pha, tuple(batch.pha.shape[2:])), batch.pha)
+        loss = torch.stack(list(self.terms(pred, true).values())).sum()
+        self.valid_loss[dataloader_idx].update(loss, len(batch.src))
+        pha = crop_to(pred.pha, tuple(batch.pha.shape[2:]))
+        self.valid_metrics[dataloader_idx].update(pha, batch.pha)
 
     def on_validation_epoch_end(self) -> None:
-        # Both add up over ranks: the true mean, however unequal their shares.
-        found = {"loss": self.valid_loss.compute(), **self.valid_metrics.compute()}
-        for name, value in found.items():
-            self.log(f"val/{name}", value, prog_bar=name in ("loss", "mad"), sync_dist=False)
-        self.valid_loss.reset()
-        self.valid_metrics.reset()
+        sets = zip(SCORED, self.valid_loss, self.valid_metrics, strict=True)
+        for prefix, loss, metrics in list(sets)[: len(self.trainer.num_val_batches)]:
+            # Both add up over ranks: the true mean, however unequal their shares.
+            found = {"loss": loss.compute(), **metrics.compute()}
+            for name, value in found.items():
+                shown = name in ("loss", "mad")
+                self.log(f"{prefix}/{name}", value, prog_bar=shown, sync_dist=False)
+            loss.reset()
+            metrics.reset()
 
     def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
         """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""
