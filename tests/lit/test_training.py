@@ -127,7 +127,7 @@ def scaled():
     return {"plugins": [MixedPrecision("16-mixed", "cpu", scaler)], "accumulate_grad_batches": 2}
 
 
-@pytest.mark.parametrize(("kill_at", "options"), [(1, dict), (3, scaled)])
+@pytest.mark.parametrize(("kill_at", "options"), [(2, dict), (3, scaled)])
 def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at, options):
     class Kill(pl.Callback):
         def on_train_batch_end(self, trainer, module, outputs, batch, index):
