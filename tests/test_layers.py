@@ -7,7 +7,7 @@ import pytest
 
 BGM = Path(__file__).parents[1] / "bgm"
 LEVELS = {
-    **dict.fromkeys(("errors", "types", "ops", "pictures", "video"), 0),
+    **dict.fromkeys(("errors", "types", "ops", "pictures", "trimap", "video"), 0),
     **dict.fromkeys(("model", "data", "augment", "losses", "metrics", "compose", "robustness"), 1),
     "weights": 2,
     "report": 2,
@@ -26,7 +26,7 @@ THIRD = {  # third parties, and the rooms that may import them
     "pytorch_lightning": {"lit", "data"},
     "hydra": {"weights", "cli"},
     "kornia": {"augment", "ops"},
-    "cv2": {"metrics", "infer"},
+    "cv2": {"metrics", "infer", "trimap"},
     "jinja2": {"report"},
     "matplotlib": {"report"},
     "onnx": {"export"},

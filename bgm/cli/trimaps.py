@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.metrics import trimap_of
-from bgm.metrics.trimap import RULE
 from bgm.pictures import find_pictures, read_picture
+from bgm.trimap import RULE, trimap_of
 
 
 class Trimaps:

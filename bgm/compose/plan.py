@@ -66,7 +66,7 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class Trimap:
-    """How trimaps are made of true mattes; see `bgm.compose.trimap`."""
+    """How trimaps are made of true mattes; see `bgm.trimap`."""
 
     low: float = 0.06
     high: float = 0.96

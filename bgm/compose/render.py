@@ -17,8 +17,8 @@ from bgm.compose.plate import perturb
 from bgm.compose.png import png
 from bgm.compose.resample import resize, resize_subject
 from bgm.compose.sources import opener, verify
-from bgm.compose.trimap import trimap
 from bgm.errors import BadInput
+from bgm.trimap import trimap_of
 
 MANIFEST = "manifest.json"
 Array = NDArray[np.uint8]
@@ -33,7 +33,7 @@ def render(scene: Scene, recipe: Recipe, open_source: Callable[[str], Array]) ->
     plate = true_bgr if scene.plate is None else perturb(true_bgr, scene.plate)
     found = {"src": blend(fgr, pha, true_bgr), "bgr": plate, "pha": pha, "fgr": fgr}
     if recipe.trimap is not None:
-        found["trimap"] = trimap(pha, **recipe.trimap)
+        found["trimap"] = trimap_of(pha, **recipe.trimap)
     return found
 
 

@@ -12,7 +12,7 @@ from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
 from bgm.metrics.report import Scores
 from bgm.metrics.score import PROTOCOLS, Protocol, scale_label, scales, score
-from bgm.metrics.trimap import trimap_of
+from bgm.trimap import trimap_of
 
 __all__ = [
     "PROTOCOLS",

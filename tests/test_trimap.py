@@ -1,5 +1,7 @@
 """The paper's trimap against its definition, pixel by pixel."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bgm.errors import BadInput
-from bgm.metrics import trimap_of
+from bgm.trimap import trimap_of
+from tests.compose.pictures import matte, picture
 
 LEVELS = st.sampled_from([0, 15, 16, 128, 244, 245, 255])
 
@@ -47,3 +50,26 @@ def test_holes_of_the_band_are_closed() -> None:
 def test_other_types_are_refused() -> None:
     with pytest.raises(BadInput, match="float64"):
         trimap_of(np.zeros((4, 4)))
+
+
+def test_thresholds_are_strict_and_all_soft_alpha_is_unknown():
+    ramp = np.arange(256, dtype=np.uint8)[None].repeat(3, 0)
+    found = trimap_of(ramp, dilate=0, erode=0)[1]
+    assert (found[:16] == 0).all()
+    assert (found[16:245] == 128).all()
+    assert (found[245:] == 255).all()
+    grown = trimap_of(picture(0, (40, 40)), dilate=10, erode=10)
+    soft = (picture(0, (40, 40)) > 15) & (picture(0, (40, 40)) < 245)
+    assert (grown[soft] == 128).all()
+
+
+def test_more_dilation_than_erosion_grows_the_band():
+    x = matte((60, 60))
+    bands = [(trimap_of(x, dilate=d, erode=2) == 128) for d in (2, 4, 8)]
+    assert all((wide | thin == wide).all() for thin, wide in pairwise(bands))
+    assert bands[0].sum() < bands[1].sum() < bands[2].sum()
+
+
+def test_a_hard_matte_has_no_unknown():
+    hard = np.where(matte((40, 40)) > 127, 255, 0).astype(np.uint8)
+    assert set(np.unique(trimap_of(hard))) == {0, 255}
