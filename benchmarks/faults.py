@@ -8,6 +8,7 @@ resume=auto, as a supervisor would.
 """
 
 import argparse
+import atexit
 import contextlib
 import os
 import random
@@ -79,6 +80,10 @@ class Run:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+
     def workers(self) -> list[int]:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -149,7 +154,9 @@ def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterat
             )
             lost = "another sample takes its place"
             yield Fault("truncated JPEG", lambda p=jpeg: cut(p), rf"fgr/{jpeg.name}.*{lost}")
+            content = png.read_bytes()
             yield Fault("file vanishes", png.unlink, rf"pha/{png.name}.*{lost}")
+            png.write_bytes(content)  # as when a disk is mounted again: a start refuses odd pairs
         yield Fault("worker killed", lambda: os.kill(run.workers()[0], signal.SIGKILL),
                     "a worker was lost")  # fmt: skip
         yield Fault("disk full", lambda: fill(disk, ours, run, every / 2),
@@ -171,6 +178,7 @@ def main() -> int:
         root, disk = Path(name) / "pictures", Path(name) / "disk"
         write_pictures(root)
         run = Run([*SMALL.split(), f"data_root={root}", f"hydra.run.dir={disk / 'run'}"], log)
+        atexit.register(run.kill)
         end, unnamed = time.monotonic() + 60 * given.minutes, []
         steady(run, 600)
         for fault in faults(root, disk, ours, run, given.every):
