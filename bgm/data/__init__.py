@@ -3,6 +3,7 @@
 from bgm.data.clips import Clips, open_subjects
 from bgm.data.datamodule import MattingData
 from bgm.data.matting import Backgrounds, Composites, Subjects
+from bgm.data.mixture import Mixture
 from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
@@ -12,6 +13,7 @@ __all__ = [
     "Clips",
     "Composites",
     "MattingData",
+    "Mixture",
     "Pool",
     "Procedural",
     "Scenes",

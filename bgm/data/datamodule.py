@@ -22,6 +22,7 @@ class MattingData(LightningDataModule):
     train: a dataset of Samples; augment turns its batches to Batches, on the device.
     valid, test: `Scenes`, or datasets of Samples that are composed through valid_augment once, to
     cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
+    old: the same for what the network was taught before: validated after valid, at the same times.
     batch_size is per process; ranks share the work. Scenes must have one size for
     valid_batch_size > 1. bad_files: different faults in training files that are borne on a process,
     each named once and replaced by another sample; scenes bear none. checkup_seconds: for
@@ -35,6 +36,7 @@ class MattingData(LightningDataModule):
         train=None,
         valid=None,
         test=None,
+        old=None,
         augment: Callable[[Sample], Batch] | None = None,
         valid_augment: Callable[[Sample], Batch] | None = None,
         *,
@@ -45,15 +47,16 @@ class MattingData(LightningDataModule):
         cache: str | Path = "data/cache",
         valid_length: int | None = None,
         test_length: int | None = None,
+        old_length: int | None = None,
         bad_files: int = 10,
         checkup_seconds: float = 5.0,
     ) -> None:
         super().__init__()
-        self.train, self.valid, self.test = train, valid, test
+        self.train, self.valid, self.test, self.old = train, valid, test, old
         self.augment, self.valid_augment = augment, valid_augment
         self.batch_size, self.valid_batch_size = batch_size, valid_batch_size
         self.workers, self.seed, self.cache = workers, seed, Path(cache)
-        self.lengths = {"valid": valid_length, "test": test_length}
+        self.lengths = {"valid": valid_length, "test": test_length, "old": old_length}
         self.faults, self.checkup_seconds = Faults(bad_files), checkup_seconds
         self._scenes: dict[str, Scenes] = {}
         if min(batch_size, valid_batch_size) < 1 or min(workers, seed, bad_files) < 0:
@@ -64,8 +67,10 @@ class MattingData(LightningDataModule):
             )
         if train is not None and augment is None:
             raise BadInput("training data is a dataset of Samples and needs an augment")
+        if old is not None and valid is None:
+            raise BadInput("old is validated beside valid, and there is no valid")
         # Named now: an augmentation that has been used may look different.
-        self._roots = {name: self._root(name) for name in ("valid", "test")}
+        self._roots = {name: self._root(name) for name in self.lengths}
 
     def prepare_data(self) -> None:
         """Look over the training's files and compose the scenes that are not on disk yet.
@@ -85,12 +90,12 @@ class MattingData(LightningDataModule):
         """Look at the scenes and, for stage "fit" or None, at what is trained on."""
         if stage in ("fit", None) and self.train is not None:
             self._check_train()
-        for name in ("valid", "test"):
+        for name in self.lengths:
             if getattr(self, name) is not None:
                 self._check_scenes(self.scenes(name))
 
     def scenes(self, name: str) -> Scenes:
-        """The finished scenes "valid" or "test"; `prepare_data` must have run."""
+        """The finished scenes "valid", "test" or "old"; `prepare_data` must have run."""
         if name not in self._scenes:
             if getattr(self, name) is None:
                 raise BadInput(f"this data has no {name} set")
@@ -100,7 +105,7 @@ class MattingData(LightningDataModule):
 
     def facts(self) -> dict[str, dict]:
         """What each set is, how many items it has, and a fingerprint of its files and options."""
-        sets = {name: getattr(self, name) for name in ("train", "valid", "test")}
+        sets = {name: getattr(self, name) for name in ("train", *self.lengths)}
         return {name: about(dataset) for name, dataset in sets.items() if dataset is not None}
 
     def train_dataloader(self) -> SurvivingLoader:
@@ -118,7 +123,12 @@ class MattingData(LightningDataModule):
         )
 
     def val_dataloader(self) -> Loader | list:
-        """Batches of the valid scenes of this rank, none dropped, none twice; [] without them."""
+        """Batches of the valid scenes of this rank, none dropped, none twice; [] without them.
+
+        With old scenes a list of two loaders, theirs second.
+        """
+        if self.old is not None:
+            return [self._scene_loader("valid"), self._scene_loader("old")]
         return [] if self.valid is None else self._scene_loader("valid")
 
     def test_dataloader(self) -> Loader | list:

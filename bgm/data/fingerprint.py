@@ -22,9 +22,13 @@ def fingerprint(*parts: object) -> str:
 
 
 def about(dataset: Any) -> dict[str, Any]:
-    """Kind, number of items and fingerprint of a dataset, and the numbers of its parts."""
+    """Kind, number of items and fingerprint of a dataset, and the numbers of its parts.
+
+    Of a mixture also the same of what is mixed.
+    """
     parts = {name: getattr(dataset, name, None) for name in ("subjects", "backgrounds")}
     counts = {name: len(part) for name, part in parts.items() if part is not None}
+    counts |= {name: about(part) for name, part in getattr(dataset, "mixed", {}).items()}
     kind = type(dataset).__name__
     return {"kind": kind, "items": len(dataset), **counts, "fingerprint": fingerprint(dataset)}
 

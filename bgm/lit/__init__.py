@@ -1,8 +1,9 @@
-"""Training with Lightning: the two stages and their callbacks."""
+"""Training with Lightning: the two stages, fine-tuning, and their callbacks."""
 
 from bgm.lit.callbacks import Ema, GrowCrops, LineProgress, progress
 from bgm.lit.card import RunCard
 from bgm.lit.checkpoints import Checkpoints
+from bgm.lit.finetuning import FrozenBatchNorm, KeepOld, fine_tune
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
 from bgm.lit.saving import BestCheckpoint, LastCheckpoint
@@ -12,12 +13,15 @@ __all__ = [
     "BestCheckpoint",
     "Checkpoints",
     "Ema",
+    "FrozenBatchNorm",
     "GrowCrops",
+    "KeepOld",
     "LastCheckpoint",
     "LineProgress",
     "Matting",
     "Pictures",
     "RefineStage",
     "RunCard",
+    "fine_tune",
     "progress",
 ]

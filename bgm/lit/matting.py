@@ -18,6 +18,8 @@ from bgm.ops import crop_to, pad_to
 from bgm.types import Batch, Coarse, Refined
 from bgm.weights import Report, build, initialise, read_weights
 
+SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
+
 
 class Matting(pl.LightningModule):
     """Train a network on Batches; a stage says which loss terms.
@@ -39,7 +41,8 @@ class Matting(pl.LightningModule):
         self.save_hyperparameters()
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
-        self.valid_loss, self.valid_metrics = MeanMetric(), MatteMetrics(metrics)
+        self.valid_loss = nn.ModuleList(MeanMetric() for _ in SCORED)
+        self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
 
     def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
         """Named loss terms of this stage, to be added up."""
@@ -88,19 +91,23 @@ class Matting(pl.LightningModule):
         self.log_dict({f"train/{k}": v for k, v in terms.items()})
         return loss
 
-    def validation_step(self, batch: Batch, index: int) -> None:
+    def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
         pred, true = self.padded(batch)
-        B = len(batch.src)
-        self.valid_loss.update(torch.stack(list(self.terms(pred, true).values())).sum(), B)
-        self.valid_metrics.update(crop_to(pred.pha, tuple(batch.pha.shape[2:])), batch.pha)
+        loss = torch.stack(list(self.terms(pred, true).values())).sum()
+        self.valid_loss[dataloader_idx].update(loss, len(batch.src))
+        pha = crop_to(pred.pha, tuple(batch.pha.shape[2:]))
+        self.valid_metrics[dataloader_idx].update(pha, batch.pha)
 
     def on_validation_epoch_end(self) -> None:
-        # Both add up over ranks: the true mean, however unequal their shares.
-        found = {"loss": self.valid_loss.compute(), **self.valid_metrics.compute()}
-        for name, value in found.items():
-            self.log(f"val/{name}", value, prog_bar=name in ("loss", "mad"), sync_dist=False)
-        self.valid_loss.reset()
-        self.valid_metrics.reset()
+        sets = zip(SCORED, self.valid_loss, self.valid_metrics, strict=True)
+        for prefix, loss, metrics in list(sets)[: len(self.trainer.num_val_batches)]:
+            # Both add up over ranks: the true mean, however unequal their shares.
+            found = {"loss": loss.compute(), **metrics.compute()}
+            for name, value in found.items():
+                shown = name in ("loss", "mad")
+                self.log(f"{prefix}/{name}", value, prog_bar=shown, sync_dist=False)
+            loss.reset()
+            metrics.reset()
 
     def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
         """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""

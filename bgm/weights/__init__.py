@@ -1,6 +1,6 @@
 """Checkpoint formats in, networks out."""
 
-from bgm.weights.build import build, from_bgmv2, load
+from bgm.weights.build import build, from_bgmv2, load, network_of
 from bgm.weights.formats import read_weights, write_safetensors
 from bgm.weights.initialise import Report, initialise
 
@@ -10,6 +10,7 @@ __all__ = [
     "from_bgmv2",
     "initialise",
     "load",
+    "network_of",
     "read_weights",
     "write_safetensors",
 ]

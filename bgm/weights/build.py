@@ -62,6 +62,20 @@ def load(path: str | Path) -> nn.Module:
     return filled(build(stored.network), stored.state, str(path))
 
 
+def network_of(path: str | Path) -> dict:
+    """The config that rebuilds the network of a matting checkpoint, plain values.
+
+    Of a published BackgroundMattingV2 file with the defaults of `from_bgmv2`. Raises BadInput for
+    any other file.
+    """
+    stored = read_weights(path)
+    if stored.kind == "bgmv2":
+        return bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
+    if stored.network is None:
+        raise BadInput(f"{path} holds a {stored.kind} network, expected a matting network")
+    return stored.network
+
+
 def from_bgmv2(
     state_dict_or_path: Mapping[str, Tensor] | str | Path,
     *,

@@ -38,8 +38,10 @@ def line(finding: Finding) -> str:
 
 
 def parts_of(split: str, dataset: Any) -> list[Part]:
-    """The parts of a dataset that are files."""
+    """The parts of a dataset that are files; of a mixture those of what is mixed."""
     parts = []
+    for name, data in getattr(dataset, "mixed", {}).items():
+        parts += parts_of(split if name == "new" else f"{name} {split}", data)
     subjects, backgrounds = (getattr(dataset, k, None) for k in ("subjects", "backgrounds"))
     if hasattr(subjects, "frame"):
         parts.append(Part(split, "subjects", "clips", subjects.stems, {}, subjects))
