@@ -12,7 +12,7 @@ from bgm.weights import build
 
 CONF = Path(__file__).parents[1] / "conf"
 EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
-APART = ("finetune",)  # their networks are told elsewhere
+APART = ("curriculum", "finetune")  # their networks are told elsewhere
 STAGES = [e for e in EXPERIMENTS if e not in APART]
 GROUPS = ("backbone", "augment", "data", "trainer", "callbacks", "network")
 

@@ -1,5 +1,6 @@
 """The augmentation recipe: the order in which a Sample becomes a Batch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -55,6 +56,8 @@ class Augment(nn.Module):
 
     size: side of the square in which subject and background are placed. crop: range [low, high]
     of H and W (each uniform, rounded down to `multiple`), at most size; None: always size.
+    crops: a list of sides or [H, W] to take one of, in the place of that range: a GPU's memory
+    and a compiler's programs are those of a few shapes, where a new shape every step piles them up.
     Lengths in pixels (blur radius, shadow width) are those of a 512 picture and grow with size.
     Cover factors: a subject whose canvas has both sides >= size is taken as delivered at scale 1
     (short side == size, padding around it), a smaller one is enlarged until it covers size; a
@@ -82,10 +85,12 @@ class Augment(nn.Module):
         plate_exposure: Exposure | None = None,
         plate_blur: Blur | None = None,
         jpeg: Jpeg | None = None,
+        crops: Sequence[int | Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         self.multiple, self.seed = multiple, seed
-        self.resize(size, crop)
+        self.crops: list[tuple[int, int]] = []
+        self.resize(size, crop, crops)
         self.fgr_affine, self.bgr_affine = fgr_affine or Affine(), bgr_affine or Affine()
         self.blur, self.sharpen = blur or Blur(), sharpen or Sharpen()
         self.jitter = jitter or ColourJitter()
@@ -95,21 +100,43 @@ class Augment(nn.Module):
         self.plate_exposure, self.plate_blur = plate_exposure or Exposure(), plate_blur or Blur()
         self.jpeg = jpeg or Jpeg()
 
-    def resize(self, size: int, crop: tuple[int, int] | None = None) -> None:
+    def resize(
+        self,
+        size: int,
+        crop: tuple[int, int] | None = None,
+        crops: Sequence[int | Sequence[int]] | None = None,
+    ) -> None:
         """Work at another size from the next batch on; the arguments are the constructor's."""
+        if self.crops and not crops:
+            raise BadInput(
+                f"crops {self.crops} are fixed, and cannot grow with the steps as well: give up "
+                "augment.crops or callbacks.grow"
+            )
         low, high = crop or (size, size)
         if not self.multiple <= low <= high <= size:
             raise BadInput(
                 f"crop {low}-{high} does not lie in {self.multiple} (multiple)-{size} (size)"
             )
+        pairs = [(c, c) if isinstance(c, int) else tuple(c) for c in crops or ()]
+        for pair in pairs:
+            sides = len(pair) == 2 and all(n % self.multiple == 0 < n <= size for n in pair)
+            if not sides:
+                raise BadInput(
+                    f"crops has {list(pair)}, expected sides or [H, W] that are multiples of "
+                    f"{self.multiple} up to {size} (size)"
+                )
         self.size, self.square, self.crop = size, (size, size), (low, high)
+        self.crops = pairs
 
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
         numbers = draws.tolist()
         dice, unit = Dice(self.seed, numbers), self.size / 512
         sides = Dice(self.seed, numbers[:1], salt=1)
-        crop = torch.cat([sides.integers(*self.crop) for _ in range(2)])
+        if self.crops:
+            crop = torch.tensor(self.crops[int(sides.integers(0, len(self.crops) - 1))])
+        else:
+            crop = torch.cat([sides.integers(*self.crop) for _ in range(2)])
         shadow = self.shadow.draw(dice, unit)
         src_noise, plate_noise = self.noise.draw(dice)
         return Draws(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from bgm.errors import BadInput
+from bgm.lit.memory import recompute
 from bgm.lit.rates import factor, parameter_groups
 from bgm.losses import base_terms, refine_terms
 from bgm.metrics.training import MatteMetrics
@@ -27,6 +28,8 @@ class Matting(pl.LightningModule):
     network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
     rates shaped like the module tree. warmup_steps, final_lr: see `bgm.lit.rates.factor`.
     metrics: those of `bgm.metrics.MatteMetrics` that validation reports, on eval.py's scales.
+    compile: the network goes through torch.compile. checkpoint_activations: less memory for about
+    a third more time, see `bgm.lit.memory`. Neither changes a key in a checkpoint.
     """
 
     def __init__(
@@ -36,11 +39,19 @@ class Matting(pl.LightningModule):
         warmup_steps: int = 0,
         final_lr: float = 1.0,
         metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn"),
+        compile: bool = False,
+        checkpoint_activations: bool = False,
     ):
         super().__init__()
         self.save_hyperparameters()
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
+        if compile and checkpoint_activations:
+            raise BadInput("compile and checkpoint_activations exclude each other: choose one")
+        if checkpoint_activations:
+            recompute(self.network.blocks())
+        if compile:
+            self.network.compile()  # in place: torch.compile(network) would rename every key
         self.valid_loss = nn.ModuleList(MeanMetric() for _ in SCORED)
         self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
 
@@ -52,9 +63,12 @@ class Matting(pl.LightningModule):
         last = torch.channels_last
         return self.network(src.contiguous(memory_format=last), bgr.contiguous(memory_format=last))
 
-    def start_from(self, path: str) -> Report:
-        """Initialise the network from a weight file; see `bgm.weights.initialise`."""
-        return initialise(self.network, path)
+    def start_from(self, path: str, kinds: Sequence[str] | None = None) -> Report:
+        """Initialise the network from a weight file of one of these kinds (None: any).
+
+        See `bgm.weights.initialise`.
+        """
+        return initialise(self.network, path, kinds)
 
     def resumable(self, path: str | None) -> str | None:
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""

@@ -26,6 +26,10 @@ class MattingBase(nn.Module):
         self.aspp = ASPP(backbone.channels[4], [3, 6, 9])
         self.decoder = Decoder([256, 128, 64, 48, 37], skips)
 
+    def blocks(self) -> list[nn.Module]:
+        """The parts one after the other, as training in less memory cuts the network."""
+        return [*self.backbone.blocks(), self.aspp, self.decoder]
+
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
         """(B, 3, H, W) in [0, 1] each -> Coarse with the foreground's colour.
 

@@ -22,6 +22,10 @@ class ResNetEncoder(ResNet):
         nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
         del self.avgpool, self.fc
 
+    def blocks(self) -> list[nn.Module]:
+        """The residual blocks, in order."""
+        return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
+
     def forward(self, x: Tensor) -> list[Tensor]:
         x0 = x
         x1 = self.relu(self.bn1(self.conv1(x0)))
@@ -50,6 +54,10 @@ class MobileNetV2Encoder(MobileNetV2):
             if block is not self.features[14]:  # the strided block itself keeps dilation 1
                 depthwise.dilation, depthwise.padding = (2, 2), (2, 2)
         del self.classifier
+
+    def blocks(self) -> list[nn.Module]:
+        """The inverted residual blocks, in order."""
+        return list(self.features)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         taps = [x]

@@ -33,6 +33,10 @@ class MattingRefine(nn.Module):
     def backbone_scale(self) -> float:
         return self.scale_num / self.scale_den
 
+    def blocks(self) -> list[nn.Module]:
+        """The parts one after the other, as training in less memory cuts the network."""
+        return [*self.base.blocks(), self.refiner]
+
     def forward(self, src: Tensor, bgr: Tensor) -> Refined:
         """(B, 3, H, W) in [0, 1] each -> Refined.
 

@@ -1,7 +1,7 @@
 """Start a training from other weights: ours, BackgroundMattingV2's, torchvision's, VainF's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.weights.build import under_base
-from bgm.weights.formats import read_weights
+from bgm.weights.formats import Stored, read_weights
 
 # VainF's MobileNetV2 splits `features` in two lists whose numbers go on.
 VAINF_FEATURES = re.compile(r"^backbone\.(low_level_features|high_level_features)\.")
@@ -46,14 +46,19 @@ def grouped(keys: list[str], most: int = 12) -> list[str]:
     return shown + ([f"and {len(groups) - most} more parts"] if len(groups) > most else [])
 
 
-def initialise(net: nn.Module, path: str | Path) -> Report:
+KINDS = ("base", "refined", "deeplabv3", "classifier")
+
+
+def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = None) -> Report:
     """Load what fits from a local weight file into net (changed), and report every key.
 
     Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
     DeepLabV3 (torchvision, VainF) bring the encoder and the ASPP, their 3-channel first convolution
-    is widened to 6: the weights on src, zeros on bgr. Raises BadInput when the base does not fit.
+    is widened to 6: the weights on src, zeros on bgr. kinds: of `KINDS`, those that the file may be
+    of. Raises BadInput for another kind, and when the base does not fit.
     """
     stored = read_weights(path)
+    check_kind(stored, kinds, str(path))
     own = net.state_dict()
     refined = any(k.startswith("base.") for k in own)
     if stored.kind in ("bgm", "bgmv2"):
@@ -74,6 +79,23 @@ def initialise(net: nn.Module, path: str | Path) -> Report:
     check_fits(report, own, stored.kind, str(path))
     net.load_state_dict({k: theirs[k] for k in matched}, strict=False)
     return report
+
+
+def check_kind(stored: Stored, kinds: Sequence[str] | None, path: str) -> None:
+    """Raise BadInput unless the file is of one of these kinds: stages are easily mixed up."""
+    if kinds is None:
+        return
+    if strange := [kind for kind in kinds if kind not in KINDS]:
+        raise BadInput(f"init_is names {', '.join(strange)}, expected some of {', '.join(KINDS)}")
+    found = stored.kind
+    if found in ("bgm", "bgmv2"):
+        found = "refined" if any(k.startswith("refiner.") for k in stored.state) else "base"
+    if found not in kinds:
+        raise BadInput(
+            f"{path} holds a {found} network, but this training starts from a "
+            f"{' or '.join(kinds)} one: is it the checkpoint of the stage before? (init_is=null "
+            "takes it all the same)"
+        )
 
 
 def in_place_of(state: Mapping[str, Tensor], refined: bool) -> dict[str, Tensor]:

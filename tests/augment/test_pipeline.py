@@ -277,3 +277,25 @@ def test_the_presets_differ_where_the_paper_and_the_code_do():
         assert (paper.plate_jitter.p, released.plate_jitter.p) == (0.3, 0.8)
         assert {k for k in paper if paper[k] != released[k]} == {"plate_jitter", "noise"}
     assert len(CONFIGS) >= 9
+
+
+def test_crops_out_of_a_list():
+    crops = [16, [32, 48], [48, 24]]
+    augment = Augment(48, (16, 48), crops=crops)
+    drawn = [tuple(augment.draw(torch.tensor([n])).crop.tolist()) for n in range(60)]
+    assert set(drawn) == {(16, 16), (32, 48), (48, 24)}
+    assert drawn == [tuple(augment.draw(torch.tensor([n])).crop.tolist()) for n in range(60)]
+    for n in range(6):
+        batch = augment(make([n, n + 1]))
+        assert batch.src.shape[2:] == batch.pha.shape[2:] == drawn[n]
+
+
+@pytest.mark.parametrize("crops", [[52], [30], [[16, 16, 16]], [[16, 64]], [0]])
+def test_crops_that_do_not_fit(crops):
+    with pytest.raises(BadInput, match=r"crops has .*multiples of 4 up to 48"):
+        Augment(48, crops=crops)
+
+
+def test_fixed_crops_do_not_grow():
+    with pytest.raises(BadInput, match="cannot grow"):
+        Augment(48, crops=[16]).resize(32, (16, 32))

@@ -1,0 +1,209 @@
+"""The paper as one command: what is found before stage 1, what is handed on, what goes on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from bgm.cli.curriculum import curriculum, words
+from bgm.cli.stages import Ledger
+from bgm.errors import BadInput
+from tests.data.folders import make
+from tests.test_configs import composed
+from tests.test_line import script
+
+ROOT = Path(__file__).parents[2]
+SETS = ("VideoMatte240K", "PhotoMatte13K", "Distinctions646")
+TINY = [
+    "backbone=mobilenetv2",
+    "augment.size=64",
+    "augment.crop=[48,64]",
+    "batch_size=2",
+    "workers=0",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=1",
+    "trainer.log_every_n_steps=1",
+    "data.checkup_seconds=0",
+    "callbacks.last.every_n_steps=1",
+    "lit.metrics=[mad]",
+]
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """Small folders in the places of the paper's three sets of subjects."""
+    root = tmp_path_factory.mktemp("the paper (small), a=b")
+    for seed, name in enumerate(SETS):
+        made = make(root / name, subjects=2, backgrounds=2, seed=seed)
+        shutil.copytree(made / "backgrounds", root / "backgrounds", dirs_exist_ok=True)
+    return root
+
+
+def stages(root, *given, **changes):
+    cfg = composed("train", "experiment=curriculum").stages
+    for name, own in changes.items():
+        OmegaConf.set_struct(cfg, False)
+        cfg[name] = OmegaConf.merge(cfg[name], own)
+    return words(cfg, [f"data_root={root}", *TINY, *given], None)
+
+
+class Run:
+    """Stands in for trainings: takes down their words, leaves checkpoints, fails where told."""
+
+    def __init__(self, fail_at=0):
+        self.fail_at, self.seen = fail_at, []
+
+    def __call__(self, given, number):
+        self.seen.append(given)
+        place = Path(next(w for w in given if w.startswith("hydra.run.dir=")).partition("=")[2])
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "last.ckpt").touch()
+        if number == self.fail_at:
+            return 1
+        (place / "best.ckpt").touch()
+        return 0
+
+    def starts(self):
+        found = [[w for w in g if w.startswith(("init=", "resume="))] for g in self.seen]
+        return ["".join(Path(*Path(w).parts[-2:]).as_posix() for w in start) for start in found]
+
+
+def test_what_a_stage_is_told():
+    cfg = {"a": {"experiment": "one"}, "b": {"experiment": "two", "x": {"y": 2, "z": [1, None]}}}
+    given = ["experiment=curriculum", "x.y=1", "trainer=ddp", "+stages.b.x.y=2", "init=w.pth"]
+    assert words(OmegaConf.create(cfg), given, "w.pth") == {
+        "a": ["experiment=one", "x.y=1", "trainer=ddp", "init=w.pth"],
+        "b": ["experiment=two", "trainer=ddp", "x.y=2", "x.z=[1,null]"],
+    }
+    with pytest.raises(BadInput, match="stage c of the curriculum has no experiment"):
+        words(OmegaConf.create({"c": {"x": 1}}), [], None)
+
+
+def test_each_starts_from_the_best_before_and_a_broken_one_goes_on(paper, tmp_path):
+    broken = Run(fail_at=3)
+    with pytest.raises(BadInput, match=r"stage 3 of 4, refine_photomatte13k ended with exit code"):
+        curriculum(tmp_path, stages(paper), broken)
+    assert broken.starts() == [
+        "",
+        "1-base_videomatte240k/best.ckpt",
+        "2-refine_videomatte240k/best.ckpt",
+    ]
+    again = Run()
+    curriculum(tmp_path, stages(paper, "workers=3"), again)
+    assert again.starts() == [
+        "3-refine_photomatte13k/last.ckpt",
+        "3-refine_photomatte13k/best.ckpt",
+    ]
+    assert any(w.startswith("resume=") for w in again.seen[0])
+    assert not any(w.startswith("init=") for w in again.seen[0])
+    assert any(w.startswith("init=") for w in again.seen[1])
+    state = json.loads((tmp_path / "curriculum.json").read_text())["stages"]
+    assert [s["state"] for s in state.values()] == ["done"] * 4
+    done = Run()
+    curriculum(tmp_path, stages(paper), done)
+    assert done.seen == []
+    with pytest.raises(BadInput, match=r"started with seed=1|has now seed=1"):
+        curriculum(tmp_path, stages(paper, "seed=1"), done)
+
+
+def test_found_before_stage_1(paper, tmp_path):
+    never = Run()
+    partial = tmp_path / "partial"
+    shutil.copytree(paper, partial)
+    shutil.rmtree(partial / "PhotoMatte13K" / "train")
+    with pytest.raises(BadInput, match=r"stage 3 of 4 \(refine_photo.*PhotoMatte13K/train"):
+        curriculum(tmp_path / "run", stages(partial), never)
+    short = stages(paper)
+    del short["refine_videomatte240k"]
+    with pytest.raises(BadInput, match=r"stage 2 of 3 .*from a refined network, but base_video"):
+        curriculum(tmp_path / "run", short, never)
+    wrong = stages(paper, refine_videomatte240k={"trainer": {"max_epoch": 1}})
+    with pytest.raises(BadInput, match=r"stage 2 of 4 .*max_epoch"):
+        curriculum(tmp_path / "run", wrong, never)
+    assert never.seen == []
+    assert not (tmp_path / "run" / "curriculum.json").exists()
+
+
+def test_one_curriculum_at_a_time(tmp_path):
+    with Ledger(tmp_path, {"a": []}), pytest.raises(BadInput, match="is being worked on"):
+        Ledger(tmp_path, {"a": []}).__enter__()
+    with Ledger(tmp_path, {"a": []}):
+        pass
+    (tmp_path / "curriculum.json").write_text("{")
+    with pytest.raises(BadInput, match=r"is no curriculum\.json"), Ledger(tmp_path, {"a": []}):
+        pass
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_paper_in_small(paper, tmp_path):
+    def run(given, number):
+        return script("train", *given)
+
+    curriculum(tmp_path / "run", stages(paper), run)
+    folders = sorted(p for p in (tmp_path / "run").iterdir() if p.is_dir())
+    assert [p.name[:1] for p in folders] == ["1", "2", "3", "4"]
+    cards = [json.loads((p / "card.json").read_text()) for p in folders]
+    kinds = [c["config"]["lit"]["_target_"].rpartition(".")[2] for c in cards]
+    assert kinds == ["BaseStage"] + ["RefineStage"] * 3
+    for before, card in zip(folders, cards[1:], strict=False):
+        assert card["config"]["init"] == str(before / "best.ckpt")
+    # The wrong way round, by hand: what the reference's users find out after a day.
+    base, refined = (str(p / "best.ckpt") for p in folders[:2])
+    given = [f"data_root={paper}", *TINY, f"hydra.run.dir={tmp_path / 'wrong'}"]
+    for experiment, init in (("refine_photomatte13k", base), ("refine_videomatte240k", refined)):
+        assert script("train", f"experiment={experiment}", *given, f"init={init}") == 1
+
+
+def start(paper, folder, *more):
+    command = [sys.executable, "train.py", "experiment=curriculum", f"data_root={paper}", *TINY]
+    command += ["trainer.max_epochs=30", f"hydra.run.dir={folder}", *more]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+
+
+def wait_for(done, seconds=150):
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_inside_a_stage_it_goes_on(paper, tmp_path):
+    """SIGKILL to all in the middle of stage 2, then the same command: done, as if nothing was."""
+    folder = tmp_path / "run"
+    last = folder / "2-refine_videomatte240k" / "last.ckpt"
+    process = start(paper, folder)
+    wait_for(last.is_file)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    at = torch.load(last, weights_only=True)["global_step"]
+    assert at < 30
+    first = (folder / "1-base_videomatte240k" / "best.ckpt").stat().st_mtime_ns
+    assert start(paper, folder).wait(400) == 0
+    assert (folder / "1-base_videomatte240k" / "best.ckpt").stat().st_mtime_ns == first
+    for name in ("2-refine_videomatte240k", "4-refine_distinctions646"):
+        stored = torch.load(folder / name / "last.ckpt", weights_only=True)
+        assert stored["global_step"] == 30
+
+
+@pytest.mark.slow
+def test_a_sigterm_reaches_the_training(paper, tmp_path):
+    folder = tmp_path / "run"
+    process = start(paper, folder)
+    wait_for((folder / "1-base_videomatte240k" / "last.ckpt").is_file)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    state = json.loads((folder / "curriculum.json").read_text())["stages"]
+    assert state["base_videomatte240k"]["state"] == "running"
+    with Ledger(folder, {k: v["words"] for k, v in state.items()}):
+        pass  # nobody holds the folder: the training has ended, too
