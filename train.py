@@ -4,22 +4,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
-from bgm.cli.curriculum import staged
-from bgm.cli.fit import score, trainer_of
+from bgm.cli import curriculum, fit
 from bgm.cli.launch import say, script
 from bgm.cli.resuming import resumed
 
 
 @script("train")
-@staged
+@curriculum.staged
 def main(cfg: DictConfig) -> float | None:
     seed_everything(cfg.seed, workers=True, verbose=False)
-    data, stage, trainer = instantiate(cfg.data), instantiate(cfg.lit), trainer_of(cfg)
+    data, stage, trainer = instantiate(cfg.data), instantiate(cfg.lit), fit.trainer_of(cfg)
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
     trainer.fit(stage, data, ckpt_path=stage.resumable(resumed(cfg)), weights_only=True)
     say(f"checkpoints and TensorBoard: {trainer.default_root_dir}")
-    return score(trainer)
+    return fit.score(trainer)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from bgm.cli.curriculum import curriculum, words
 from bgm.cli.stages import Ledger
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
 from tests.test_configs import composed
 from tests.test_line import script
@@ -77,7 +77,8 @@ class Run:
         return 0
 
     def starts(self):
-        found = [[w for w in g if w.startswith(("init=", "resume="))] for g in self.seen]
+        assert all("resume=auto" in given for given in self.seen)
+        found = [[w for w in g if w.startswith("init=")] for g in self.seen]
         return ["".join(Path(*Path(w).parts[-2:]).as_posix() for w in start) for start in found]
 
 
@@ -104,18 +105,20 @@ def test_each_starts_from_the_best_before_and_a_broken_one_goes_on(paper, tmp_pa
     again = Run()
     curriculum(tmp_path, stages(paper, "workers=3"), again)
     assert again.starts() == [
-        "3-refine_photomatte13k/last.ckpt",
+        "2-refine_videomatte240k/best.ckpt",
         "3-refine_photomatte13k/best.ckpt",
     ]
-    assert any(w.startswith("resume=") for w in again.seen[0])
-    assert not any(w.startswith("init=") for w in again.seen[0])
-    assert any(w.startswith("init=") for w in again.seen[1])
     state = json.loads((tmp_path / "curriculum.json").read_text())["stages"]
     assert [s["state"] for s in state.values()] == ["done"] * 4
     with pytest.raises(BadInput, match=r"started with nothing and has now seed=1 instead"):
         curriculum(tmp_path, stages(paper, "seed=1"), again)
     with pytest.raises(BadInput, match=r"has the stages base.* now they are base_videomatte240k:"):
         curriculum(tmp_path, dict(list(stages(paper).items())[:1]), again)
+
+
+def test_a_stopped_stage_stops_the_curriculum(paper, tmp_path):
+    with pytest.raises(Stopped, match=r"stage 2 of 4, refine_videomatte240k was stopped"):
+        curriculum(tmp_path, stages(paper), lambda given, n: Run()(given, n) or (n == 2) * 75)
 
 
 def test_found_before_stage_1(paper, tmp_path):
@@ -206,7 +209,7 @@ def test_a_sigterm_reaches_the_training(paper, tmp_path):
     process = start(paper, folder)
     wait_for((folder / "1-base_videomatte240k" / "last.ckpt").is_file)
     process.terminate()
-    assert process.wait(200) == 128 + signal.SIGTERM
+    assert process.wait(200) == Stopped.code
     state = json.loads((folder / "curriculum.json").read_text())["stages"]
     assert state["base_videomatte240k"]["state"] == "running"
     with Ledger(folder, {k: v["words"] for k, v in state.items()}):
