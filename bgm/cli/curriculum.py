@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -12,21 +12,23 @@ from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.launch import as_typed, conf_dir, say, sentence
-from bgm.cli.stages import NAME, Ledger, first, train
-from bgm.errors import BadInput
+from bgm.cli.launch import as_typed, conf_dir, is_first, say
+from bgm.cli.sentences import sentence
+from bgm.cli.stages import NAME, Ledger, train
+from bgm.errors import BadInput, Stopped
 
+R = TypeVar("R")
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits
 
 
-def staged(body: Callable[[DictConfig], float | None]) -> Callable[[DictConfig], float | None]:
+def staged(body: Callable[[DictConfig], R]) -> Callable[[DictConfig], R | None]:
     """body for one training; a config with stages runs all of them, each as its own process.
 
     Its own process: DDP starts its ranks anew, and memory is given back between the stages.
     """
 
     @functools.wraps(body)
-    def run(cfg: DictConfig) -> float | None:
+    def run(cfg: DictConfig) -> R | None:
         if not cfg.get("stages"):
             return body(cfg)
         stages = words(cfg.stages, list(HydraConfig.get().overrides.task), cfg.init)
@@ -101,6 +103,8 @@ def curriculum(
             say("\n" + ", ".join([title, *start]))
             ledger.note(name, "running")
             code = run([*given, *start, f"hydra.run.dir={ledger.place(name)}"], number)
+            if code == Stopped.code:
+                raise Stopped(f"{title} was stopped: the same command goes on from there")
             if code:
                 raise BadInput(
                     f"{title} ended with exit code {code}; the same command with "
@@ -117,7 +121,7 @@ def check(stages: dict[str, list[str]], ledger: Ledger) -> None:
         where = f"stage {number} of {len(stages)} ({name})"
         try:
             cfg = composed(given)
-            if not ledger.done(name) and first():
+            if not ledger.done(name) and is_first():
                 instantiate(cfg.data)
         except Exception as error:
             said = sentence(error)

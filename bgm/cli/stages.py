@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bgm.cli import script_path
-from bgm.errors import BadInput
+from bgm.cli.launch import is_first
+from bgm.errors import BadInput, Stopped
 from bgm.metrics.report import write_text
 
 NAME = "curriculum.json"
@@ -31,7 +32,7 @@ class Ledger:
 
     def __enter__(self) -> "Ledger":
         self.folder.mkdir(parents=True, exist_ok=True)
-        if first():
+        if is_first():
             self._lock = lock(self.folder)
         try:
             if self.path.is_file():
@@ -58,12 +59,10 @@ class Ledger:
         return self.folder / self.stages[name]["best"]
 
     def start(self, name: str) -> list[str]:
-        """Where a stage begins: its own last checkpoint, or the best of the stage before."""
-        last = self.place(name) / "last.ckpt"
-        if last.is_file():
-            return [f"resume={last}"]
+        """Where a stage begins: the best of the stage before, or a checkpoint of its own."""
         number = self.names.index(name)
-        return [f"init={self.best(self.names[number - 1])}"] if number else []
+        best = [f"init={self.best(self.names[number - 1])}"] if number else []
+        return [*best, "resume=auto"]  # its own folder's newest whole checkpoint, if it has one
 
     def finish(self, name: str) -> None:
         """Take down that a stage is done; BadInput when it left no checkpoint."""
@@ -79,7 +78,7 @@ class Ledger:
         """Write down the state of a stage."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         self.stages[name] |= {"state": state, f"{state}_since": at, **more}
-        if first():
+        if is_first():
             write_text(self.path, json.dumps({"stages": self.stages}, indent=1) + "\n")
 
     def _compare(self, stored: dict[str, dict[str, Any]]) -> None:
@@ -128,16 +127,11 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
-def first() -> bool:
-    """Whether this is the first of the processes that a launcher (torchrun, SLURM) has started."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
-
-
 def train(words: list[str], number: int) -> int:
     """Run train.py with these words as its own process; returns its exit code.
 
-    A SIGTERM or a Ctrl-C that arrives here is the training's to act on: it is waited for, and then
-    this process ends, too, whatever the training's exit code.
+    A SIGTERM or a Ctrl-C that arrives here is the training's to act on: it is waited for, and this
+    process ends as stopped, whatever the training's exit code.
     """
     stopped: list[int] = []
     command = [sys.executable, str(script_path("train")), *words]
@@ -154,9 +148,7 @@ def train(words: list[str], number: int) -> int:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-    if stopped:
-        raise SystemExit(128 + stopped[0])
-    return code
+    return Stopped.code if stopped else code
 
 
 def rendezvous(number: int) -> dict[str, str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bgm.errors import BadInput
 from bgm.lit.matting import BaseStage, Matting, RefineStage
+from bgm.lit.saving import BestCheckpoint
 from bgm.metrics.report import write_text
 from bgm.weights import network_of
 
@@ -62,7 +62,7 @@ class FrozenBatchNorm(pl.Callback):
                 part.eval()
 
 
-class KeepOld(ModelCheckpoint):
+class KeepOld(BestCheckpoint):
     """Keep the best checkpoint on new data that is not much worse on old data; stop beyond that.
 
     limit: by what share of the score before training the old score may get worse. The first

@@ -5,6 +5,7 @@ import json
 import pytest
 import pytorch_lightning as pl
 import torch
+from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
@@ -12,6 +13,7 @@ from bgm.lit import BaseStage, FrozenBatchNorm, KeepOld, Pictures, RefineStage, 
 from bgm.weights import build
 from tests.data.folders import make
 from tests.lit.test_training import BASE, REFINE, batch, data, trainer
+from tests.test_configs import composed
 from tests.test_line import ALONE, script
 
 LR = {"base": {"backbone": None, "aspp": 1e-3, "decoder": 1e-3}, "refiner": 1e-3}
@@ -201,9 +203,20 @@ def test_the_experiment_on_a_folder_without_colours(checkpoints, tmp_path):
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert card["data"]["train"]["new"]["subjects"] == 2
     assert card["data"]["train"]["old"]["kind"] == card["data"]["old"]["kind"] == "Procedural"
-    only_new = ["old=none", "data.train.share=0", f"hydra.run.dir={tmp_path / 'alone'}"]
-    unused = [arg for arg in args if not arg.startswith(("old.", "hydra."))]
-    assert script("train", *unused, *only_new) == 0
-    card = json.loads((tmp_path / "alone" / "card.json").read_text())
-    assert card["metrics"]["train/fgr"] == card["metrics"]["train/fgr_sm"] == 0
-    assert card["metrics"]["train/pha"] > 0
+    assert card["metrics"]["train/fgr"] > 0  # of the old samples alone
+    mixed = instantiate(composed("train", *args[:1], *args[3:5], *args[6:])["data"]["train"])
+    assert [bool(mixed[n].has_fgr) for n in (0, len(mixed) - 1)] == [False, True]
+
+
+def test_a_checkpoint_of_another_kind_is_refused(checkpoints):
+    """What the reference's users find out after a day: the wrong stage to start from."""
+    base, refined = (str(checkpoints / f"{name}.ckpt") for name in ("base", "refined"))
+    with pytest.raises(BadInput, match=r"base\.ckpt holds a base network.* starts from a refined"):
+        RefineStage(REFINE, LR).start_from(base, ["refined"])
+    with pytest.raises(BadInput, match=r"published\.pth holds a refined network.* from a base or"):
+        BaseStage(BASE, LR["base"]).start_from(
+            str(checkpoints / "published.pth"), ["base", "classifier"]
+        )
+    with pytest.raises(BadInput, match="init_is names coarse"):
+        RefineStage(REFINE, LR).start_from(refined, ["coarse"])
+    assert not RefineStage(REFINE, LR).start_from(refined, ["refined"]).missing
