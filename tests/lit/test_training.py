@@ -12,6 +12,7 @@ from bgm.augment import Augment
 from bgm.data import MattingData, Procedural
 from bgm.errors import BadInput
 from bgm.lit import BaseStage, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
+from bgm.lit.callbacks import warming
 from bgm.types import Batch
 
 BASE = {"_target_": "bgm.model.MattingBase", "backbone": {"_target_": "bgm.model.mobilenetv2"}}
@@ -86,6 +87,15 @@ def test_average_is_not_the_start(tmp_path):
     fit.save_checkpoint(tmp_path / "x.ckpt")
     written = bgm.load(tmp_path / "x.ckpt").state_dict()
     assert not torch.equal(written["decoder.conv4.weight"], start["decoder.conv4.weight"])
+
+
+def test_an_early_average_is_of_late_weights():
+    average, decay = torch.zeros(3), 0.99
+    for n in range(1, 31):
+        average = warming(decay)(average, torch.full((3,), float(n)), torch.tensor(n))
+    assert 26 < average[0] < 30  # a plain average of this decay would stand at 4.2
+    late = warming(decay)(torch.zeros(1), torch.ones(1), torch.tensor(10_000))
+    torch.testing.assert_close(late, torch.tensor([1 - decay]))
 
 
 def test_crops_grow_with_the_steps(tmp_path):
