@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.table import Table
 
+from bgm.cli.journal import Journal
 from bgm.cli.launch import say
 from bgm.cli.scoring import Matted, Rules, score_scenes
 from bgm.errors import BadInput
@@ -57,7 +58,9 @@ def curves_of(subject: Any, scenes: Any, cfg: DictConfig) -> list[Path]:
             subject.out.with_name(f"{subject.out.name}-robustness.{kind}").unlink(missing_ok=True)
         return []
     rules = subject.rules
-    curves = score_curves(scenes, subject.cases.run, rules.protocol, wanted, rules=rules)
+    with subject.journal("-robustness") as journal:
+        run = subject.cases.run
+        curves = score_curves(scenes, run, rules.protocol, wanted, rules=rules, journal=journal)
     show_curves(curves)
     return write_curves(curves, subject.out)
 
@@ -69,25 +72,26 @@ def score_curves(
     wanted: str | Sequence[str] | None = "all",
     seed: int = 0,
     rules: Rules | None = None,
+    journal: Journal | None = None,
 ) -> Curves:
     """Mean scores at every level of the curves: {curve: [{"level": 0.0, "mad": ...}, ...]}.
 
-    What changes nothing is scored once for all curves.
+    What changes nothing is scored once for all curves. journal: levels that are in it are not
+    scored again, what is found is added.
     """
-    untouched: dict[str, float] | None = None
+    known = journal.rows if journal else {}
     found: Curves = {}
     for name in chosen(wanted):
         curve = CURVES[name]
         found[name] = []
         for level in curve.levels:
-            neutral = level == curve.neutral
-            if not neutral or untouched is None:
+            what = "untouched" if level == curve.neutral else f"{name} {level:g}"
+            if what not in known:
                 suffering = Suffering(scenes, curve, level, seed)
-                what = f"{name} {level:g}"
-                mean = score_scenes(suffering, run, protocol, what, rules=rules).mean()
-                untouched = mean if neutral else untouched
-            row = untouched if neutral else mean
-            found[name].append({"level": float(level), **row})
+                known[what] = score_scenes(suffering, run, protocol, what, rules=rules).mean()
+                if journal:
+                    journal.add(what, known[what])
+            found[name].append({"level": float(level), **known[what]})
     return found
 
 

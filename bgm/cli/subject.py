@@ -35,9 +35,9 @@ class Subject(NamedTuple):
     out: Path  # OUT of OUT.csv and OUT.json
     key: str  # equal for runs whose scores are equal
 
-    def journal(self) -> Journal:
-        """What a killed run of the same key left behind, beside the outputs."""
-        return Journal(self.out.with_name(f".{self.out.name}.partial.jsonl"), self.key)
+    def journal(self, part: str = "") -> Journal:
+        """What a killed run of the same key left behind, beside the outputs; part: of a part."""
+        return Journal(self.out.with_name(f".{self.out.name}{part}.partial.jsonl"), self.key)
 
 
 def checked_scenes(cfg: DictConfig) -> Scenes:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from bgm.cli.journal import Journal
 from bgm.cli.robustness import Suffering, chosen, score_curves, show_curves, write_curves
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
@@ -55,6 +56,27 @@ def test_every_level_is_scored_the_neutral_one_once(scenes):
     assert at["blur"][0] == at["noise"][0] == at["exposure"][1] < 20
     assert at["misalignment"][4] > 3 * at["misalignment"][0]
     assert at["exposure"][1.4] > 3 * at["exposure"][1]
+
+
+def test_killed_curves_go_on_where_they_were(scenes, tmp_path):
+    whole = score_curves(scenes, Key(), "frame", ["blur", "jpeg"])
+
+    class Killed(Key):
+        def __call__(self, scene):
+            if self.calls >= 4:
+                raise KeyboardInterrupt
+            return super().__call__(scene)
+
+    path = tmp_path / "levels.jsonl"
+    with pytest.raises(KeyboardInterrupt), Journal(path, "k") as journal:
+        score_curves(scenes, Killed(), "frame", ["blur", "jpeg"], journal=journal)
+    key = Key()
+    with Journal(path, "k") as journal:
+        assert len(journal.rows) == 2  # two scenes a level, killed in the third
+        resumed = score_curves(scenes, key, "frame", ["blur", "jpeg"], journal=journal)
+    assert resumed == whole
+    assert key.calls == 2 * (6 + 7 - 2)
+    assert not path.exists()
 
 
 def test_files(scenes, tmp_path, capsys):
