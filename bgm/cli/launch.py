@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import hydra
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bgm.cli.runid import run_id
-from bgm.cli.sentences import sentence
+from bgm.cli.sentences import meaningless, sentence
 from bgm.errors import BadInput, Stopped
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
@@ -59,6 +60,7 @@ def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None
             os.environ.setdefault("BGM_RUN_ID", run_id())
             sys.argv[1:] = as_typed(sys.argv[1:])
             guarded(run_dirs_writable)(sys.argv[1:])
+            guarded(functools.partial(composes, name))(sys.argv[1:])
             hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(
                 guarded(body)
             )()
@@ -66,6 +68,20 @@ def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None
         return main
 
     return decorate
+
+
+def composes(name: str, args: list[str]) -> None:
+    """Raise BadInput for words that conf/NAME.yaml has no place for: Hydra takes a page to say it.
+
+    Hydra's own flags and words are left to Hydra.
+    """
+    if any(arg.startswith(("-", "hydra")) for arg in args):
+        return
+    try:
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            compose(name, args)
+    except HydraException as error:
+        raise BadInput(meaningless(error)) from None
 
 
 def run_dirs_writable(args: list[str]) -> None:

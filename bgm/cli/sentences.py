@@ -47,6 +47,16 @@ def sentence(error: BaseException, cfg: Any = None) -> str | None:
     return None
 
 
+def meaningless(error: HydraException) -> str:
+    """Hydra's message about words on the command line, without its search path and its advice."""
+    lines = str(error).splitlines()
+    absent = re.match(r"In '.*': Could not find '(.+)/(.+)'", lines[0])
+    if absent:
+        options = [line.strip() for line in lines if line.startswith("\t") and "=" not in line]
+        return f"{absent[1]}={absent[2]} is none of {', '.join(options)}"
+    return " ".join(lines[:2]) if lines[0].startswith("Could not override") else lines[0]
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what it came from: Hydra wraps what a constructor raises."""
     cause: BaseException | None = error

@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bgm.cli.fit import needs_no_gpu
-from bgm.cli.launch import conf_dir, guarded
+from bgm.cli.launch import composes, conf_dir, guarded
 from bgm.cli.resuming import changed, resumed
 from bgm.cli.sentences import sentence
 from bgm.errors import BadInput, Stopped
@@ -55,6 +55,25 @@ def test_a_lost_process_is_a_sentence_among_several_only(monkeypatch):
     said = sentence(error)
     assert said.startswith("process 1 lost contact with another one")
     assert "(Connection closed by peer [127" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["export=caffe"], "export=caffe is none of aoti, executorch, ncnn, onnx, openvino"),
+        (["opset=17"], "Could not override 'opset'. To append to your config use .opset=17"),
+        (["ckpt=[1"], "Error parsing override 'ckpt=.1'"),
+    ],
+)
+def test_words_that_mean_nothing_are_one_sentence(words, said):
+    with pytest.raises(BadInput, match=said) as caught:
+        composes("export", words)
+    assert "\n" not in str(caught.value)
+
+
+def test_words_that_mean_something_compose():
+    composes("export", ["ckpt=x", "export=openvino"])
+    composes("train", ["hydra/launcher=of_a_plugin"])  # Hydra's own are Hydra's to judge
 
 
 def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):
