@@ -13,9 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bgm.errors import BadInput
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
-LOST = re.compile(
-    r"gloo|NCCL|Connection (closed|reset) by peer|Broken pipe|store->get|ProcessGroup|TCPStore"
-)
+LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
 
 
@@ -74,8 +72,7 @@ def no_memory(error: BaseException) -> bool:
 
 def lost_a_process(error: BaseException) -> bool:
     """Whether a collective failed because another process did not take part."""
-    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if not together or not isinstance(error, RuntimeError):
+    if not isinstance(error, RuntimeError):
         return False
     network = getattr(torch.distributed, "DistError", ())
     return isinstance(error, network) or LOST.search(str(error)) is not None

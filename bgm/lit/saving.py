@@ -65,6 +65,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     def on_validation_batch_end(self, trainer, *args: Any) -> None:
         if trainer.world_size == 1 and not trainer.sanity_checking:
+            self.signals.agree(trainer)
             self.leave(trainer)
 
     def on_validation_end(self, trainer, pl_module) -> None:

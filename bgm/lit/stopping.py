@@ -1,13 +1,10 @@
 """Signals that ask a run to stop: noted when they come, obeyed between two steps."""
 
-import logging
 import signal
 import threading
 from types import FrameType
 
 from pytorch_lightning.plugins.environments import SLURMEnvironment
-
-LOG = logging.getLogger("bgm.lit")
 
 
 class StopSignals:
@@ -19,7 +16,8 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self.term = self.requeue = False
+        self.term = self.requeue = False  # what all processes have agreed on
+        self._noted = {"term": False, "requeue": False}  # of this one, at any moment
 
     def catch(self, trainer) -> None:
         """Take over from Lightning's handlers, in the main thread (no other may)."""
@@ -37,21 +35,19 @@ class StopSignals:
 
     def agree(self, trainer) -> None:
         """Let all processes know what one of them was asked; all of them must call this."""
+        any_of = trainer.strategy.reduce_boolean_decision
+        asked = [self._noted["term"], self._noted["requeue"]]
         if trainer.world_size > 1:
-            both = int(self.term) + 2 * int(self.requeue)
-            seen = [
-                trainer.strategy.reduce_boolean_decision(bool(both & bit), all=False)
-                for bit in (1, 2)
-            ]
-            self.term, self.requeue = seen
+            asked = [any_of(noted, all=False) for noted in asked]
+        self.term, self.requeue = asked
 
     def hand_to_slurm(self, trainer) -> None:
         """Write SLURM's checkpoint and put the job back into the queue, as Lightning does it."""
-        self.requeue = False
+        self.requeue = self._noted["requeue"] = False
         trainer._signal_connector._slurm_sigusr_handler_fn(signal.SIGUSR1, None)
 
     def _on_term(self, signum: int, frame: FrameType | None) -> None:
-        self.term = True
+        self._noted["term"] = True
 
     def _on_requeue(self, signum: int, frame: FrameType | None) -> None:
-        self.requeue = True
+        self._noted["requeue"] = True
