@@ -1,18 +1,19 @@
 """Samples a second of our loading against a plain Pillow pipeline that makes the same crops.
 
-    python benchmarks/loading.py [rounds]
+    python benchmarks/loading.py [rounds] [word ...]      only rows that have all these words
 
 One subject (fgr and pha) and one background make a sample, of 1080p and 4K files made on the fly
 from procedural pictures with a camera's noise. The plain pipeline opens, converts, resizes the
 short side to the crop's (antialiased), cuts the centred square and makes tensors. Ours does more
 (alpha as weight, colours spread outwards, the whole picture kept for the augmentation to move).
+"packed" reads shards that `bgm pack size=CROP` made of the same files before.
 The two alternate on one thread, so that a busy machine slows both; times are CPU time.
 """
 
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,16 @@ from bgm.augment.geometry import Affine
 from bgm.augment.photometry import ColourJitter, Noise
 from bgm.data.folders import Backgrounds, Subjects, split
 from bgm.data.matting import collate
+from bgm.data.packing import packed_reduced
 from bgm.data.procedural import Procedural
 from bgm.data.resizing import cover_square, open_picture, resize_subject, to_tensor
+from bgm.data.shards import write_shards
 from bgm.types import Sample
 
 SIZES = {"1080p": (1080, 1920), "4K": (2160, 3840)}
 FORMATS = {"jpg + jpg": ("jpg", "jpg"), "jpg + png": ("jpg", "png"), "png + png": ("png", "png")}
 CROPS = (512, 2048)
+QUALITY = 95
 
 
 def write_pictures(root: Path, size: tuple[int, int]) -> None:
@@ -47,7 +51,7 @@ def write_pictures(root: Path, size: tuple[int, int]) -> None:
     black = np.where(pha[..., None] > 0, fgr, 0)
     for name, array in {"filled": fgr, "black": black, "pha": pha, "bgr": bgr}.items():
         for suffix in ("jpg", "png"):
-            Image.fromarray(array).save(root / f"{name}.{suffix}", quality=95)
+            Image.fromarray(array).save(root / f"{name}.{suffix}", quality=QUALITY)
 
 
 def laid_out(root: Path, outside: str, fgr: str, pha: str) -> tuple[Subjects, Backgrounds]:
@@ -58,6 +62,13 @@ def laid_out(root: Path, outside: str, fgr: str, pha: str) -> tuple[Subjects, Ba
         (base / kind).mkdir(parents=True)
         (base / kind / f"a.{name[-3:]}").symlink_to(root / name)
     return Subjects(base), Backgrounds(base / "bgr")
+
+
+def packed(data: tuple[Subjects, Backgrounds], folder: Path, short: int) -> tuple:
+    """The same subject and background out of shards that were reduced for crops of short."""
+    for kind, pictures in zip(("train", "bgr"), data, strict=True):
+        write_shards(folder / kind, packed_reduced(pictures, short, QUALITY, 0), 1 << 28)
+    return Subjects(folder / "train"), Backgrounds(folder / "bgr")
 
 
 def plain(files: list[str], short: int) -> list[torch.Tensor]:
@@ -102,10 +113,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(subjects: Subjects, backgrounds: Backgrounds, short: int, rounds: int) -> list[float]:
+def measure(
+    files: list[str], data: tuple[Subjects, Backgrounds], short: int, rounds: int
+) -> list[float]:
     """Seconds a sample, best of the rounds: plain, ours, and our decode, resize, copy, augment."""
-    files = [*(paths[0] for paths in subjects.files.values()), backgrounds.files[0]]
-    steps = stages(subjects, backgrounds, short)
+    steps = stages(*data, short)
     augment = recipe(short)
     x: dict = {}
     work = [lambda: plain(files, short)]
@@ -113,6 +125,21 @@ def measure(subjects: Subjects, backgrounds: Backgrounds, short: int, rounds: in
     rows = [[seconds(w) for w in work] for _ in range(rounds + 1)]  # the first one warms up
     best = np.array(rows[1:]).min(axis=0)
     return [best[0], best[1:].sum(), *best[1:], seconds(lambda: augment(x["batch"]))]
+
+
+def cases(root: Path, label: str, words: list[str]) -> Iterator[tuple[list[str], list, tuple, int]]:
+    """(what it is, files, our data of them, crop) of every row that has the words."""
+    for form, suffixes in FORMATS.items():
+        for outside in ("filled", "black"):
+            data = laid_out(root, outside, *suffixes)
+            files = [*(paths[0] for paths in data[0].files.values()), data[1].files[0]]
+            for crop in CROPS:
+                for kind in ("files", "packed"):
+                    what = [label, form, outside, kind, str(crop)]
+                    if not set(words) <= {*what, *suffixes}:
+                        continue
+                    folder = root / "-".join(what).replace(" ", "")
+                    yield what, files, data if kind == "files" else packed(data, folder, crop), crop
 
 
 def recipe(size: int) -> Augment:
@@ -127,32 +154,32 @@ def recipe(size: int) -> Augment:
     )
 
 
-def main(rounds: int = 4) -> None:
+def main(rounds: int = 4, *words: str) -> None:
     """Print samples a second of both and their ratio, and where our time goes."""
     torch.set_num_threads(1)
     console = Console(width=max(Console().width, 120))
-    table = Table("files", "fgr + pha", "outside", "crop", "plain/s", "ours/s", "ratio")
+    table = Table(
+        "files", "fgr + pha", "outside", "ours from", "crop", "plain/s", "ours/s", "ratio"
+    )
     for name in ("decode ms", "resize ms", "copy ms", "augment ms"):
         table.add_column(name, justify="right")
     with tempfile.TemporaryDirectory() as temporary:
         for label, size in SIZES.items():
+            if set(words) & (SIZES.keys() - {label}):
+                continue
             root = Path(temporary) / label
             root.mkdir()
             write_pictures(root, size)
-            for form, suffixes in FORMATS.items():
-                for outside in ("filled", "black"):
-                    data = laid_out(root, outside, *suffixes)
-                    for crop in CROPS:
-                        times = measure(*data, crop, rounds)
-                        pace = [f"{1 / t:.2f}" for t in times[:2]]
-                        ratio = f"{times[0] / times[1]:.2f}"
-                        parts = [f"{1000 * t:.0f}" for t in times[2:]]
-                        row = [label, form, outside, str(crop), *pace, ratio, *parts]
-                        print(*row, sep="  ", file=sys.stderr, flush=True)
-                        table.add_row(*row)
+            for what, files, data, crop in cases(root, label, list(words)):
+                times = measure(files, data, crop, rounds)
+                pace = [f"{1 / t:.2f}" for t in times[:2]]
+                ratio = f"{times[0] / times[1]:.2f}"
+                parts = [f"{1000 * t:.0f}" for t in times[2:]]
+                print(*what, *pace, ratio, *parts, sep="  ", file=sys.stderr, flush=True)
+                table.add_row(*what, *pace, ratio, *parts)
     console.print(table)
     console.print(f"best of {rounds} rounds, CPU time of one thread; ours/s without augmentation")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4, *sys.argv[2:])

@@ -1,4 +1,4 @@
-"""bgm pack data=... data_root=... out=...: the same data as tar shards, for network disks."""
+"""bgm pack data=... data_root=... out=... [size=512]: tar shards, as they are or reduced."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from bgm.cli.doctor import folders
 from bgm.cli.launch import say, tracked
 from bgm.data import Backgrounds, open_subjects
-from bgm.data.packing import packed_frames, packed_pictures
+from bgm.data.packing import SMALLEST, packed_frames, packed_pictures, packed_reduced
 from bgm.data.shards import Packed, write_shards
 from bgm.errors import BadInput
 
@@ -19,11 +19,16 @@ def main(cfg: DictConfig) -> None:
     todo = dict.fromkeys((role, place(named, root)) for _, role, named in folders(cfg))
     if not todo:
         raise BadInput(f"data={cfg.data._target_} names no folders: there is nothing to pack")
+    small = cfg.size
+    if small is not None and (not isinstance(small, int) or small < SMALLEST):
+        raise BadInput(
+            f"size={small}: expected {SMALLEST} px or more, or null for files as they are"
+        )
     for _, where in todo:  # all of them before the first takes an hour
         if (out / where).exists():
             raise BadInput(f"{out / where} exists already: name another out=..., or delete it")
     for role, where in todo:
-        pictures, count = opened(role, root / where, cfg.quality)
+        pictures, count = opened(role, root / where, cfg)
         shards = write_shards(
             out / where, tracked(pictures, f"packing {where}", count), cfg.shard_mb << 20
         )
@@ -42,12 +47,15 @@ def place(named: dict, root: Path) -> Path:
     return given[0].relative_to(root)
 
 
-def opened(role: str, folder: Path, quality: int) -> tuple[Iterator[Packed], int]:
+def opened(role: str, folder: Path, cfg: DictConfig) -> tuple[Iterator[Packed], int]:
     """The pictures of a folder to be packed, and how many there are."""
     if role == "scenes":
         raise BadInput(f"{folder} holds finished scenes: pack takes subjects and backgrounds")
     data = Backgrounds(folder) if role == "backgrounds" else open_subjects(folder)
     if hasattr(data, "frame"):
-        return packed_frames(data, quality), 2 * len(data)
+        return packed_frames(data, cfg.quality, cfg.size), 2 * len(data)
+    if cfg.size is not None:
+        count = len(data) * (1 if role == "backgrounds" else 2)
+        return packed_reduced(data, cfg.size, cfg.quality, cfg.workers), count
     files = {"bgr": data.files} if role == "backgrounds" else data.files
     return packed_pictures(data.stems, files), len(data) * len(files)

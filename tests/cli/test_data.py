@@ -50,12 +50,24 @@ def test_doctor_finds_packed_data_well_and_a_cut_file_not(root, tmp_path, monkey
     assert "errors: 1" in said
 
 
+def test_pack_reduces(root, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "small"
+    pack = ["pack", "data=folder", f"data_root={root}", f"out={out}", "size=32", "workers=0"]
+    assert run(monkeypatch, *pack) == 0
+    assert "12 files in" in capsys.readouterr().out
+    assert Subjects(out / "train")[0][0].shape == (1, 32, 40)
+    assert Backgrounds(out / "backgrounds" / "train")[0].shape == (3, 32, 32)
+    assert run(monkeypatch, "doctor", "data=folder", f"data_root={out}", "workers=0") == 0
+
+
 def test_what_cannot_be_done_is_one_sentence(root, tmp_path, monkeypatch, capsys):
     data = ["data=folder", f"data_root={root}"]
     for args, words in (
         (["doctor", "data=procedural"], "nothing to look at"),
         (["pack", *data], "out=... is missing"),
         (["pack", *data, f"out={root}"], "exists already"),
+        (["pack", *data, f"out={tmp_path}", "size=15"], "size=15: expected 16 px or more"),
+        (["pack", *data, f"out={tmp_path}", "size=large"], "size=large: expected 16 px"),
         (["pack", *data, "data.train.subjects.root=/", f"out={tmp_path}"], "below data_root"),
     ):
         assert run(monkeypatch, *args) == 1

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -9,10 +10,10 @@ from torch.utils.data import DataLoader
 from bgm.data.fingerprint import fingerprint
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.matting import Composites
-from bgm.data.packing import packed_pictures
+from bgm.data.packing import packed_pictures, packed_reduced
 from bgm.data.shards import Packed, read_shards, write_shards
 from bgm.errors import BadInput
-from tests.data.folders import make, noise, save
+from tests.data.folders import disc, make, noise, save
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,6 @@ def test_webdataset_reads_them(root, tmp_path):
 
 
 def test_rgba_files_are_packed_as_such(tmp_path):
-    import numpy as np
-
     rgba = np.dstack([noise(np.random.default_rng(0), 16, 16), np.eye(16, dtype=np.uint8) * 255])
     save(tmp_path / "in" / "a.png", rgba)
     subjects = Subjects(tmp_path / "in")
@@ -113,3 +112,67 @@ def test_bad_shards_are_named(root, tmp_path):
     write_shards(tmp_path / "x", [Packed("a", "depth", ".jpg", b"x")], 1000)
     with pytest.raises(BadInput, match=r"holds a\.depth\.jpg: expected"):
         Subjects(tmp_path / "x")
+
+
+def reduced(root, out, size, quality=97, workers=0):
+    subjects, backgrounds = Subjects(root / "train"), Backgrounds(root / "backgrounds" / "train")
+    write_shards(out / "train", packed_reduced(subjects, size, quality, workers), 4000)
+    pictures = packed_reduced(backgrounds, size, quality, workers)
+    write_shards(out / "backgrounds" / "train", pictures, 1 << 20)
+
+
+def off(one, other):
+    return (one.float() - other.float()).abs().mean()
+
+
+@pytest.mark.parametrize(("size", "workers"), [(32, 2), (24, 0)])
+def test_reduced_shards_give_the_samples_that_the_files_give(root, tmp_path, size, workers):
+    reduced(root, tmp_path, size, workers=workers)
+    large, small = (
+        Composites(Subjects(where / "train"), Backgrounds(where / "backgrounds" / "train"), size)
+        for where in (root, tmp_path)
+    )
+    assert small.subjects.stems == large.subjects.stems
+    assert min(small.subjects[0][0].shape[1:]) == size
+    assert small.backgrounds[0].shape[1:] == (size, size)
+    for draw in range(6):
+        one, other = large[draw], small[draw]
+        assert torch.equal(one.pha, other.pha)
+        moved = other.fgr.roll(1, -1)
+        seen = one.pha.expand_as(one.fgr) >= 128
+        assert off(one.fgr[seen], other.fgr[seen]) < min(2, off(one.fgr[seen], moved[seen]) / 2)
+        assert off(one.bgr, other.bgr) < min(2, off(one.bgr, other.bgr.roll(1, -1)) / 2)
+
+
+def test_nothing_is_enlarged_or_encoded_twice(root, tmp_path):
+    reduced(root, tmp_path / "same", 64)
+    packed(root, tmp_path / "as they are")
+    reduced(root, tmp_path / "once", 32)
+    reduced(tmp_path / "once", tmp_path / "twice", 32)
+    for one, other in (("same", "as they are"), ("once", "twice")):
+        for folder in ("train", "backgrounds/train"):
+            contents = [
+                {(k, s): m.open().read() for k, found in read.items() for s, m in found.items()}
+                for read in (read_shards(tmp_path / name / folder) for name in (one, other))
+            ]
+            assert contents[0] == contents[1]
+
+
+def test_rgba_files_are_reduced_to_pairs(tmp_path):
+    for n, side in enumerate((16, 40)):
+        rgba = np.dstack([noise(np.random.default_rng(n), side, side), disc_of(side)])
+        save(tmp_path / "in" / f"{n}.png", rgba)
+    write_shards(tmp_path / "out", packed_reduced(Subjects(tmp_path / "in"), 20, 97, 0), 1000)
+    again = Subjects(tmp_path / "out")
+    assert [tuple(again[n][0].shape[1:]) for n in range(2)] == [(16, 16), (20, 20)]
+    for n, short in enumerate((16, 20)):
+        pha, fgr = Subjects(tmp_path / "in").read(n, short)
+        pha_again, fgr_again = again.read(n, short)
+        assert torch.equal(pha_again, pha)
+        assert off(fgr_again[:, pha[0] > 128], fgr[:, pha[0] > 128]) < 3
+    with pytest.raises(BadInput, match="size=15, expected 16 px or more"):
+        list(packed_reduced(again, 15, 97, 0))
+
+
+def disc_of(side):
+    return disc(np.random.default_rng(side), side, side)

@@ -1,0 +1,187 @@
+"""Steps a second of training with its data, and with the same batch again: the share lost to data.
+
+    python benchmarks/training.py [pairs=24] [workers=1] [experiment=demo ...] [override=...]
+
+Trains as `experiment` says (demo and demo_refine; name one or more), one process of one thread, and
+in pairs of steps: one that loads and augments its batch, then one with the same batch again. A
+busy machine slows both alike. Sources: `pool`, the demo's own, filled before; `fresh`, every sample
+made anew; `files` and `shards` of procedural pictures at the demo's size, JPEG and PNG, and with
+workers. CPU time is what counts where processes share the cores: that of the training process, and
+of its workers beside it; wall time where every process has a core of its own, or a GPU.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning import Callback, seed_everything
+from rich.console import Console
+from rich.table import Table
+
+from bgm.cli.launch import conf_dir, quiet
+from bgm.data import Procedural
+from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.matting import Composites
+from bgm.data.packing import packed_pictures
+from bgm.data.resizing import to_image
+from bgm.data.shards import write_shards
+from bgm.types import Batch, Sample
+
+ALONE = ["trainer=default", "trainer.logger=false", "trainer.val_check_interval=null"]
+ALONE += [f"~callbacks.{name}" for name in ("best", "last", "pictures", "progress")]
+PICTURES = 48  # written, and packed
+POOL = 128  # of the demo's 1024: a full pool costs the same at any size
+REPEAT = 1000  # epochs too long to end
+WORKERS = 1  # one for each training process: two cores, two processes
+
+
+class Twice:
+    """A loader's batches, each followed by what augmentation has made of it: no work for data."""
+
+    def __init__(self, data) -> None:
+        self.loader, self.data = data.train_dataloader(), data
+        self.augmented: Batch | None = None
+        after = data.on_after_batch_transfer
+
+        def remember(batch: Sample | Batch, dataloader_idx: int = 0) -> Batch:
+            self.augmented = after(batch, dataloader_idx)
+            return self.augmented
+
+        data.on_after_batch_transfer, data.train_dataloader = remember, lambda: self
+
+    def __len__(self) -> int:
+        return 2 * len(self.loader)
+
+    def __iter__(self) -> Iterator[Sample | Batch]:
+        for batch in self.loader:
+            yield batch
+            yield self.augmented
+
+
+class Clock(Callback):
+    """Wall, CPU and workers' CPU seconds from the end of a step to the end of the next."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[float]] = []
+
+    def on_train_batch_end(self, trainer, *args) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        workers = sum(cpu_of(pid) for pid in children())
+        self.rows.append([time.perf_counter(), time.process_time(), workers])
+
+    def steps(self) -> np.ndarray:
+        """(pairs, 2, 3): with data and without; wall, CPU, workers' CPU. One pair warms up."""
+        times = np.diff(np.array(self.rows), axis=0)[1:]  # from the end of the first pair on
+        return times[: len(times) // 2 * 2].reshape(-1, 2, 3)
+
+
+def children() -> list[str]:
+    """Process ids of the loader's workers."""
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    return path.read_text().split() if path.exists() else []
+
+
+def cpu_of(pid: str) -> float:
+    """CPU seconds that a process has used so far, 0 for one that has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def write_pictures(root: Path, made: Sequence[Sample]) -> tuple[Subjects, Backgrounds]:
+    """Samples as files: colours and backgrounds JPEG, alpha PNG."""
+    for kind in ("fgr", "pha", "bgr"):
+        (root / kind).mkdir(parents=True)
+    for n, sample in enumerate(made):
+        to_image(sample.fgr).save(root / "fgr" / f"{n}.jpg", quality=95)
+        to_image(sample.pha).save(root / "pha" / f"{n}.png")
+        to_image(sample.bgr).save(root / "bgr" / f"{n}.jpg", quality=95)
+    return Subjects(root), Backgrounds(root / "bgr")
+
+
+def packed(root: Path, subjects: Subjects, backgrounds: Backgrounds) -> tuple[Path, Path]:
+    """The same pictures as shards."""
+    write_shards(root / "train", packed_pictures(subjects.stems, subjects.files), 1 << 28)
+    files = packed_pictures(backgrounds.stems, {"bgr": backgrounds.files})
+    write_shards(root / "bgr", files, 1 << 28)
+    return root / "train", root / "bgr"
+
+
+def sources(cfg: DictConfig, folder: Path) -> Iterator[tuple[str, int, object]]:
+    """(name, workers, dataset of Samples) of everything that a training is timed with."""
+    train, size = cfg.data.train, cfg.augment.size
+    if "dataset" in train:
+        pool = instantiate(train, size=POOL)
+        pool.__getitems__(list(range(12 * POOL)))  # nothing of it is left to be made
+        yield "pool", 0, pool
+        yield "fresh", 0, instantiate(train.dataset)
+    made = Procedural(size, PICTURES, 0)
+    subjects, backgrounds = write_pictures(folder / "files", made.__getitems__(range(PICTURES)))
+    files = Composites(subjects, backgrounds, size, repeat=REPEAT)
+    train_tars, bgr_tars = packed(folder / "shards", subjects, backgrounds)
+    shards = Composites(Subjects(train_tars), Backgrounds(bgr_tars), size, repeat=REPEAT)
+    for workers in sorted({0, WORKERS}):
+        yield "files", workers, files
+        yield "shards", workers, shards
+
+
+def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.ndarray:
+    """(2, 3) seconds a step: with data and without; wall, CPU, workers' CPU."""
+    seed_everything(0, verbose=False)
+    options = {"train": None, "valid": None, "valid_length": None, "checkup_seconds": 0}
+    data, clock = instantiate(cfg.data, workers=workers, **options), Clock()
+    data.train = dataset
+    Twice(data)
+    trainer = instantiate(cfg.trainer, max_steps=2 * pairs + 2, enable_progress_bar=False)
+    trainer.callbacks.append(clock)
+    trainer.fit(instantiate(cfg.lit), data)
+    return clock.steps().mean(axis=0)
+
+
+def composed(experiment: str, folder: Path, overrides: list[str]) -> DictConfig:
+    """The config of an experiment, on one process."""
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        words = [f"experiment={experiment}", *ALONE, f"hydra.runtime.output_dir={folder}"]
+        cfg = compose("train", [*words, *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return cfg
+
+
+def main(args: list[str]) -> None:
+    """Print steps a second of both, and their ratios, for every experiment and source."""
+    torch.set_num_threads(1)
+    quiet()
+    pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
+    named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
+    overrides = [a for a in args if not a.startswith(("pairs=", "experiment="))]
+    console = Console(width=max(Console().width, 120))
+    table = Table("experiment", "source", "workers", "with/s", "same batch/s", "ratio")
+    for name in ("with workers' CPU", "ratio, wall"):
+        table.add_column(name, justify="right")
+    for experiment in named or ["demo", "demo_refine"]:
+        with tempfile.TemporaryDirectory() as temporary:
+            cfg = composed(experiment, Path(temporary), overrides)
+            for source, workers, dataset in sources(cfg, Path(temporary)):
+                (w, cpu, kids), (w0, cpu0, kids0) = measure(cfg, workers, dataset, *pairs or [24])
+                ratios = [cpu0 / cpu, cpu0 / (cpu + kids + kids0), w0 / w]
+                row = [experiment, source, str(workers), f"{1 / cpu:.2f}", f"{1 / cpu0:.2f}"]
+                row += [f"{ratio:.2f}" for ratio in ratios]
+                print(*row, sep="  ", file=sys.stderr, flush=True)
+                table.add_row(*row)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
