@@ -17,7 +17,7 @@ def main(cfg: DictConfig) -> float | None:
     data, stage, trainer = instantiate(cfg.data), instantiate(cfg.lit), trainer_of(cfg)
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
-    trainer.fit(stage, data, ckpt_path=stage.resumable(resumed(cfg)), weights_only=True)
+    trainer.fit(stage, data, ckpt_path=resumed(cfg, stage.resumable), weights_only=True)
     return told(trainer)
 
 

@@ -1,6 +1,6 @@
 """From resume=... to a whole checkpoint that was made by the same config."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ DECIDES += ("trainer.precision", "trainer.accumulate_grad_batches", "trainer.dev
 DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
 
 
-def resumed(cfg: DictConfig) -> str | None:
+def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     """The checkpoint to go on from, or None for a new run.
 
     cfg.resume: null, a checkpoint (the one before it when it is torn), the folder of a run (its
-    newest whole checkpoint), or "auto" (that of this run's own folder, if it has one). Raises
+    newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
+    fits: raises BadInput for a checkpoint of another network, which is said first. Raises
     BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's
     config, unless cfg.resume_changed is "allow".
     """
@@ -37,6 +38,7 @@ def resumed(cfg: DictConfig) -> str | None:
             return None
     else:
         path = resumable(cfg.resume)
+    fits(str(path))
     if path.is_file():
         same_config(path, cfg)
         if str(path) != str(cfg.resume):

@@ -109,7 +109,7 @@ def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     path = tmp_path / "last.ckpt"
     Checkpoints().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
     with pytest.raises(BadInput, match=r"last.ckpt cannot be resumed as it is.* seed 0 -> 1"):
-        resumed(composed(*TRAINED, *other, f"resume={path}"))
+        resumed(composed(*TRAINED, *other, f"resume={path}"), str)
     go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
-    assert resumed(composed(*go_on)) == str(path)
-    assert resumed(composed(*TRAINED)) is None
+    assert resumed(composed(*go_on), str) == str(path)
+    assert resumed(composed(*TRAINED), str) is None
