@@ -51,11 +51,6 @@ def same_config(path: Path, cfg: DictConfig) -> None:
     card = glance(path).get("bgm_card", {})
     if cfg.resume_changed == "allow" or "config" not in card:
         return
-    kinds = [str(lit["_target_"]).rsplit(".", 1)[-1] for lit in (card["config"]["lit"], cfg.lit)]
-    if kinds[0] != kinds[1]:
-        raise BadInput(
-            f"{path} is of a {kinds[0]}, expected a {kinds[1]}: init=... takes weights of others"
-        )
     found = changed(card["config"], cfg)
     if found:
         shown = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
