@@ -132,6 +132,6 @@ def test_an_unknown_target_names_the_known_ones(command, tmp_path, capsys):
         command("export=teapot")
     assert stopped.value.code == 1
     said = capsys.readouterr().err
-    assert "export/teapot" in said
+    assert "export=teapot is none of aoti, " in said
     assert "torchscript" in said
     assert sorted(tmp_path.iterdir()) == before
