@@ -10,11 +10,16 @@ import sys
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import bgm
+from bgm.cli.release import main as release
+from bgm.cli.show import facts
 from bgm.cli.show import main as show
+from bgm.errors import BadInput
 from bgm.model import MattingRefine
 from bgm.pictures import read_picture, write_png
+from bgm.weights import read_weights
 
 SMALL = [
     "augment.size=64",
@@ -138,6 +143,31 @@ def test_export_and_predict_any_size(runs, tmp_path):
         for folder, mode in (("com", "RGBA"), ("pha", "L"), ("fgr", "RGB"), ("err", "L")):
             picture = read_picture(out / folder / "deep" / "b.png", mode)
             assert picture.shape[1:] == (37, 50)
+
+
+def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
+    out = tmp_path / "weights" / "small.safetensors"
+    last = runs / "refine" / "last.ckpt"
+    given = {"ckpt": str(last), "before": [str(runs / "base" / "last.ckpt")], "out": str(out)}
+    release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1}))
+    assert 5e6 < out.stat().st_size < 11e6
+    assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).card)
+    told = facts(out)
+    assert told["licence"] == "MIT"
+    assert "max_steps" in told["trainings"]
+    assert len(read_weights(out).card["trainings"]) == 2
+    monkeypatch.setattr("bgm.weights.shipped.folder", lambda: out.parent)
+    net, truth = bgm.load("small"), bgm.load(last)
+    src, bgr = torch.rand(2, 1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(net(src, bgr).pha, truth(src, bgr).pha, atol=2e-2, rtol=0)
+    write_png(tmp_path / "a.png", src[0])
+    shot = [f"src={tmp_path / 'a.png'}", f"bgr={tmp_path / 'a.png'}", f"out={tmp_path / 'out'}"]
+    assert script("predict", "model=small", *shot) == 0
+    (tmp_path / "small").write_bytes(b"x")  # a file of one's own comes first
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="small holds"):
+        bgm.load("small")
 
 
 def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):

@@ -22,6 +22,7 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.metrics import Scores
 from bgm.report import check_libraries
+from bgm.weights import located
 
 KNOBS = ("select", "backbone_scale", "base_scale")  # what changes a model's answer
 
@@ -52,7 +53,7 @@ def check_outputs(cfg: DictConfig) -> None:
         found = "none" if cfg.ckpt is None else "both"
         raise BadInput(f"give ckpt=FILE or pred=FOLDER, one of them, found {found}")
     given = cfg.ckpt or cfg.pred
-    if not Path(given).exists():
+    if not located(given).exists():
         raise BadInput(f"{given} does not exist")
     if chosen(cfg.robustness) and cfg.pred:
         raise BadInput("robustness=... changes what a network sees: give ckpt=, found pred=")
@@ -90,7 +91,11 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
         cases: Cases = MattedScenes(scenes, by_network(model, cfg.quantise), trimaps)
         if model.scale == 1:
             knobs.pop("base_scale", None)  # which base networks alone look at
-        what = {"model": cfg.ckpt, "sha256": sha256(Path(cfg.ckpt)), "device": named(model.device)}
+        what = {
+            "model": cfg.ckpt,
+            "sha256": sha256(located(cfg.ckpt)),
+            "device": named(model.device),
+        }
     else:
         predictions = Predictions(cfg.pred, scenes.names)
         cases = PredictedScenes(scenes, predictions, cfg.quantise, trimaps)
@@ -100,7 +105,14 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
     about |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": sizes(scenes)}
     about |= {"quantise": cfg.quantise, **rules._asdict()}
     about |= {"trimaps": trimaps.origin} if trimaps else {}
-    key = key_of(cfg.ckpt, files, rules._asdict(), cfg.quantise, knobs, scenes.names)
+    key = key_of(
+        cfg.ckpt and str(located(cfg.ckpt)),
+        files,
+        rules._asdict(),
+        cfg.quantise,
+        knobs,
+        scenes.names,
+    )
     default = beside(cfg.ckpt or f"{cfg.pred}.x", f"-{scenes.root.name}")
     return Subject(cases, rules, about, Path(cfg.out or default), key)
 

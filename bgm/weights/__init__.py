@@ -3,6 +3,7 @@
 from bgm.weights.build import build, from_bgmv2, load, network_of
 from bgm.weights.formats import read_weights, write_safetensors
 from bgm.weights.initialise import Report, initialise
+from bgm.weights.shipped import located
 
 __all__ = [
     "Report",
@@ -10,6 +11,7 @@ __all__ = [
     "from_bgmv2",
     "initialise",
     "load",
+    "located",
     "network_of",
     "read_weights",
     "write_safetensors",

@@ -48,8 +48,9 @@ def targets(config: object) -> list[str]:
 def load(path: str | Path) -> nn.Module:
     """Rebuild the network of a checkpoint, base or refined, in eval mode.
 
-    path: a .ckpt or .safetensors of ours, or a published BackgroundMattingV2 .pth. Loads strictly;
-    raises BadInput for any other file.
+    path: a .ckpt or .safetensors of ours, a published BackgroundMattingV2 .pth, or the name of a
+    network that comes with the package ("mobilenetv2"). Loads strictly; raises BadInput for any
+    other file.
     """
     stored = read_weights(path)
     if stored.kind == "bgmv2":

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.weights.shipped import located
 
 
 class Stored(NamedTuple):
@@ -26,10 +27,11 @@ class Stored(NamedTuple):
 def read_weights(path: str | Path) -> Stored:
     """Read a .safetensors, .ckpt or .pth file with weights_only=True and tell its kind.
 
+    path: or the name of a network that comes with the package (`bgm.weights.shipped`).
     Raises BadInput for a missing file, a pickle with code in it, and anything else without
     network weights.
     """
-    path = Path(path)
+    path = located(path)
     if not path.is_file():
         raise BadInput(
             f"checkpoint {path} does not exist"

@@ -1,0 +1,22 @@
+"""Networks that come with the package: names in the place of files."""
+
+from pathlib import Path
+
+
+def folder() -> Path:
+    """Where they lie: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    beside = package.parent / "weights"
+    return beside if (package.parent / "conf").is_dir() else package / "shipped"
+
+
+def shipped() -> list[str]:
+    """Their names, as `bgm.load` takes them."""
+    return sorted(path.stem for path in folder().glob("*.safetensors"))
+
+
+def located(path: str | Path) -> Path:
+    """path, or the file of the network of that name; a file of one's own comes first."""
+    path = Path(path)
+    is_name = path.name == str(path) and not path.exists() and path.name in shipped()
+    return folder() / f"{path.name}.safetensors" if is_name else path
