@@ -25,6 +25,7 @@ from rich.table import Table
 from bgm.augment import Augment
 from bgm.augment.geometry import Affine
 from bgm.augment.photometry import ColourJitter, Noise
+from bgm.cli.memory import keep_freed
 from bgm.data.folders import Backgrounds, Subjects, split
 from bgm.data.matting import collate
 from bgm.data.packing import packed_reduced
@@ -157,6 +158,7 @@ def recipe(size: int) -> Augment:
 def main(rounds: int = 4, *words: str) -> None:
     """Print samples a second of both and their ratio, and where our time goes."""
     torch.set_num_threads(1)
+    keep_freed()  # as train.py does, for both
     console = Console(width=max(Console().width, 120))
     table = Table(
         "files", "fgr + pha", "outside", "ours from", "crop", "plain/s", "ours/s", "ratio"

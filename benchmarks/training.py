@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bgm.cli.launch import conf_dir, quiet
+from bgm.cli.memory import keep_freed
 from bgm.data import Procedural
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.matting import Composites
@@ -52,13 +53,14 @@ class Twice:
     def __init__(self, data) -> None:
         self.loader, self.data = data.train_dataloader(), data
         self.augmented: Batch | None = None
-        self.seconds: list[float] = []  # of CPU, for augmentation
+        self.loading: list[float] = []  # CPU seconds a batch
+        self.augmenting: list[float] = []
         after = data.on_after_batch_transfer
 
         def remember(batch: Sample | Batch, dataloader_idx: int = 0) -> Batch:
             start = time.process_time()
             self.augmented = after(batch, dataloader_idx)
-            self.seconds += [time.process_time() - start] if isinstance(batch, Sample) else []
+            self.augmenting += [time.process_time() - start] if isinstance(batch, Sample) else []
             return self.augmented
 
         data.on_after_batch_transfer, data.train_dataloader = remember, lambda: self
@@ -67,9 +69,12 @@ class Twice:
         return 2 * len(self.loader)
 
     def __iter__(self) -> Iterator[Sample | Batch]:
+        start = time.process_time()
         for batch in self.loader:
+            self.loading.append(time.process_time() - start)
             yield batch
             yield self.augmented
+            start = time.process_time()
 
 
 class Clock(Callback):
@@ -147,7 +152,7 @@ def sources(cfg: DictConfig, folder: Path, only: list[str]) -> Iterator[tuple[st
 
 
 def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.ndarray:
-    """(2, 4) seconds a step: with data and without; wall, CPU, workers' CPU, augmentation."""
+    """(2, 5) seconds: with data, without; wall, CPU, workers' CPU, loading, augmenting."""
     seed_everything(0, verbose=False)
     options = {"train": None, "valid": None, "valid_length": None, "checkup_seconds": 0}
     data, clock = instantiate(cfg.data, workers=workers, **options), Clock()
@@ -156,8 +161,8 @@ def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.nd
     trainer = instantiate(cfg.trainer, max_steps=2 * pairs + 2, enable_progress_bar=False)
     trainer.callbacks.append(clock)
     trainer.fit(instantiate(cfg.lit), data)
-    augmentation = [[np.mean(twice.seconds[1:])], [0.0]]
-    return np.hstack([clock.steps().mean(axis=0), augmentation])
+    parts = [[np.mean(twice.loading[1:]), np.mean(twice.augmenting[1:])], [0.0, 0.0]]
+    return np.hstack([clock.steps().mean(axis=0), parts])
 
 
 def composed(experiment: str, folder: Path, overrides: list[str]) -> DictConfig:
@@ -173,6 +178,7 @@ def main(args: list[str]) -> None:
     """Print steps a second of both, and their ratios, for every experiment and source."""
     torch.set_num_threads(1)
     quiet()
+    keep_freed()  # as train.py does
     pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
     named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
     only = [a.partition("=")[2] for a in args if a.startswith("source=")]
@@ -186,9 +192,9 @@ def main(args: list[str]) -> None:
             cfg = composed(experiment, Path(temporary), overrides)
             for source, workers, dataset in sources(cfg, Path(temporary), only or SOURCES):
                 times = measure(cfg, workers, dataset, *pairs or [24])
-                (w, cpu, kids, augment), (w0, cpu0, kids0, _) = times
-                shares = [1 - (cpu0 + augment) / cpu, augment / cpu]
-                ratios = [cpu0 / cpu, *shares, cpu0 / (cpu + kids + kids0), w0 / w]
+                (w, cpu, kids, load, augment), (w0, cpu0, kids0, *_) = times
+                ratios = [cpu0 / cpu, load / cpu, augment / cpu]
+                ratios += [cpu0 / (cpu + kids + kids0), w0 / w]
                 row = [experiment, source, str(workers), f"{1 / cpu:.2f}", f"{1 / cpu0:.2f}"]
                 row += [f"{ratio:.2f}" for ratio in ratios]
                 print(*row, sep="  ", file=sys.stderr, flush=True)
