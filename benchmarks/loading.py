@@ -7,7 +7,8 @@ from procedural pictures with a camera's noise. The plain pipeline opens, conver
 short side to the crop's (antialiased), cuts the centred square and makes tensors. Ours does more
 (alpha as weight, colours spread outwards, the whole picture kept for the augmentation to move).
 "packed" reads shards that `bgm pack size=CROP` made of the same files before.
-The two alternate on one thread, so that a busy machine slows both; times are CPU time.
+The two alternate on one thread, so that a busy machine slows both; times are CPU time,
+with malloc as it comes (bgm.cli.memory, which train.py uses, is of more help to the plain one).
 """
 
 import sys
@@ -25,7 +26,6 @@ from rich.table import Table
 from bgm.augment import Augment
 from bgm.augment.geometry import Affine
 from bgm.augment.photometry import ColourJitter, Noise
-from bgm.cli.memory import keep_freed
 from bgm.data.folders import Backgrounds, Subjects, split
 from bgm.data.matting import collate
 from bgm.data.packing import packed_reduced
@@ -158,7 +158,6 @@ def recipe(size: int) -> Augment:
 def main(rounds: int = 4, *words: str) -> None:
     """Print samples a second of both and their ratio, and where our time goes."""
     torch.set_num_threads(1)
-    keep_freed()  # as train.py does, for both
     console = Console(width=max(Console().width, 120))
     table = Table(
         "files", "fgr + pha", "outside", "ours from", "crop", "plain/s", "ours/s", "ratio"
