@@ -1,13 +1,14 @@
 """Steps a second of training with its data, and with the same batch again: the share lost to data.
 
-    python benchmarks/training.py [pairs=24] [workers=1] [experiment=demo ...] [override=...]
+    python benchmarks/training.py [pairs=24] [experiment=demo] [source=files] [override=...]
 
 Trains as `experiment` says (demo and demo_refine; name one or more), one process of one thread, and
 in pairs of steps: one that loads and augments its batch, then one with the same batch again. A
 busy machine slows both alike. Sources: `pool`, the demo's own, filled before; `fresh`, every sample
-made anew; `files` and `shards` of procedural pictures at the demo's size, JPEG and PNG, and with
-workers. CPU time is what counts where processes share the cores: that of the training process, and
-of its workers beside it; wall time where every process has a core of its own, or a GPU.
+made anew; `files` and `shards` of procedural pictures at the demo's size, JPEG and PNG, without and
+with a worker. The ratio is of the training process's CPU time, which loading and augmenting take a
+share of; beside it that with the CPU time of the worker added (where all cores are busy), and that
+of wall time (where every process has a core of its own, or a GPU; the worker has two steps' time).
 """
 
 import os
@@ -28,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bgm.cli.launch import conf_dir, quiet
+from bgm.cli.memory import keep_freed
 from bgm.data import Procedural
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.matting import Composites
@@ -39,6 +41,7 @@ from bgm.types import Batch, Sample
 ALONE = ["trainer=default", "trainer.logger=false", "trainer.val_check_interval=null"]
 ALONE += [f"~callbacks.{name}" for name in ("best", "last", "pictures", "progress")]
 PICTURES = 48  # written, and packed
+SOURCES = ["pool", "fresh", "files", "shards"]
 POOL = 128  # of the demo's 1024: a full pool costs the same at any size
 REPEAT = 1000  # epochs too long to end
 WORKERS = 1  # one for each training process: two cores, two processes
@@ -50,10 +53,14 @@ class Twice:
     def __init__(self, data) -> None:
         self.loader, self.data = data.train_dataloader(), data
         self.augmented: Batch | None = None
+        self.loading: list[float] = []  # CPU seconds a batch
+        self.augmenting: list[float] = []
         after = data.on_after_batch_transfer
 
         def remember(batch: Sample | Batch, dataloader_idx: int = 0) -> Batch:
+            start = time.process_time()
             self.augmented = after(batch, dataloader_idx)
+            self.augmenting += [time.process_time() - start] if isinstance(batch, Sample) else []
             return self.augmented
 
         data.on_after_batch_transfer, data.train_dataloader = remember, lambda: self
@@ -62,9 +69,12 @@ class Twice:
         return 2 * len(self.loader)
 
     def __iter__(self) -> Iterator[Sample | Batch]:
+        start = time.process_time()
         for batch in self.loader:
+            self.loading.append(time.process_time() - start)
             yield batch
             yield self.augmented
+            start = time.process_time()
 
 
 class Clock(Callback):
@@ -119,35 +129,40 @@ def packed(root: Path, subjects: Subjects, backgrounds: Backgrounds) -> tuple[Pa
     return root / "train", root / "bgr"
 
 
-def sources(cfg: DictConfig, folder: Path) -> Iterator[tuple[str, int, object]]:
+def sources(cfg: DictConfig, folder: Path, only: list[str]) -> Iterator[tuple[str, int, object]]:
     """(name, workers, dataset of Samples) of everything that a training is timed with."""
     train, size = cfg.data.train, cfg.augment.size
-    if "dataset" in train:
+    if "dataset" in train and "pool" in only:
         pool = instantiate(train, size=POOL)
         pool.__getitems__(list(range(12 * POOL)))  # nothing of it is left to be made
         yield "pool", 0, pool
+    if "dataset" in train and "fresh" in only:
         yield "fresh", 0, instantiate(train.dataset)
+    if not {"files", "shards"} & set(only):
+        return
     made = Procedural(size, PICTURES, 0)
     subjects, backgrounds = write_pictures(folder / "files", made.__getitems__(range(PICTURES)))
     files = Composites(subjects, backgrounds, size, repeat=REPEAT)
     train_tars, bgr_tars = packed(folder / "shards", subjects, backgrounds)
     shards = Composites(Subjects(train_tars), Backgrounds(bgr_tars), size, repeat=REPEAT)
     for workers in sorted({0, WORKERS}):
-        yield "files", workers, files
-        yield "shards", workers, shards
+        for name, dataset in {"files": files, "shards": shards}.items():
+            if name in only:
+                yield name, workers, dataset
 
 
 def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.ndarray:
-    """(2, 3) seconds a step: with data and without; wall, CPU, workers' CPU."""
+    """(2, 5) seconds: with data, without; wall, CPU, workers' CPU, loading, augmenting."""
     seed_everything(0, verbose=False)
     options = {"train": None, "valid": None, "valid_length": None, "checkup_seconds": 0}
     data, clock = instantiate(cfg.data, workers=workers, **options), Clock()
     data.train = dataset
-    Twice(data)
+    twice = Twice(data)
     trainer = instantiate(cfg.trainer, max_steps=2 * pairs + 2, enable_progress_bar=False)
     trainer.callbacks.append(clock)
     trainer.fit(instantiate(cfg.lit), data)
-    return clock.steps().mean(axis=0)
+    parts = [[np.mean(twice.loading[1:]), np.mean(twice.augmenting[1:])], [0.0, 0.0]]
+    return np.hstack([clock.steps().mean(axis=0), parts])
 
 
 def composed(experiment: str, folder: Path, overrides: list[str]) -> DictConfig:
@@ -163,19 +178,23 @@ def main(args: list[str]) -> None:
     """Print steps a second of both, and their ratios, for every experiment and source."""
     torch.set_num_threads(1)
     quiet()
+    keep_freed()  # as train.py does
     pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
     named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
-    overrides = [a for a in args if not a.startswith(("pairs=", "experiment="))]
+    only = [a.partition("=")[2] for a in args if a.startswith("source=")]
+    overrides = [a for a in args if not a.startswith(("pairs=", "experiment=", "source="))]
     console = Console(width=max(Console().width, 120))
     table = Table("experiment", "source", "workers", "with/s", "same batch/s", "ratio")
-    for name in ("with workers' CPU", "ratio, wall"):
+    for name in ("loading", "augmenting", "ratio + workers' CPU", "ratio, wall"):
         table.add_column(name, justify="right")
     for experiment in named or ["demo", "demo_refine"]:
         with tempfile.TemporaryDirectory() as temporary:
             cfg = composed(experiment, Path(temporary), overrides)
-            for source, workers, dataset in sources(cfg, Path(temporary)):
-                (w, cpu, kids), (w0, cpu0, kids0) = measure(cfg, workers, dataset, *pairs or [24])
-                ratios = [cpu0 / cpu, cpu0 / (cpu + kids + kids0), w0 / w]
+            for source, workers, dataset in sources(cfg, Path(temporary), only or SOURCES):
+                times = measure(cfg, workers, dataset, *pairs or [24])
+                (w, cpu, kids, load, augment), (w0, cpu0, kids0, *_) = times
+                ratios = [cpu0 / cpu, load / cpu, augment / cpu]
+                ratios += [cpu0 / (cpu + kids + kids0), w0 / w]
                 row = [experiment, source, str(workers), f"{1 / cpu:.2f}", f"{1 / cpu0:.2f}"]
                 row += [f"{ratio:.2f}" for ratio in ratios]
                 print(*row, sep="  ", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 COLUMNS = 96  # more than all ingredients together ever ask for; Dice raises when it runs out
+CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
 SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
 
 
@@ -55,6 +56,15 @@ def on_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) 
     return x.index_copy(0, there, change(x.index_select(0, there), take(draw, rows)))
 
 
-def take(draw: tuple, rows: Tensor) -> tuple:
+def at_once(pictures: int, pixels: int, device: torch.device) -> list[slice]:
+    """Which of so many pictures to work on together: all of them on a GPU, few large ones on a CPU.
+
+    It changes the speed only: what is done to a picture does not depend on the others.
+    """
+    step = max(1, CHUNK // pixels) if device.type == "cpu" else pictures
+    return [slice(start, start + step) for start in range(0, pictures, step)]
+
+
+def take(draw: tuple, rows: Tensor | slice) -> tuple:
     """The given rows of every tensor in a named tuple of (B, ...) tensors."""
     return type(draw)(*(field[rows] for field in draw))

@@ -61,26 +61,24 @@ def affine_matrix(
     """(B, 3, 3) pixel map from a picture of size given = (h, w) into wanted = (H, W).
 
     At scale 1 without rotation the picture, enlarged by factor, lies centred in the output.
-    Rows that are not `on` are that map alone. Pixel centres are whole numbers.
+    Rows that are not `on` are that map alone. Pixel centres are whole numbers. It is
+    kornia.geometry.get_affine_matrix2d, and the mirror behind it, in a fifth of the calls.
     """
-    (h, w), (H, W), B = given, wanted, len(draw.on)
-    on = draw.on.to(torch.float32)
-    centre = torch.tensor([(w - 1) / 2, (h - 1) / 2])
-    moved = torch.tensor([(W - 1) / 2, (H - 1) / 2]) - centre
-    shift = draw.shift * torch.tensor([W, H]) * on[:, None] + moved
-    scale = torch.where(draw.on, draw.scale, torch.ones(B)) * factor
-    matrix = kornia.geometry.get_affine_matrix2d(
-        translations=shift,
-        center=centre.expand(B, 2),
-        scale=scale[:, None].expand(B, 2),
-        angle=draw.angle * on,
-        sx=torch.deg2rad(draw.shear * on),
-        sy=torch.zeros(B),
-    )
-    mirror = torch.eye(3).repeat(B, 1, 1)
-    mirror[:, 0, 0] = 1 - 2 * draw.flip.float()
-    mirror[:, 0, 2] = (W - 1) * draw.flip.float()
-    return mirror @ matrix
+    (h, w), (H, W) = given, wanted
+    on = draw.on.to(torch.float64)
+    turn, lean = torch.deg2rad(draw.angle * on), torch.tan(torch.deg2rad(draw.shear * on))
+    scale = torch.where(draw.on, draw.scale, 1.0) * factor
+    cos, sin = scale * torch.cos(turn), scale * torch.sin(turn)
+    side = torch.where(draw.flip, -1.0, 1.0)  # a mirror turns what comes out left-right
+    across = [side * cos, -side * (cos * lean + sin)]
+    down = [sin, cos - sin * lean]
+    # The centre goes to the centre, moved by the shift.
+    x, y = (w - 1) / 2, (h - 1) / 2
+    across.append((W - 1) / 2 + side * draw.shift[:, 0] * W * on - across[0] * x - across[1] * y)
+    down.append((H - 1) / 2 + draw.shift[:, 1] * H * on - down[0] * x - down[1] * y)
+    last = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(on), 3)
+    rows = [torch.stack(row, dim=1) for row in (across, down)]
+    return torch.stack([*rows, last], dim=1).to(torch.float32)
 
 
 def warp(x: Tensor, matrix: Tensor, size: tuple[int, int], padding: str) -> Tensor:

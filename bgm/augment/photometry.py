@@ -97,9 +97,7 @@ class ColourJitter:
 
     def apply(self, x: Tensor, draw: ColourDraw) -> Tensor:
         """Change the colours of (B, 3, H, W) in [0, 1]; brightness, contrast, saturation, hue."""
-        x = kornia.enhance.adjust_brightness_accumulative(x, draw.brightness)
-        x = kornia.enhance.adjust_contrast_with_mean_subtraction(x, draw.contrast)
-        x = kornia.enhance.adjust_saturation_with_gray_subtraction(x, draw.saturation)
+        x = ops.jitter(x, draw.brightness, draw.contrast, draw.saturation)
         return ops.shift_hue(x, draw.hue).clamp(0.0, 1.0)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bgm.augment.dice import Dice, on_drawn, take
+from bgm.augment.dice import Dice, at_once, on_drawn, take
 from bgm.augment.geometry import Affine, AffineDraw, joined, move, warp_same
 from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import (
@@ -49,6 +49,10 @@ class Draws(NamedTuple):
     plate_blur: Strength
     src_jpeg: Strength
     plate_jpeg: Strength
+
+    def rows(self, rows: slice) -> "Draws":
+        """The choices for these samples of the batch."""
+        return Draws(self.crop, *(take(draw, rows) for draw in self[1:]))
 
 
 class Augment(nn.Module):
@@ -174,15 +178,21 @@ class Augment(nn.Module):
         if sample.fgr.shape[-2:] != sample.pha.shape[-2:]:
             sizes = f"{tuple(sample.fgr.shape)} and pha {tuple(sample.pha.shape)}"
             raise BadInput(f"fgr {sizes} differ in height or width")
-        with torch.autocast(sample.pha.device.type, enabled=False):
-            fgr, pha = self._place_subject(sample, params)
-            bgr = self._place_background(sample, params)
-            src, bgr = self._shoot(fgr, pha, bgr, params)
-        return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
+        device = sample.pha.device
+        parts = at_once(B, self.size**2, device)
+        with torch.autocast(device.type, enabled=False):
+            done = [self._compose(take(sample, rows), params.rows(rows)) for rows in parts]
+        return Batch(*(torch.cat(x) for x in zip(*done, strict=True))) if len(done) > 1 else done[0]
 
     def forward(self, sample: Sample) -> Batch:
         """Draw for sample.draw, then apply."""
         return self.apply(sample, self.draw(sample.draw))
+
+    def _compose(self, sample: Sample, params: Draws) -> Batch:
+        fgr, pha = self._place_subject(sample, params)
+        bgr = self._place_background(sample, params)
+        src, bgr = self._shoot(fgr, pha, bgr, params)
+        return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
 
     def _place_subject(self, sample: Sample, d: Draws) -> tuple[Tensor, Tensor]:
         """fgr and pha at the crop's size; what averages pixels moves both as one picture."""

@@ -95,7 +95,8 @@ class Subjects:
         if _is_jpeg(pha_path):
             pha = pha.point([snapped(a, self.snap) for a in range(256)])
         if fgr.size != pha.size:
-            fgr, pha = without_outside(fgr, pha), match(pha, fgr)
+            small = match(pha, fgr)
+            fgr, pha = without_outside(fgr, pha, small), small
         fgr.putalpha(pha)
         return fgr
 

@@ -12,6 +12,7 @@ from bgm.errors import BadInput
 from bgm.pictures import Member, read_picture, source
 
 FAINT = 32  # below this alpha (of 255) the colour is drawn towards its neighbourhood's
+TRUST = [min(255, a * 255 // FAINT) for a in range(256)]  # in it, by alpha
 FEW = 0.003  # of a picture: fewer values outside the subject say nothing about a colour there
 STEP = 4  # every fourth pixel of every fourth row is enough to know it
 
@@ -93,17 +94,17 @@ def shrunk(image: Image.Image, other: Image.Image) -> int:
     return max(1, round(image.size[0] / other.size[0]))
 
 
-def without_outside(fgr: Image.Image, pha: Image.Image) -> Image.Image:
+def without_outside(fgr: Image.Image, pha: Image.Image, small: Image.Image) -> Image.Image:
     """Take the flat colour around a subject (black, white, green) out of the edges of a small fgr.
 
-    fgr: "RGB", decoded at 1/f of the size of pha ("L"). The decoder averages blocks of f x f pixels
-    (jidctred.c of libjpeg: "averages of adjacent outputs"), so that where a share c of a block has
-    alpha > 0, it holds c F + (1 - c) K. K is read where c = 0; F is returned. Where there is no
-    such flat colour fgr comes back as it is.
+    fgr: "RGB", decoded at 1/f of the size of pha ("L"); small: pha at that size, averaged. The
+    decoder averages blocks of f x f pixels (jidctred.c of libjpeg: "averages of adjacent outputs"),
+    so that where a share c of a block has alpha > 0, it holds c F + (1 - c) K. K is read where
+    c = 0; F is returned. Where there is no such flat colour fgr comes back as it is.
     """
     factor = shrunk(pha, fgr)
     colour = np.asarray(fgr)
-    around = colour[::STEP, ::STEP][np.asarray(pha.reduce(factor))[::STEP, ::STEP] == 0]
+    around = colour[::STEP, ::STEP][np.asarray(small)[::STEP, ::STEP] == 0]
     if len(around) < FEW * colour.size / STEP**2:
         return fgr
     flat = np.median(around, axis=0)
@@ -132,8 +133,7 @@ def resize_subject(subject: Image.Image, short: int) -> Image.Image:
         weighted = scaled(weighted, size)
         subject = weighted.convert("RGBA")
     alpha = subject.getchannel("A")
-    trust = alpha.point([min(255, a * 255 // FAINT) for a in range(256)])
-    colour = Image.composite(subject.convert("RGB"), _spread(weighted), trust)
+    colour = Image.composite(subject.convert("RGB"), _spread(weighted), alpha.point(TRUST))
     colour.putalpha(alpha)  # four times as fast as split and merge
     return colour
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from bgm.augment import ops
+from bgm.augment import Dice, ops
 from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, joined, move, warp
 from bgm.ops import composite
 
@@ -31,6 +31,15 @@ def test_hue_is_kornias():
     turn = torch.tensor([-0.5, -0.1, 0.0, 0.07, 0.5])
     want = kornia.enhance.adjust_hue(x, 2 * torch.pi * turn)
     torch.testing.assert_close(ops.shift_hue(x, turn), want, rtol=0, atol=1e-5)
+
+
+def test_jitter_is_kornias():
+    x = random(4, 3, 9, 11)
+    b, c, s = (0.7 + 0.6 * torch.rand(4) for _ in range(3))
+    want = kornia.enhance.adjust_brightness_accumulative(x, b)
+    want = kornia.enhance.adjust_contrast_with_mean_subtraction(want, c)
+    want = kornia.enhance.adjust_saturation_with_gray_subtraction(want, s)
+    torch.testing.assert_close(ops.jitter(x, b, c, s), want, rtol=0, atol=1e-6)
 
 
 def test_sharpen_is_kornias_before_the_clamp():
@@ -84,6 +93,27 @@ def test_matrix_is_the_closed_form():
     # one right of the centre: two below (or above) it, then shifted by 1.1 pixels
     assert point[0].item() == pytest.approx(6.1, abs=1e-4)
     assert abs(point[1].item() - 5) == pytest.approx(2, abs=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([(9, 30), (64, 48)]), st.sampled_from([1.0, 1.7]))
+def test_matrix_is_kornias(seed: int, given: tuple[int, int], factor: float):
+    draw = Affine(0.7, 30.0, 0.2, (0.4, 2.0), 20.0, flip=0.5).draw(Dice(seed, list(range(8))))
+    (h, w), (H, W), on = given, (40, 52), draw.on.float()
+    centre = torch.tensor([(w - 1) / 2, (h - 1) / 2])
+    moved = torch.tensor([(W - 1) / 2, (H - 1) / 2]) - centre
+    matrix = kornia.geometry.get_affine_matrix2d(
+        translations=draw.shift * torch.tensor([W, H]) * on[:, None] + moved,
+        center=centre.expand(8, 2),
+        scale=(torch.where(draw.on, draw.scale, 1.0) * factor)[:, None].expand(8, 2),
+        angle=draw.angle * on,
+        sx=torch.deg2rad(draw.shear * on),
+        sy=torch.zeros(8),
+    )
+    mirror = torch.eye(3).repeat(8, 1, 1)
+    mirror[draw.flip, 0] = torch.tensor([-1.0, 0.0, W - 1.0])
+    ours = affine_matrix(draw, given, (H, W), factor)
+    torch.testing.assert_close(ours, mirror @ matrix, rtol=1e-5, atol=1e-4)  # pixels
 
 
 def test_identity_map_places_a_larger_canvas_at_its_centre():

@@ -101,6 +101,14 @@ def test_a_sample_does_not_depend_on_its_batch():
         same(augment(make([draw])), Batch(*(f[i : i + 1] for f in whole)), atol=2e-6)
 
 
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+def test_what_is_worked_on_at_once_changes_nothing(pictures, monkeypatch: pytest.MonkeyPatch):
+    augment, sample = all_on((32, 44)), make([4, 5, 6, 7, 8], size=(60, 52), bgr=70)
+    whole = augment(sample)
+    monkeypatch.setattr("bgm.augment.dice.CHUNK", pictures * S * S)
+    same(augment(sample), whole, atol=2e-6)
+
+
 def test_ranges_shapes_and_types():
     sample = make(list(range(8)), size=(60, 52), bgr=70, uint8=True)
     batch = all_on()(sample)
