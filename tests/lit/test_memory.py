@@ -96,6 +96,9 @@ def test_compiled_it_trains_the_same_keys(tmp_path, kind, config):
     for compiled in (False, True):
         pl.seed_everything(0, verbose=False)
         stage = kind(config, 1e-3, compile=compiled)
+        for module in stage.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # a compiled dropout draws other numbers
         assert (stage.network._compiled_call_impl is not None) == compiled
         found[compiled] = fit(tmp_path, stage)["state_dict"]
     assert list(found[True]) == list(found[False])
