@@ -7,8 +7,7 @@ from procedural pictures with a camera's noise. The plain pipeline opens, conver
 short side to the crop's (antialiased), cuts the centred square and makes tensors. Ours does more
 (alpha as weight, colours spread outwards, the whole picture kept for the augmentation to move).
 "packed" reads shards that `bgm pack size=CROP` made of the same files before.
-The two alternate on one thread, so that a busy machine slows both; times are CPU time,
-with malloc as it comes (bgm.cli.memory, which train.py uses, is of more help to the plain one).
+The two alternate on one thread, so that a busy machine slows both; times are CPU time.
 """
 
 import sys

@@ -7,7 +7,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgm.cli.card import recorded
 from bgm.cli.launch import say
-from bgm.cli.memory import keep_freed
 from bgm.errors import BadInput
 
 
@@ -16,7 +15,6 @@ def trainer_of(cfg: DictConfig) -> Trainer:
 
     Raises BadInput for what needs a GPU where there is none.
     """
-    keep_freed()
     trainer = instantiate(cfg.trainer)
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
