@@ -102,6 +102,8 @@ def test_compiled_it_trains_the_same_keys(tmp_path, kind, config):
         assert (stage.network._compiled_call_impl is not None) == compiled
         found[compiled] = fit(tmp_path, stage)["state_dict"]
     assert list(found[True]) == list(found[False])
+    assert all(value.isfinite().all() for value in found[True].values())
     for name, value in found[False].items():
-        if "conv4" in name or "aspp" in name:
+        # Rounding decides which patches a fresh refiner takes: only the base stage is comparable.
+        if kind is BaseStage and ("conv4" in name or "aspp" in name):
             torch.testing.assert_close(found[True][name], value, atol=0.02, rtol=0.05)
