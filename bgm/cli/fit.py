@@ -1,7 +1,10 @@
 """The trainer of a config, with what a machine cannot do said before it starts."""
 
+from typing import Any
+
+import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -15,10 +18,26 @@ def trainer_of(cfg: DictConfig) -> Trainer:
 
     Raises BadInput for what needs a GPU where there is none.
     """
+    enough_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
     trainer = instantiate(cfg.trainer)
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
     return recorded(trainer, cfg)
+
+
+def enough_gpus(accelerator: str, devices: Any) -> None:
+    """Raise BadInput for GPUs, a number or a list of them, that this machine has not got."""
+    there = torch.cuda.device_count()
+    if accelerator not in ("gpu", "cuda") or (there == 0 and torch.backends.mps.is_available()):
+        return
+    listed = isinstance(devices, list | ListConfig)
+    wanted = max(map(int, devices), default=0) + 1 if listed else devices
+    wanted = int(wanted) if str(wanted).isdigit() else 1  # "auto", -1: as many as there are
+    if wanted > there:
+        raise BadInput(
+            f"trainer.accelerator={accelerator} trainer.devices={devices} needs {wanted} GPUs, this "
+            f"machine has {there}: lower trainer.devices, or take trainer.accelerator=cpu"
+        )
 
 
 def needs_no_gpu(cfg: DictConfig) -> None:

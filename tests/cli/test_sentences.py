@@ -5,7 +5,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bgm.cli.fit import needs_no_gpu
+from bgm.cli.fit import enough_gpus, needs_no_gpu
 from bgm.cli.launch import composes, conf_dir, guarded
 from bgm.cli.resuming import changed, resumed
 from bgm.cli.sentences import sentence
@@ -73,6 +73,27 @@ def test_words_that_mean_nothing_are_one_sentence(words, said):
 def test_words_that_mean_something_compose():
     composes("export", ["ckpt=x", "export=openvino"])
     composes("train", ["hydra/launcher=of_a_plugin"])  # Hydra's own are Hydra's to judge
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "devices", "there", "refused"),
+    [
+        ("gpu", 4, 2, "needs 4 GPUs, this machine has 2"),
+        ("gpu", [0, 2], 2, "needs 3 GPUs, this machine has 2"),
+        ("cuda", "auto", 0, "needs 1 GPUs, this machine has 0"),
+        ("gpu", -1, 2, None),
+        ("gpu", 2, 2, None),
+        ("auto", 4, 0, None),
+    ],
+)
+def test_more_gpus_than_there_are(monkeypatch, accelerator, devices, there, refused):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    if refused is None:
+        enough_gpus(accelerator, devices)
+        return
+    with pytest.raises(BadInput, match=refused):
+        enough_gpus(accelerator, devices)
 
 
 def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):
