@@ -35,8 +35,8 @@ def enough_gpus(accelerator: str, devices: Any) -> None:
     wanted = int(wanted) if str(wanted).isdigit() else 1  # "auto", -1: as many as there are
     if wanted > there:
         raise BadInput(
-            f"trainer.accelerator={accelerator} trainer.devices={devices} needs {wanted} GPUs, this "
-            f"machine has {there}: lower trainer.devices, or take trainer.accelerator=cpu"
+            f"trainer.accelerator={accelerator} trainer.devices={devices} needs {wanted} GPUs, "
+            f"this machine has {there}: lower trainer.devices, or take trainer.accelerator=cpu"
         )
 
 
