@@ -113,7 +113,7 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
 def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
     args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}"]
     with pytest.raises(BadInput, match="leaves no cell"):
-        main([*args, "only=[nothing]"])
+        main([*args, "only=[export=nothing]"])
     with pytest.raises(HydraException):
         main([*args, "only=[torchscript]", "methods.crop=[scissors]"])
     assert not list(tmp_path.iterdir())
