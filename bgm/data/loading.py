@@ -1,5 +1,6 @@
 """Loaders that outlive their workers, and that a resumed run continues to the batch."""
 
+import inspect
 import logging
 import signal
 import threading
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
+from torch.utils.data._utils import signal_handling
 
 from bgm.data.order import DrawSampler, ShardSampler
 from bgm.errors import BadInput
@@ -61,12 +63,8 @@ class Loader(DataLoader):
             self.sampler.start = batches * (self.batch_size or 1)
 
     def _batches(self) -> Iterator[Any]:
-        before = signal.getsignal(signal.SIGCHLD) if MAY_SIGNAL else None
         batches = super().__iter__()
-        if before is not None and threading.current_thread() is threading.main_thread():
-            # PyTorch's raises wherever the main process happens to be, in the middle of a step.
-            # Without it a lost worker is noticed within seconds, and in `next` below.
-            signal.signal(signal.SIGCHLD, before)
+        lost_workers_wait_for_next()
         while True:
             try:
                 batch = next(batches)
@@ -77,6 +75,7 @@ class Loader(DataLoader):
             yield batch
 
     def _forget_workers(self, what: str, done: int, losses: int) -> None:
+        lost_workers_wait_for_next()
         said = what.splitlines()[0].rstrip(".") if what else "end of file"
         if losses >= LOSSES:
             raise BadInput(
@@ -88,6 +87,20 @@ class Loader(DataLoader):
         iterator, self._iterator = self._iterator, None
         if iterator is not None:
             iterator._shutdown_workers()
+
+
+def lost_workers_wait_for_next() -> None:
+    """Take PyTorch's SIGCHLD handler away, whichever loader of the process had it installed.
+
+    It raises wherever the main process happens to be: in the middle of a step, or while the workers
+    that are left are sent home. Without it a loss is noticed within seconds, in `next`.
+    """
+    if not MAY_SIGNAL or threading.current_thread() is not threading.main_thread():
+        return
+    handler = signal.getsignal(signal.SIGCHLD)
+    if getattr(handler, "__module__", None) == signal_handling.__name__:
+        before = inspect.getclosurevars(handler).nonlocals.get("previous_handler")
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def of_a_lost_worker(error: Exception) -> bool:

@@ -6,9 +6,10 @@ import signal
 
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
 
-from bgm.data.loading import Loader, ResumableLoader
+from bgm.data.loading import Loader, ResumableLoader, lost_workers_wait_for_next
 from bgm.data.order import DrawSampler, ShardSampler
 from bgm.errors import BadInput
 
@@ -51,13 +52,25 @@ def test_the_same_batches_with_killed_workers(tmp_path, kind, persistent, caplog
         num_workers=2,
         persistent_workers=persistent,
     )
-    before = signal.getsignal(signal.SIGCHLD)
     with caplog.at_level(logging.WARNING, "bgm.data"):
         assert [b.tolist() for b in data] == whole
         assert [b.tolist() for b in data] == whole
     assert 1 <= len(caplog.records) <= 3
     assert "a worker was lost" in caplog.text
-    assert signal.getsignal(signal.SIGCHLD) is before
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, lambda *_: None])
+def test_pytorchs_handler_goes_and_the_one_before_it_comes_back(before, monkeypatch):
+    monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)
+    now = signal.signal(signal.SIGCHLD, before)
+    try:
+        list(DataLoader(range(4), num_workers=1))  # somebody else's, in the same process
+        assert signal.getsignal(signal.SIGCHLD).__module__ == signal_handling.__name__
+        lost_workers_wait_for_next()
+        assert signal.getsignal(signal.SIGCHLD) is before
+    finally:
+        signal.signal(signal.SIGCHLD, now)
 
 
 def test_workers_that_always_die_end_the_run_with_a_sentence(tmp_path):
