@@ -2,10 +2,11 @@
 
 from omegaconf import DictConfig
 
+from bgm.cli.baselines import score_baselines
 from bgm.cli.launch import say, script
 from bgm.cli.report import write_report
 from bgm.cli.robustness import curves_of
-from bgm.cli.scoring import score_baselines, write_scores
+from bgm.cli.scoring import write_scores
 from bgm.cli.subject import checked_scenes, open_subject, score_subject
 
 
@@ -17,8 +18,7 @@ def main(cfg: DictConfig) -> None:
     baselines = score_baselines(scenes, cfg.protocol, cfg.baselines, rules=subject.rules)
     say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")
     files = write_scores(scores, subject.out, baselines)
-    curves = curves_of(subject, scenes, cfg)
-    say(*files, *curves, *write_report(files[-1:], cfg.report), sep="\n")
+    say(*files, *curves_of(subject, scenes, cfg), *write_report(files[-1:], cfg.report), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,58 +1,28 @@
 """The augmentation recipe: the order in which a Sample becomes a Batch."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from bgm.augment.crops import check_list, check_range, one_of, within
 from bgm.augment.dice import Dice, at_once, on_drawn, take
+from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, AffineDraw, joined, move, warp_same
 from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import (
     Blur,
-    ColourDraw,
     ColourJitter,
     Exposure,
-    ExposureDraw,
     Jpeg,
     Noise,
-    NoiseDraw,
     Sharpen,
     Strength,
 )
-from bgm.augment.shadow import Shadow, ShadowDraw
+from bgm.augment.shadow import Shadow
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
-
-
-class Draws(NamedTuple):
-    """Every random choice for a batch, CPU tensors: keep it and `Augment.apply` replays it."""
-
-    crop: Tensor  # (2,) int64 H, W; the only choice that a batch shares
-    fgr_affine: AffineDraw
-    fgr_blur: Strength
-    fgr_sharpen: Strength
-    fgr_jitter: ColourDraw
-    bgr_affine: AffineDraw
-    bgr_blur: Strength
-    bgr_sharpen: Strength
-    bgr_jitter: ColourDraw
-    shadow: ShadowDraw
-    src_noise: NoiseDraw
-    plate_noise: NoiseDraw
-    plate_jitter: ColourDraw
-    plate_affine: AffineDraw
-    plate_shift: AffineDraw
-    plate_exposure: ExposureDraw
-    plate_blur: Strength
-    src_jpeg: Strength
-    plate_jpeg: Strength
-
-    def rows(self, rows: slice) -> "Draws":
-        """The choices for these samples of the batch."""
-        return Draws(self.crop, *(take(draw, rows) for draw in self[1:]))
 
 
 class Augment(nn.Module):
@@ -117,34 +87,20 @@ class Augment(nn.Module):
                 "augment.crops or callbacks.grow"
             )
         low, high = crop or (size, size)
-        if not self.multiple <= low <= high <= size:
-            raise BadInput(
-                f"crop {low}-{high} does not lie in {self.multiple} (multiple)-{size} (size)"
-            )
-        pairs = [(c, c) if isinstance(c, int) else tuple(c) for c in crops or ()]
-        for pair in pairs:
-            sides = len(pair) == 2 and all(n % self.multiple == 0 < n <= size for n in pair)
-            if not sides:
-                raise BadInput(
-                    f"crops has {list(pair)}, expected sides or [H, W] that are multiples of "
-                    f"{self.multiple} up to {size} (size)"
-                )
+        check_range(low, high, self.multiple, size)
+        self.crops = check_list(crops or (), self.multiple, size)
         self.size, self.square, self.crop = size, (size, size), (low, high)
-        self.crops = pairs
 
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
         numbers = draws.tolist()
         dice, unit = Dice(self.seed, numbers), self.size / 512
         sides = Dice(self.seed, numbers[:1], salt=1)
-        if self.crops:
-            crop = torch.tensor(self.crops[int(sides.integers(0, len(self.crops) - 1))])
-        else:
-            crop = torch.cat([sides.integers(*self.crop) for _ in range(2)])
+        crop = one_of(self.crops, sides) if self.crops else within(self.crop, self.multiple, sides)
         shadow = self.shadow.draw(dice, unit)
         src_noise, plate_noise = self.noise.draw(dice)
         return Draws(
-            crop=crop // self.multiple * self.multiple,
+            crop=crop,
             fgr_affine=self.fgr_affine.draw(dice),
             fgr_blur=self.blur.draw(dice, unit),
             fgr_sharpen=self.sharpen.draw(dice),

@@ -7,12 +7,8 @@ from pathlib import Path
 
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
-CONFIGURED = (
-    "compose",
-    "doctor",
-    "pack",
-    "release",
-)  # modules with main(config), over conf/COMMAND.yaml
+# Modules with main(config), over conf/COMMAND.yaml.
+CONFIGURED = ("compose", "doctor", "pack", "release")
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict

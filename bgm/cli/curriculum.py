@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -125,8 +124,6 @@ def check(stages: dict[str, list[str]], ledger: Ledger) -> None:
                 instantiate(cfg.data)
         except Exception as error:
             said = sentence(error)
-            if said is None and isinstance(error, ConfigCompositionException):
-                said = str(error).splitlines()[0]
             if said is None:
                 raise
             raise BadInput(f"{where}: {said}") from None

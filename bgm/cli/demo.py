@@ -14,9 +14,10 @@ from omegaconf import OmegaConf
 from rich.table import Table
 
 from bgm.cli import script_path
+from bgm.cli.baselines import score_baselines
 from bgm.cli.launch import conf_dir, say
 from bgm.cli.models import open_model
-from bgm.cli.scoring import by_network, finished_scenes, score_baselines, score_scenes
+from bgm.cli.scoring import by_network, finished_scenes, score_scenes
 from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.metrics import Scores

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bgm.cli.runid import run_id
-from bgm.cli.sentences import meaningless, sentence
+from bgm.cli.sentences import sentence
 from bgm.errors import BadInput, Stopped
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
@@ -71,17 +71,14 @@ def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None
 
 
 def composes(name: str, args: list[str]) -> None:
-    """Raise BadInput for words that conf/NAME.yaml has no place for: Hydra takes a page to say it.
+    """Compose the config once where we can catch what Hydra says: inside of it, it takes a page.
 
-    Hydra's own flags and words are left to Hydra.
+    Raises Hydra's errors. Its own flags and words are left to it.
     """
     if any(arg.startswith(("-", "hydra")) for arg in args):
         return
-    try:
-        with initialize_config_dir(conf_dir(), version_base="1.3"):
-            compose(name, args)
-    except HydraException as error:
-        raise BadInput(meaningless(error)) from None
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        compose(name, args)
 
 
 def run_dirs_writable(args: list[str]) -> None:
@@ -170,8 +167,16 @@ def quoted(arg: str, sweep: bool) -> str:
             return arg
         except HydraException:
             pass
+        if value[0] == "[" and value[-1] == "]":  # [export=onnx,opset=17], [runs/a b/last.ckpt]
+            words = [in_quotes(word.strip()) for word in value[1:-1].split(",")]
+            return f"{key}=[{','.join(words)}]"
+    return f"{key}={in_quotes(value)}"
+
+
+def in_quotes(value: str) -> str:
+    """A value as a string of Hydra's, a home folder spelled out."""
     if value.startswith("~/"):
         value = str(Path(value).expanduser())
     # In a quoted string of Hydra's only a quote, and backslashes right before one, are escaped.
     value = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)
-    return f"{key}='{value}'"
+    return f"'{value}'"

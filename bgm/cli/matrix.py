@@ -28,8 +28,6 @@ def main(args: list[str]) -> None:
     """
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("matrix", as_typed(args))
-    if isinstance(cfg.only, str):  # only=[export=onnx] is no list in Hydra's grammar
-        cfg.only = [word.strip() for word in cfg.only.strip("[]").split(",")]
     log = Path(f"{cfg.out}.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
     about = provenance(cfg.ckpt)

@@ -38,16 +38,18 @@ def main(cfg: DictConfig) -> None:
     stored = read_weights(cfg.ckpt)
     if stored.network is None:
         raise BadInput(f"{cfg.ckpt} holds {stored.kind} weights, expected a network trained here")
-    about = card(cfg.ckpt)
+    state = {name: halved(name, value) for name, value in stored.state.items()}
     told = {
         "licence": str(cfg.licence),
-        "checkpoint_sha256": about["checkpoint_sha256"],
+        "checkpoint_sha256": card(cfg.ckpt)["checkpoint_sha256"],
         "trainings": [run_card(path) for path in [*cfg.before, cfg.ckpt]],
-        "float16": proved(cfg, {k: halved(k, v) for k, v in stored.state.items()}, stored.network),
+        "float16": (cost := proved(cfg, state, stored.network)),
     }
-    state = {name: halved(name, value) for name, value in stored.state.items()}
     write_safetensors(out, state, stored.network, without_places(told))
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {told['float16']}")
+    say(
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB; MAD x1e3 on {cost['set']} {cost['mad']:.3f}, "
+        f"in float32 {cost['mad_float32']:.3f}"
+    )
 
 
 def halved(name: str, value: Tensor) -> Tensor:

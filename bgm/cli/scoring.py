@@ -15,9 +15,8 @@ from bgm.cli.launch import tracked
 from bgm.cli.trimaps import Trimaps
 from bgm.data import MattingData, Scenes
 from bgm.errors import BadInput
-from bgm.metrics import Scores, all_zero, best_key, score
+from bgm.metrics import Scores, score
 from bgm.metrics.score import Scale, find_protocol
-from bgm.pictures import to_uint8
 from bgm.types import Batch
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "Rules",
     "by_network",
     "finished_scenes",
-    "score_baselines",
     "score_cases",
     "score_scenes",
     "write_scores",
@@ -167,30 +165,6 @@ def cropped(x: np.ndarray, multiple: int) -> np.ndarray:
     if H == 0 or W == 0:
         raise BadInput(f"{x.shape[-1]}x{x.shape[-2]} pixels are fewer than {multiple}x{multiple}")
     return np.ascontiguousarray(x[..., :H, :W])
-
-
-def score_baselines(
-    scenes: Any, protocol: str, wanted: bool = True, *, rules: Rules | None = None
-) -> dict[str, Scores]:
-    """The trivial mattes: nothing, and background-difference keys tuned on these very scenes."""
-    if not wanted:
-        return {}
-    found = best_key(_eight_bit_scenes(scenes))
-    mattes = {"all_zero": all_zero} | {kind: f.key for kind, f in found.items() if kind != "best"}
-    return {
-        name: score_scenes(scenes, trivial(key), protocol, name, rules=rules)
-        for name, key in mattes.items()
-    }
-
-
-def trivial(key: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Batch], Matted]:
-    """A key on (src, bgr) as a function of a scene."""
-    return lambda scene: (key(*(to_uint8(x).numpy() for x in scene[:2])), None)
-
-
-def _eight_bit_scenes(scenes: Any) -> Iterator[tuple[np.ndarray, ...]]:
-    for index in tracked(range(len(scenes.names)), "searching keys"):
-        yield tuple(to_uint8(x).numpy() for x in scenes[index][:3])
 
 
 def write_scores(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -38,6 +38,8 @@ def sentence(error: BaseException, cfg: Any = None) -> str | None:
         if missing:
             return f"{missing[1]}=... is missing on the command line"
         return str(error).splitlines()[0]
+    if isinstance(error, ConfigCompositionException | OverrideParseException):
+        return meaningless(error)
     if isinstance(error, HydraException) and error.__cause__ is None:
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 
 from bgm.errors import BadInput
 from bgm.lit.memory import recompute
-from bgm.lit.rates import factor, parameter_groups
+from bgm.lit.rates import factor, frozen, parameter_groups
 from bgm.losses import base_terms, refine_terms
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
@@ -92,6 +92,8 @@ class Matting(pl.LightningModule):
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
         now = [seed, self.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
         torch.manual_seed(int(np.random.SeedSequence(now).generate_state(1)[0]))
+        for part in frozen(self.network, self.hparams["lr"]):
+            part.eval()  # every step: Lightning sets the mode of the whole after a validation
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         terms = self.terms(self(batch.src, batch.bgr), batch)

@@ -14,7 +14,8 @@ def parameter_groups(net: nn.Module, rates: Rates) -> list[dict]:
     """Optimiser groups from a tree such as {base: {backbone: 5e-5, aspp: 5e-5}, refiner: 3e-4}.
 
     Every parameter must be covered exactly once: a branch that the network lacks, and a part of the
-    network that no branch covers, are BadInput. A rate of null freezes the part (no gradient).
+    network that no branch covers, are BadInput. A rate of null freezes the part: no gradient here,
+    and no statistics and no dropout where `frozen` is heeded.
     """
     groups = []
     for name, part, rate in leaves(net, rates, ""):
@@ -26,6 +27,11 @@ def parameter_groups(net: nn.Module, rates: Rates) -> list[dict]:
     if not groups:
         raise BadInput("every part of the network is frozen: no learning rate is left in lr")
     return groups
+
+
+def frozen(net: nn.Module, rates: Rates) -> list[nn.Module]:
+    """The parts with a rate of null, which a training step leaves exactly as they are."""
+    return [part for _, part, rate in leaves(net, rates, "") if rate is None]
 
 
 def leaves(

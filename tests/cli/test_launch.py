@@ -65,3 +65,12 @@ def test_a_run_folder_that_cannot_be_made_is_told_before_hydra_tries(tmp_path):
         run_dirs_writable([f"hydra.sweep.dir={tmp_path}/file/${{name}}"])
     run_dirs_writable(["seed=1", f"hydra.run.dir={tmp_path}/a/b", "hydra.run.dir=${name}", "-m"])
     assert not (tmp_path / "a").exists()
+
+
+def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():
+    typed = as_typed(["only=[export=onnx, opset=17]", "before=[/a b/x=1.ckpt,c.ckpt]"])
+    found = OverridesParser.create().parse_overrides(typed)
+    assert [[str(word) for word in f.value()] for f in found] == [
+        ["export=onnx", "opset=17"],
+        ["/a b/x=1.ckpt", "c.ckpt"],
+    ]

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from bgm.cli import scoring
+from bgm.cli.baselines import score_baselines
 from bgm.cli.cases import PredictedScenes, quantised
 from bgm.cli.journal import Journal
 from bgm.cli.predictions import Predictions, matte_of
-from bgm.cli.scoring import Rules, cores, score_baselines, score_cases, score_scenes
+from bgm.cli.scoring import Rules, cores, score_cases, score_scenes
 from bgm.cli.trimaps import Trimaps
 from bgm.data import Scenes
 from bgm.errors import BadInput
