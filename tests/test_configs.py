@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, get_object
 from omegaconf import OmegaConf
 
-from bgm.lit.rates import parameter_groups
+from bgm.lit.rates import frozen, parameter_groups
 from bgm.weights import build
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -35,9 +35,11 @@ def test_experiment_composes_and_builds(name):
     network = OmegaConf.to_container(cfg.network, resolve=True)
     assert ("refiner" in network) == refined
     net = build(network)
-    groups = parameter_groups(net, OmegaConf.to_container(cfg.lit.lr, resolve=True))
-    trained = sum(p.numel() for g in groups for p in g["params"])
-    assert trained == sum(p.numel() for p in net.parameters())
+    rates = OmegaConf.to_container(cfg.lit.lr, resolve=True)
+    still = sum(p.numel() for part in frozen(net, rates) for p in part.parameters())
+    trained = sum(p.numel() for g in parameter_groups(net, rates) for p in g["params"])
+    assert trained + still == sum(p.numel() for p in net.parameters())
+    assert (still > 0) == (name == "procedural_refine")  # there the base network stays as it is
     for part in (cfg.augment, cfg.valid_augment, cfg.data, cfg.data.train, cfg.data.valid):
         assert get_object(part._target_)
     assert cfg.valid_augment.seed != cfg.augment.seed
