@@ -1,0 +1,97 @@
+"""Where a network errs on finished scenes: inside the subject, outside it, in the band between.
+
+    python benchmarks/where.py MODEL SCENES [key=value ...]
+
+MODEL: anything that eval.py takes. SCENES: a folder src/ bgr/ pha/, such as `bgm compose` writes.
+Keys: base_scale, backbone_scale (those of eval.py), every=N (each Nth scene only).
+Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
+holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
+are alike (mean difference below 0.04); then MAD by group, where a manifest.json tells the files'
+names: what stands before the first `_`. Inside and outside are where alpha is 1 or 0 (to 0.01) in
+all of the 15x15 px around.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from omegaconf import OmegaConf
+
+from bgm.cli.cases import by_network
+from bgm.cli.models import open_model
+from bgm.data import Scenes
+from bgm.types import Batch
+
+KNOBS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale": None, "every": 1}
+AROUND = np.ones((15, 15), np.uint8)
+SURE = 0.01
+PARTS = ("inside", "outside", "band")
+ALIKE = 0.04  # mean over channels of |src - bgr|
+
+
+class Errors(NamedTuple):
+    """Of one scene: shares of its pixels, the last three of the subject's inside."""
+
+    mad: float
+    inside: float
+    outside: float
+    band: float
+    holes: float
+    alike: float
+    holes_alike: float
+
+
+def errors(scene: Batch, pred: np.ndarray) -> Errors:
+    """pred: (H, W) in 0..255."""
+    pha = scene.pha[0].numpy()
+    wrong = np.abs(pred / 255 - pha)
+    inside, outside = (
+        cv2.erode(sure.astype(np.uint8), AROUND) > 0 for sure in (pha > 1 - SURE, pha < SURE)
+    )
+    alike = inside & ((scene.src - scene.bgr).abs().mean(0).numpy() < ALIKE)
+    hole = inside & (pred < 128)
+    band = ~inside & ~outside
+    parts = [np.where(where, wrong, 0).mean() for where in (inside, outside, band)]
+    shares = [part.sum() / max(inside.sum(), 1) for part in (hole, alike, hole & alike)]
+    return Errors(wrong.mean(), *parts, *shares)
+
+
+def groups(folder: Path, names: list[str]) -> list[str]:
+    """The subject's kind of each scene, as far as the file it was composed of says it."""
+    path = folder / "manifest.json"
+    scenes = json.loads(path.read_text())["scenes"] if path.is_file() else []
+    kinds = {scene["name"]: Path(scene["fgr"]).stem.split("_")[0] for scene in scenes}
+    return [kinds.get(name, "all") for name in names]
+
+
+def main(model: str, folder: str, *words: str) -> None:
+    """Print the means."""
+    cfg = OmegaConf.merge(KNOBS, OmegaConf.from_dotlist(list(words)))
+    run, scenes = by_network(open_model(model, cfg)), Scenes(folder)
+    chosen = range(0, len(scenes), cfg.every)
+    found = []
+    for index in chosen:
+        scene = scenes[index]
+        found.append(errors(scene, run(scene)[0]))
+    mean = Errors(*np.mean(found, axis=0))
+    print(f"{model} on {len(found)} scenes of {folder}")
+    parts = ", ".join(f"{n} {1e3 * v:.2f}" for n, v in mean._asdict().items() if n in PARTS)
+    print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
+    print(
+        f"holes: {mean.holes:.2%} of the inside; {mean.holes_alike:.2%} where shot and plate are "
+        f"alike, which {mean.alike:.2%} of it is"
+    )
+    by_kind = defaultdict(list)
+    kinds = groups(Path(folder), [scenes.names[i] for i in chosen])
+    for kind, one in zip(kinds, found, strict=True):
+        by_kind[kind].append(1e3 * one.mad)
+    for kind, mads in sorted(by_kind.items()):
+        print(f"  {kind}: MAD {np.mean(mads):.2f} (median {np.median(mads):.2f}, {len(mads)})")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
