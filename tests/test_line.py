@@ -154,6 +154,8 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).card)
     told = facts(out)
     assert told["licence"] == "MIT"
+    assert told["precision"] == "float16"
+    assert "hours: 0.0" in told["trainings"]
     assert "max_steps" in told["trainings"]
     assert len(read_weights(out).card["trainings"]) == 2
     monkeypatch.setattr("bgm.weights.shipped.folder", lambda: out.parent)

@@ -71,11 +71,16 @@ def proved(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str
 
 
 def run_card(path: str) -> dict[str, Any]:
-    """The run card in a checkpoint of ours. Raises BadInput where there is none."""
+    """The run card in a checkpoint of ours, and its hours. Raises BadInput where there is none.
+
+    hours: the steps at the card's steps a second, so without validation; also of resumed runs.
+    """
     found = read_weights(path).card.get("bgm_card")
     if not found:
         raise BadInput(f"{path} carries no run card: it was not trained by train.py")
-    return found
+    rate = found.get("throughput", {}).get("batches_per_second")
+    steps = found.get("progress", {}).get("step")
+    return found | ({"hours": round(steps / rate / 3600, 2)} if rate and steps else {})
 
 
 def without_places(value: Any) -> Any:

@@ -46,7 +46,7 @@ def read_weights(path: str | Path) -> Stored:
 
 def read_safetensors(path: Path) -> dict:
     try:
-        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+        state = load_file(path)
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         card = {key: json.loads(metadata[key]) for key in ("network", "card") if key in metadata}
