@@ -67,7 +67,8 @@ def proved(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str
         was, now = judge(net)["mad"], judge(half)["mad"]
     if not now <= was * (1 + LIMITS.mad_rise) + JUST_NOISE:
         raise BadInput(f"float16 has MAD {now:.3f} on {judge.name}, the checkpoint {was:.3f}")
-    return {"largest": report.largest, "set": judge.name, "mad": now, "mad_float32": was}
+    found = {"largest": report.largest, "mad": now, "mad_float32": was}
+    return found | {"set": judge.name, "scenes": int(cfg.scenes)}
 
 
 def run_card(path: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from bgm.lit.finetuning import FrozenBatchNorm, KeepOld, fine_tune
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
 from bgm.lit.saving import BestCheckpoint, LastCheckpoint
+from bgm.lit.scales import VaryScale
 
 __all__ = [
     "BaseStage",
@@ -22,6 +23,7 @@ __all__ = [
     "Pictures",
     "RefineStage",
     "RunCard",
+    "VaryScale",
     "fine_tune",
     "progress",
 ]
