@@ -197,6 +197,9 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
     assert "a.png" in said
     assert "b.png" in said
     assert "out=... is missing" in refused("predict", *shot, f"bgr={tmp_path / 'a.png'}")
+    pair = [*shot, f"bgr={tmp_path / 'a.png'}", f"out={tmp_path / 'out'}"]
+    for wrong in ("backbone_scale=0.7", "backbone_scale=half", "base_scale=0"):
+        assert wrong.replace("=", " is ") in refused("predict", *pair, wrong)
     out = tmp_path / "a.png" / "below a file"
     assert "a.png" in refused("predict", *shot, f"bgr={tmp_path / 'a.png'}", f"out={out}")
     assert not (tmp_path / "out").exists()

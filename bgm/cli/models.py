@@ -26,6 +26,7 @@ from bgm.export.knobs import MODES
 from bgm.export.onnxruntimes import RUNTIMES
 from bgm.infer.matte import Network
 from bgm.model import MattingBase, MattingRefine
+from bgm.model.coarse import CoarseAtMost
 from bgm.types import Coarse
 
 
@@ -45,6 +46,7 @@ EXPORTED: dict[str, Callable[..., Exported]] = {
     ".pte": open_executorch,
     ".param": open_ncnn,
 }
+AUTO = "auto"  # as a backbone_scale
 ON_DEVICE = {".pt", ".pt2"}  # the others run on the CPU, whatever cfg.device says
 
 
@@ -63,8 +65,12 @@ def device_of(name: str) -> torch.device:
 def open_model(path: str, cfg: DictConfig) -> Model:
     """Open a model file with cfg's knobs: device, base_scale, runtime, select, backbone_scale.
 
-    Raises BadInput for files that hold no matting network, and for a knob that the file has not.
+    backbone_scale may be "auto": the network's own, less for large pictures (`CoarseAtMost`); files
+    that have theirs built in keep it. Raises BadInput for files that hold no matting network, and
+    for a knob that the file has not.
     """
+    check_scale("backbone_scale", cfg.backbone_scale, 0.5)
+    check_scale("base_scale", cfg.base_scale, 1.0)
     device = device_of(cfg.device)
     opened = opener(path, cfg.get("runtime"), device)
     select = instantiate(cfg.select).eval() if cfg.get("select") else None
@@ -78,6 +84,13 @@ def open_model(path: str, cfg: DictConfig) -> Model:
     coarse = exported.answer is Coarse
     trained = exported.metadata.get("backbone_scale")
     return Model(exported, device, share(cfg, trained) if coarse else 1.0)
+
+
+def check_scale(name: str, value: float | str | None, most: float) -> None:
+    """BadInput for a scale that is no share of a picture's size."""
+    fits = isinstance(value, int | float) and 0 < value <= most
+    if not (fits or value is None or (value == AUTO and name == "backbone_scale")):
+        raise BadInput(f"{name} is {value}, expected a number above 0 and at most {most:g}")
 
 
 def opener(path: str, runtime: str | None, device: torch.device) -> Callable | None:
@@ -98,22 +111,28 @@ def share(cfg: DictConfig, trained: str | None) -> float:
     return float(cfg.base_scale or trained or 0.25)
 
 
-def with_knobs(net: nn.Module, path: str, select: nn.Module | None, scale: float | None) -> Any:
+def with_knobs(
+    net: nn.Module, path: str, select: nn.Module | None, scale: float | str | None
+) -> Any:
     """A checkpoint's network with another selection and scale."""
+    if scale == AUTO and not isinstance(net, MattingRefine):
+        scale = None
     if (select or scale) and not isinstance(net, MattingRefine):
         raise BadInput(
             f"select and backbone_scale cannot be changed in {path}: a base network has no refiner"
         )
     if select:
         net.refiner.select = select
-    return MattingRefine(net.base, net.refiner, scale).eval() if scale else net
+    if scale == AUTO:
+        return CoarseAtMost(net)
+    return MattingRefine(net.base, net.refiner, float(scale)).eval() if scale else net
 
 
 def turn_knobs(
-    exported: Exported, path: str, select: nn.Module | None, scale: float | None
+    exported: Exported, path: str, select: nn.Module | None, scale: float | str | None
 ) -> None:
     """Set an exported file's knobs, or raise BadInput when it has these built in."""
-    wanted: dict[str, Any] = {"backbone_scale": float(scale)} if scale else {}
+    wanted: dict[str, Any] = {"backbone_scale": float(scale)} if scale not in (None, AUTO) else {}
     if select is not None:
         said = vars(select)
         wanted |= {"refine_mode": MODES[type(select)]}

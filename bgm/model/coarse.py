@@ -1,0 +1,24 @@
+"""How much of a large picture the base network sees."""
+
+from torch import Tensor
+
+from bgm.model.refine import MattingRefine
+from bgm.types import Refined
+
+SIDE = 720  # px; the published settings, 1/4 at HD and 1/8 at 4K, are 480
+
+
+class CoarseAtMost:
+    """A refined network whose base network sees pictures of at most `side` px.
+
+    backbone_scale is the network's own where the long side of the picture times it is below, else
+    what makes it so. What a base network knows of shapes has the size that it was trained at: shown
+    a 4K picture whole it is slow, and leaves holes in subjects larger than all it ever saw.
+    """
+
+    def __init__(self, net: MattingRefine, side: int = SIDE) -> None:
+        self.net, self.side = net, side
+
+    def __call__(self, src: Tensor, bgr: Tensor) -> Refined:
+        scale = min(self.net.backbone_scale, self.side / max(src.shape[-2:]))
+        return MattingRefine(self.net.base, self.net.refiner, scale).eval()(src, bgr)
