@@ -5,19 +5,19 @@ from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import staged
-from bgm.cli.fit import told, trainer_of
-from bgm.cli.launch import say, script
-from bgm.cli.resuming import resumed
+from bgm.cli.fit import initialised, told, trainer_of
+from bgm.cli.launch import script
+from bgm.cli.resuming import data_of, resumed
 
 
 @script("train")
 @staged
 def main(cfg: DictConfig) -> float | None:
     seed_everything(cfg.seed, workers=True, verbose=False)
-    data, stage, trainer = instantiate(cfg.data), instantiate(cfg.lit), trainer_of(cfg)
-    if cfg.init:
-        say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
-    trainer.fit(stage, data, ckpt_path=resumed(cfg, stage.resumable), weights_only=True)
+    stage, trainer = instantiate(cfg.lit), trainer_of(cfg)
+    checkpoint = resumed(cfg, stage.resumable)
+    initialised(stage, cfg)
+    trainer.fit(stage, data_of(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)
     return told(trainer)
 
 

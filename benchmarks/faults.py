@@ -2,14 +2,18 @@
 
     python benchmarks/faults.py --minutes 10
 
-Pictures are made and damaged, workers killed, the disk filled (a small tmpfs where we may mount
-one, else a limit on the size of files), the run terminated and killed, and started again with
-resume=auto, as a supervisor would.
+Pictures are made, damaged and deleted (nobody puts them back), workers killed, the disk filled (a
+small tmpfs where we may mount one, else a limit on the size of files), the run terminated and
+killed, and started again with resume=auto, as a supervisor would. Faults come a minute apart from
+the first steps on; one waits for a training that is not yet going again, and the table says when.
+Exit code 1: a fault that the log does not name, steps lost beyond the last checkpoint, a start that
+did not go on from it, or a run that ended otherwise than it was made to.
 """
 
 import argparse
 import atexit
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -24,6 +28,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
+from rich.console import Console
+from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.data import Procedural
@@ -48,11 +54,22 @@ class Fault(NamedTuple):
     named: str
 
 
+class End(NamedTuple):
+    """How a run ended: its code, the step of its newest checkpoint, the steps after that one."""
+
+    code: int
+    kept: int
+    lost: int
+    said: int  # how long the log was
+
+
 class Run:
     """A training that is started again when it ends."""
 
-    def __init__(self, args: list[str], log: Path) -> None:
-        self.args, self.log, self.ends, self.lost = args, log, [], 0
+    def __init__(self, args: list[str], folder: Path, log: Path) -> None:
+        self.args = [*args, f"hydra.run.dir={folder}"]
+        self.folder, self.log = folder, log
+        self.ends: list[End] = []
         self.start()
 
     def start(self) -> None:
@@ -63,19 +80,23 @@ class Run:
             )
 
     def look(self) -> None:
-        """Start it again when it has ended; count the steps that its checkpoint lacks."""
-        code = self.process.poll()
-        if code is None:
-            return
-        folder = Path(next(a for a in self.args if a.startswith("hydra.run.dir=")).split("=")[1])
-        steps = re.findall(r"^step (\d+)/", self.said(), re.MULTILINE)
-        path = newest(folder)
+        """Start it again when it has ended; note what its checkpoint lacks."""
+        if self.process.poll() is not None:
+            self.ended()
+            self.start()
+
+    def ended(self) -> None:
+        """Note how it ended."""
+        said, path = self.said(), newest(self.folder)
         kept = glance(path)["global_step"] if path else 0
-        lost = int(steps[-1] if steps else 0) - kept
-        self.lost = max(self.lost, lost)
-        self.ends.append(code)
-        print(f"   ended with {code}, {lost} steps after its checkpoint: again", flush=True)
-        self.start()
+        lost = (steps(said) or [0])[-1] - kept
+        self.ends.append(End(self.process.returncode, kept, lost, len(said)))
+
+    def went_on(self) -> bool:
+        """Whether each start but the first did first the step after the newest checkpoint's."""
+        said = self.said()
+        firsts = [steps(said[end.said :])[:1] for end in self.ends]
+        return all(first in ([], [e.kept + 1]) for e, first in zip(self.ends, firsts, strict=True))
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -89,6 +110,11 @@ class Run:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         same = Path(f"/proc/{pid}/cmdline").read_bytes()
         return [int(c) for c in children if Path(f"/proc/{c}/cmdline").read_bytes() == same]
+
+
+def steps(said: str) -> list[int]:
+    """The numbers of the steps that a log tells of; a validation's line tells of none."""
+    return [int(n) for n in re.findall(r"^step (\d+)/(?!.*validated$)", said, re.MULTILINE)]
 
 
 def write_pictures(root: Path) -> None:
@@ -154,9 +180,7 @@ def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterat
             )
             lost = "another sample takes its place"
             yield Fault("truncated JPEG", lambda p=jpeg: cut(p), rf"fgr/{jpeg.name}.*{lost}")
-            content = png.read_bytes()
             yield Fault("file vanishes", png.unlink, rf"pha/{png.name}.*{lost}")
-            png.write_bytes(content)  # as when a disk is mounted again: a start refuses odd pairs
         yield Fault("worker killed", lambda: os.kill(run.workers()[0], signal.SIGKILL),
                     "a worker was lost")  # fmt: skip
         yield Fault("disk full", lambda: fill(disk, ours, run, every / 2),
@@ -177,37 +201,52 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as ours:
         root, disk = Path(name) / "pictures", Path(name) / "disk"
         write_pictures(root)
-        run = Run([*SMALL.split(), f"data_root={root}", f"hydra.run.dir={disk / 'run'}"], log)
+        run = Run([*SMALL.split(), f"data_root={root}"], disk / "run", log)
         atexit.register(run.kill)
-        end, unnamed = time.monotonic() + 60 * given.minutes, []
-        steady(run, 600)
-        for fault in faults(root, disk, ours, run, given.every):
-            if time.monotonic() > end:
-                break
-            before = len(run.said())
-            fault.make()
-            wait = time.monotonic() + given.every
-            while time.monotonic() < wait:
-                time.sleep(1)
-                run.look()
-            steady(run, 600)
-            found = re.search(rf"^.*{fault.named}.*$", run.said()[before:], re.MULTILINE)
-            print(f"{fault.name}: {found[0][:180] if found else 'NOT NAMED'}", flush=True)
-            unnamed += [] if found else [fault.name]
+        planned = round(60 * given.minutes / given.every)
+        made = itertools.islice(faults(root, disk, ours, run, given.every), planned)
+        unnamed, table = suffered(run, made, given.every)
         run.process.send_signal(signal.SIGTERM)
-        code = run.process.wait(600)
-        whole = newest(disk / "run")
-        print(f"ends {run.ends} and {code}; {run.said().count('step ')} lines, at most {run.lost} "
-              f"steps were done again ({EVERY} between checkpoints); {whole and whole.name}, "
-              f"step {whole and glance(whole)['global_step']}; not named: {unnamed}")  # fmt: skip
-    expected = all(end in (75, -signal.SIGKILL) for end in (*run.ends, code))
-    return int(bool(unnamed) or not expected or run.lost > EVERY or whole is None)
+        run.process.wait(600)
+        run.ended()
+        last = run.ends[-1]
+    Console(width=150).print(table)
+    lost, codes = max(end.lost for end in run.ends), [end.code for end in run.ends]
+    print(f"{len(steps(run.said()))} steps, ends {codes}, at most {lost} steps were done again "
+          f"({EVERY} between checkpoints), each start went on from the newest one: "
+          f"{run.went_on()}; the last is of step {last.kept}; not named: {unnamed}")  # fmt: skip
+    expected = all(code in (75, -signal.SIGKILL) for code in codes) and run.went_on()
+    return int(bool(unnamed) or not expected or lost > EVERY or not last.kept)
+
+
+def suffered(run: Run, made: Iterator[Fault], every: float) -> tuple[list[str], Table]:
+    """Make faults, one every so many seconds; those that the log does not name, and a table."""
+    table = Table("minute", "fault", "in the log", "ends", "steps done again")
+    unnamed = []
+    steady(run, 600)
+    begin = time.monotonic()
+    for number, fault in enumerate(made, 1):
+        before, ends, at = len(run.said()), len(run.ends), (time.monotonic() - begin) / 60
+        fault.make()
+        while time.monotonic() < begin + number * every:
+            time.sleep(1)
+            run.look()
+        steady(run, 600)
+        found = re.search(rf"^.*{fault.named}.*$", run.said()[before:], re.MULTILINE)
+        unnamed += [] if found else [fault.name]
+        said = re.sub(r"/\S*/", "", found[0])[:90] if found else "NOT NAMED"  # without folders
+        new = run.ends[ends:]
+        row = [f"{at:.1f}", fault.name, said, *(" ".join(str(e[i]) for e in new) for i in (0, 2))]
+        print(*row, sep="  ", flush=True)
+        table.add_row(*row)
+    print(f"{number} faults in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
+    return unnamed, table
 
 
 def steady(run: Run, seconds: float) -> None:
     """Wait until the training has gone on by a few steps."""
     before, give_up = len(run.said()), time.monotonic() + seconds
-    while len(re.findall(r"^step ", run.said()[before:], re.MULTILINE)) < 2 * EVERY:
+    while len(steps(run.said()[before:])) < 2 * EVERY:
         time.sleep(0.5)
         run.look()
         if time.monotonic() > give_up:

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import as_typed, conf_dir, is_first, say
+from bgm.cli.resuming import data_of
 from bgm.cli.sentences import sentence
 from bgm.cli.stages import NAME, Ledger, train
 from bgm.errors import BadInput, Stopped
+from bgm.lit.checkpoints import newest
 
 R = TypeVar("R")
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits
@@ -121,7 +122,8 @@ def check(stages: dict[str, list[str]], ledger: Ledger) -> None:
         try:
             cfg = composed(given)
             if not ledger.done(name) and is_first():
-                instantiate(cfg.data)
+                underway = newest(ledger.place(name))
+                data_of(cfg, underway and str(underway))
         except Exception as error:
             said = sentence(error)
             if said is None:

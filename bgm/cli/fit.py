@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgm.cli.card import recorded
@@ -52,6 +52,12 @@ def needs_no_gpu(cfg: DictConfig) -> None:
             f"trainer.precision={cfg.trainer.precision} needs a GPU and this training is on the "
             "CPU: take 32-true or bf16-mixed"
         )
+
+
+def initialised(stage: LightningModule, cfg: DictConfig) -> None:
+    """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
+    if cfg.init:
+        say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
 
 
 def told(trainer: Trainer) -> float | None:

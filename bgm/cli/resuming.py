@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import say
+from bgm.data.begun import Begun
 from bgm.errors import BadInput
 from bgm.lit.checkpoints import glance, newest, resumable
 
@@ -44,6 +46,30 @@ def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
         if str(path) != str(cfg.resume):
             say(f"resuming {path}")
     return str(path)
+
+
+def data_of(cfg: DictConfig, checkpoint: str | None) -> Any:
+    """The data of a config, with what the checkpoint's run had on disk when it began.
+
+    A file that has gone since is then a bad file, as it is for a run that was not stopped, and the
+    order stays. With cfg.resume_changed="allow" the data are what is there now.
+    """
+    if checkpoint is None or cfg.resume_changed == "allow":
+        return instantiate(cfg.data)
+    kind = str(cfg.data.get("_target_")).rpartition(".")[2]  # Lightning's key for its state
+    stored = glance(Path(checkpoint)).get(kind, {}).get("begun", {})
+    return instantiate(cfg.data, **handed(stored, cfg.data))
+
+
+def handed(stored: dict, node: DictConfig) -> dict[str, Any]:
+    """The stored lists of files at the places that the config still has."""
+    found: dict[str, Any] = {}
+    for name, part in stored.items():
+        if name == "begun":
+            found[name] = Begun(**part)
+        elif isinstance(node.get(name), DictConfig) and (inner := handed(part, node[name])):
+            found[name] = inner
+    return found
 
 
 def same_config(path: Path, cfg: DictConfig) -> None:

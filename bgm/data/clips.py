@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from bgm.data.begun import Begun
 from bgm.data.folders import Subjects, snapped, split
 from bgm.data.resizing import resize_subject
 from bgm.errors import BadInput
@@ -28,10 +29,19 @@ class Clips:
     pair or whose pair differs in size or number of frames.
     """
 
-    def __init__(self, root: str | Path, *, use_fgr: bool = True, snap: int = 3) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        use_fgr: bool = True,
+        snap: int = 3,
+        begun: Begun | None = None,
+    ) -> None:
         self.has_fgr, self.snap = use_fgr, snap
         found = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
         self.stems = pair_by_stem(**found)
+        if begun:
+            begun.unchanged(self.stems, root)
         self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
         self.frames = [_frames(*pair) for pair in zip(*self.files.values(), strict=True)]
         self.starts = np.cumsum([0, *self.frames]).tolist()
@@ -59,6 +69,10 @@ class Clips:
         sizes = {kind: [os.stat(path).st_size for path in p] for kind, p in self.files.items()}
         options = {"has_fgr": self.has_fgr, "snap": self.snap}
         return {"stems": self.stems, "frames": self.frames, "bytes": sizes, **options}
+
+    def began_with(self) -> Begun:
+        """What a resumed run has to find again."""
+        return Begun(self.stems, {}, {})
 
     def frame(self, index: int) -> Image.Image:
         """One frame as an "RGBA" picture, straight alpha."""

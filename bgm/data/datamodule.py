@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
+from bgm.data.begun import begun_with
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
 from bgm.data.loading import Loader
@@ -107,6 +108,11 @@ class MattingData(LightningDataModule):
         """What each set is, how many items it has, and a fingerprint of its files and options."""
         sets = {name: getattr(self, name) for name in ("train", *self.lengths)}
         return {name: about(dataset) for name, dataset in sets.items() if dataset is not None}
+
+    def state_dict(self) -> dict:
+        """What a checkpoint keeps: the files that the training began with, in their order."""
+        writes = self.trainer is None or self.trainer.is_global_zero
+        return {"begun": begun_with(self)} if writes else {}
 
     def train_dataloader(self) -> SurvivingLoader:
         """Batches of Samples, in an order that a resumed run continues exactly."""

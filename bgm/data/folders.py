@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from bgm.data.begun import Begun, told
 from bgm.data.resizing import (
     cover_square,
     match,
@@ -14,7 +15,7 @@ from bgm.data.resizing import (
     to_tensor,
     without_outside,
 )
-from bgm.data.shards import byte_sizes, compact, is_packed, read_shards
+from bgm.data.shards import compact, is_packed, read_shards
 from bgm.errors import BadInput
 from bgm.pictures import Member, find_pictures, pair_by_stem, picture_size, source
 
@@ -28,8 +29,10 @@ class Subjects:
     RGBA), or fgr and pha, or rgba.
     use_fgr=False is for colours that are the photograph itself: alpha is learnt, fgr is not.
     snap: alpha of JPEG files within snap of 0 or 255 becomes that; JPEG noise is never exactly 0.
-    Raises BadInput at construction: no or empty folders, stems that do not pair, pictures of
-    different sizes, no alpha channel (a spread of 1000 files is looked at, the rest when read).
+    begun: what a run that is resumed began with; files that have gone or broken since are then
+    found when they are read. Raises BadInput at construction otherwise: no or empty folders, stems
+    that do not pair, pictures of different sizes, no alpha channel (a spread of 1000 files is
+    looked at, the rest when read).
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Subjects:
         rgba: str | Path | None = None,
         use_fgr: bool = True,
         snap: int = 3,
+        begun: Begun | None = None,
     ) -> None:
         given = (root is not None, fgr is not None and pha is not None, rgba is not None)
         if sum(given) != 1 or (fgr is None) != (pha is None):
@@ -54,13 +58,18 @@ class Subjects:
         elif root is not None:
             rgba, self._hint = root, f", and {root} has no pha/ folder"
         folders = {"rgba": rgba, "fgr": fgr, "pha": pha}
-        if root is not None and is_packed(root):
+        packed = root is not None and is_packed(root)
+        if packed:
             found = read_shards(root)
         else:
             found = {kind: find_pictures(f) for kind, f in folders.items() if f is not None}
+            found = begun.completed(found, folders) if begun else found
         self.stems = pair_by_stem(**found)
+        if packed and begun:
+            begun.unchanged(self.stems, root)
         self.files = {kind: compact(paths, self.stems) for kind, paths in found.items()}
-        for index in _evenly(len(self), LOOKED_AT):
+        self._begun, self._told = begun, None
+        for index in _evenly(0 if begun else len(self), LOOKED_AT):
             self._check(index)
 
     def __len__(self) -> int:
@@ -80,8 +89,13 @@ class Subjects:
 
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""
-        sizes = {kind: byte_sizes(files) for kind, files in self.files.items()}
-        return {"stems": self.stems, "bytes": sizes, "has_fgr": self.has_fgr, "snap": self.snap}
+        options = {"has_fgr": self.has_fgr, "snap": self.snap}
+        return {"stems": self.stems, "bytes": self.began_with().sizes, **options}
+
+    def began_with(self) -> Begun:
+        """What a resumed run is to go on with; the sizes are those of the first call."""
+        self._told = self._told or told(self.stems, self.files, self._begun)
+        return self._told
 
     def open(self, index: int, short: int | None = None) -> Image.Image:
         """One subject as an "RGBA" picture, straight alpha; with short perhaps a smaller one."""
@@ -114,13 +128,22 @@ class Subjects:
 
 
 class Backgrounds:
-    """Background pictures of one folder, at any depth, or of its shards: uint8 (3, H, W)."""
+    """Background pictures of one folder, at any depth, or of its shards: uint8 (3, H, W).
 
-    def __init__(self, folder: str | Path) -> None:
-        found = read_shards(folder)["bgr"] if is_packed(folder) else find_pictures(folder)
-        self.stems = list(found)
-        self.files = compact(found, self.stems)
-        for index in _evenly(len(self), LOOKED_AT):
+    begun: what a run that is resumed began with.
+    """
+
+    def __init__(self, folder: str | Path, begun: Begun | None = None) -> None:
+        packed = is_packed(folder)
+        found = {"bgr": read_shards(folder)["bgr"] if packed else find_pictures(folder)}
+        if begun and packed:
+            begun.unchanged(list(found["bgr"]), folder)
+        elif begun:
+            found = begun.completed(found, {"bgr": folder})
+        self.stems = list(found["bgr"])
+        self.files = compact(found["bgr"], self.stems)
+        self._begun, self._told = begun, None
+        for index in _evenly(0 if begun else len(self), LOOKED_AT):
             picture_size(self.files[index])
 
     def __len__(self) -> int:
@@ -135,7 +158,12 @@ class Backgrounds:
 
     def describe(self) -> dict:
         """What tells these backgrounds from others: stems and file sizes in bytes."""
-        return {"stems": self.stems, "bytes": byte_sizes(self.files)}
+        return {"stems": self.stems, "bytes": self.began_with().sizes["bgr"]}
+
+    def began_with(self) -> Begun:
+        """What a resumed run is to go on with; the sizes are those of the first call."""
+        self._told = self._told or told(self.stems, {"bgr": self.files}, self._begun)
+        return self._told
 
 
 def split(subject: Image.Image) -> tuple[Tensor, Tensor]:

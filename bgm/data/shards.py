@@ -55,11 +55,6 @@ def compact(found: dict[str, Path | Member], stems: list[str]) -> Sequence[str |
     return [str(path) for path in chosen]
 
 
-def byte_sizes(files: Sequence[str | Member]) -> list[int]:
-    """Size in bytes of every file."""
-    return [p.size if isinstance(p, Member) else Path(p).stat().st_size for p in files]
-
-
 def is_packed(folder: str | Path) -> bool:
     """Tell shards from folders of pictures: there are tar files directly below."""
     return any(Path(folder).glob("*.tar"))

@@ -1,0 +1,117 @@
+"""The files a training began with: a resumed run goes on with them, though some have gone."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from bgm.errors import BadInput
+from bgm.pictures import Member
+
+LOG = logging.getLogger("bgm.data")
+INSTEAD = "put it back, or take what is there now with resume_changed=allow"
+
+
+class Begun:
+    """What a folder of pictures, shards or clips held when a training began, in its order.
+
+    stems: the items. endings: kind ("fgr") -> what follows the stem in each file's name. sizes:
+    kind -> bytes of each file, 0 where that was not known. The order of a training and its choice
+    of backgrounds are functions of how many items there are: with this a file that has gone since
+    stays an item, one that cannot be read, as it was for the run that was not stopped.
+    """
+
+    def __init__(
+        self,
+        stems: list[str],
+        endings: Mapping[str, list[str]],
+        sizes: Mapping[str, list[int]],
+    ) -> None:
+        self.stems, self.endings, self.sizes = stems, dict(endings), dict(sizes)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, the constructor's arguments."""
+        return {"stems": self.stems, "endings": self.endings, "sizes": self.sizes}
+
+    def completed(
+        self, found: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
+    ) -> dict[str, dict[str, Path]]:
+        """The files found of every kind (stem -> file), with those that have gone in their places.
+
+        Files that came since are left out. Both are named in the log, the first of them. Raises
+        BadInput when there are other kinds of files now.
+        """
+        whole = {}
+        for kind, endings in self.endings.items():
+            if kind not in found:
+                now = ", ".join(found)
+                raise BadInput(f"this run began with {kind} files, {folders} has {now} now")
+            there, folder = found[kind], Path(folders[kind])
+            named = zip(self.stems, endings, strict=True)
+            whole[kind] = {s: there.get(s) or folder / (s + ending) for s, ending in named}
+            self._tell(whole[kind], there)
+        return whole
+
+    def unchanged(self, stems: Sequence[str], where: str | Path) -> None:
+        """Raise BadInput, naming the first that is missing or new, unless the stems are the same.
+
+        For shards and clips, which hold more than a training may lose.
+        """
+        for word, some, other in (("has gone", self.stems, stems), ("is new", stems, self.stems)):
+            others = set(other)
+            differ = [stem for stem in some if stem not in others]
+            if differ:
+                more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
+                raise BadInput(f"{where}: {differ[0]} {word} since this run began{more}: {INSTEAD}")
+
+    def _tell(self, whole: Mapping[str, Path], there: Mapping[str, Path]) -> None:
+        gone = [path for stem, path in whole.items() if stem not in there]
+        came = [path for stem, path in there.items() if stem not in whole]
+        if gone:
+            LOG.warning(
+                "%s has gone since this run began%s: %s", gone[0], _more(gone), "a bad file"
+            )
+        if came:
+            LOG.warning("%s is new since this run began%s: left out", came[0], _more(came))
+
+
+def _more(paths: list[Path]) -> str:
+    return f", and {len(paths) - 1} more" if len(paths) > 1 else ""
+
+
+def told(stems: list[str], files: Mapping[str, Sequence], before: Begun | None) -> Begun:
+    """What is there now, as files of every kind in the order of the stems; before: at the start."""
+    sizes, endings = {}, {}
+    for kind, paths in files.items():
+        endings[kind] = [sys.intern(Path(str(path)).suffix) for path in paths]
+        then = before.sizes[kind] if before is not None else [0] * len(paths)
+        sizes[kind] = [byte_size(*pair) for pair in zip(paths, then, strict=True)]
+    return Begun(stems, endings, sizes)
+
+
+def byte_size(file: str | Member, then: int) -> int:
+    """Size in bytes; then for a file that is not there."""
+    try:
+        return file.size if isinstance(file, Member) else Path(file).stat().st_size
+    except FileNotFoundError:
+        return then
+
+
+def begun_with(data: Any) -> dict[str, Any]:
+    """What every part of some data began with, by the names of the attributes that lead there.
+
+    data: a dataset or a datamodule. {"train": {"subjects": {"begun": ...}}}, for instance: the
+    keywords that make the same data again. Parts without files on disk are not in it.
+    """
+    found: dict[str, Any] = {}
+    for name, part in vars(data).items():
+        own = getattr(part, "began_with", None)
+        inner = begun_with(part) if isinstance(part, Dataset) else {}
+        if own is not None:
+            found[name] = {"begun": own().state()}
+        elif inner:
+            found[name] = inner
+    return found
