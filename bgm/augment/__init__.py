@@ -1,21 +1,28 @@
-"""Turn collated Samples into Batches on the device: geometry, colour, shadow, composing, noise."""
+"""Turn collated Samples into Batches on the device: geometry, colour, light, composing, noise."""
 
+from bgm.augment.cast import CastShadow
 from bgm.augment.dice import Dice
 from bgm.augment.geometry import Affine
+from bgm.augment.ground import ContactShadow, Reflection
 from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
 from bgm.augment.pipeline import Augment, Draws
 from bgm.augment.shadow import Shadow
+from bgm.augment.spill import Spill
 
 __all__ = [
     "Affine",
     "Augment",
     "Blur",
+    "CastShadow",
     "ColourJitter",
+    "ContactShadow",
     "Dice",
     "Draws",
     "Exposure",
     "Jpeg",
     "Noise",
+    "Reflection",
     "Shadow",
     "Sharpen",
+    "Spill",
 ]

@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from bgm.augment.cast import CastDraw
 from bgm.augment.dice import take
 from bgm.augment.geometry import AffineDraw
+from bgm.augment.ground import ContactDraw, MirrorDraw
 from bgm.augment.photometry import ColourDraw, ExposureDraw, NoiseDraw, Strength
 from bgm.augment.shadow import ShadowDraw
+from bgm.augment.spill import SpillDraw
 
 
 class Draws(NamedTuple):
@@ -32,6 +35,10 @@ class Draws(NamedTuple):
     plate_blur: Strength
     src_jpeg: Strength
     plate_jpeg: Strength
+    spill: SpillDraw
+    reflection: MirrorDraw
+    contact: ContactDraw
+    cast: CastDraw
 
     def rows(self, rows: slice) -> "Draws":
         """The choices for these samples of the batch."""

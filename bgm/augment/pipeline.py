@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from bgm.augment.cast import CastShadow
 from bgm.augment.crops import check_list, check_range, one_of, within
 from bgm.augment.dice import Dice, at_once, on_drawn, take
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, AffineDraw, joined, move, warp_same
+from bgm.augment.ground import ContactShadow, Reflection
 from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import (
     Blur,
@@ -20,6 +22,7 @@ from bgm.augment.photometry import (
     Strength,
 )
 from bgm.augment.shadow import Shadow
+from bgm.augment.spill import Spill
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
@@ -38,6 +41,7 @@ class Augment(nn.Module):
     background always covers size at scale 1.
     Ingredients: `fgr_*` and `bgr_*` act before composing (fgr_affine, _blur, _sharpen on alpha,
     too), `plate_*` on the captured background after it, shadow, noise, jpeg on the shot as well.
+    spill, reflection, contact, cast: what subject and surroundings do to each other in the shot.
     """
 
     def __init__(
@@ -60,6 +64,10 @@ class Augment(nn.Module):
         plate_blur: Blur | None = None,
         jpeg: Jpeg | None = None,
         crops: Sequence[int | Sequence[int]] | None = None,
+        spill: Spill | None = None,
+        reflection: Reflection | None = None,
+        contact: ContactShadow | None = None,
+        cast: CastShadow | None = None,
     ) -> None:
         super().__init__()
         self.multiple, self.seed = multiple, seed
@@ -73,6 +81,8 @@ class Augment(nn.Module):
         self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
         self.plate_exposure, self.plate_blur = plate_exposure or Exposure(), plate_blur or Blur()
         self.jpeg = jpeg or Jpeg()
+        self.spill, self.reflection = spill or Spill(), reflection or Reflection()
+        self.contact, self.cast = contact or ContactShadow(), cast or CastShadow()
 
     def resize(
         self,
@@ -96,6 +106,9 @@ class Augment(nn.Module):
         numbers = draws.tolist()
         dice, unit = Dice(self.seed, numbers), self.size / 512
         sides = Dice(self.seed, numbers[:1], salt=1)
+        later = Dice(
+            self.seed, numbers, salt=2
+        )  # what came later leaves older samples as they were
         crop = one_of(self.crops, sides) if self.crops else within(self.crop, self.multiple, sides)
         shadow = self.shadow.draw(dice, unit)
         src_noise, plate_noise = self.noise.draw(dice)
@@ -119,6 +132,10 @@ class Augment(nn.Module):
             plate_blur=self.plate_blur.draw(dice, unit),
             src_jpeg=self.jpeg.draw(dice),
             plate_jpeg=self.jpeg.draw(dice),
+            spill=self.spill.draw(later, unit),
+            reflection=self.reflection.draw(later, unit),
+            contact=self.contact.draw(later, unit),
+            cast=self.cast.draw(later, unit),
         )
 
     @torch.no_grad()
@@ -147,7 +164,8 @@ class Augment(nn.Module):
     def _compose(self, sample: Sample, params: Draws) -> Batch:
         fgr, pha = self._place_subject(sample, params)
         bgr = self._place_background(sample, params)
-        src, bgr = self._shoot(fgr, pha, bgr, params)
+        fgr, backdrop = self._light(fgr, pha, bgr, params)
+        src, bgr = self._shoot(fgr, pha, backdrop, bgr, params)
         return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
 
     def _place_subject(self, sample: Sample, d: Draws) -> tuple[Tensor, Tensor]:
@@ -192,9 +210,22 @@ class Augment(nn.Module):
         x = on_drawn(x, params.bgr_jitter, self.jitter.apply)
         return cover_crop(x, tuple(params.crop.tolist()))
 
-    def _shoot(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
-        """src: subject and its shadow before bgr; bgr: the plate, recorded at another moment."""
-        shaded = on_drawn(torch.cat([bgr, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
+    def _light(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
+        """fgr in the light of its surroundings; backdrop: bgr with the subject's traces on it."""
+        steps = ((d.spill, self.spill), (d.reflection, self.reflection))
+        steps += ((d.contact, self.contact), (d.cast, self.cast))
+        if not any(drawn.on.any() for drawn, _ in steps):
+            return fgr, bgr
+        x = torch.cat([bgr, fgr, pha], dim=1)
+        for drawn, step in steps:
+            x = on_drawn(x, drawn, step.apply)
+        return x[:, 3:6], x[:, :3]
+
+    def _shoot(
+        self, fgr: Tensor, pha: Tensor, backdrop: Tensor, bgr: Tensor, d: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """src: subject and its shadow before backdrop; bgr: the plate of another moment."""
+        shaded = on_drawn(torch.cat([backdrop, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
         src = on_drawn(composite(fgr, pha, shaded), d.src_noise, self.noise.apply)
         bgr = on_drawn(bgr, d.plate_exposure, self.plate_exposure.apply)
         bgr = on_drawn(bgr, d.plate_blur, self.plate_blur.apply)

@@ -12,21 +12,25 @@ from bgm.augment import (
     Affine,
     Augment,
     Blur,
+    CastShadow,
     ColourJitter,
+    ContactShadow,
     Dice,
     Exposure,
     Jpeg,
     Noise,
+    Reflection,
     Shadow,
     Sharpen,
+    Spill,
 )
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
 
 CONF = Path(__file__).parents[2] / "conf"
-# plate.yaml is an ingredient of other recipes
-CONFIGS = sorted(p.stem for p in (CONF / "augment").glob("*.yaml") if p.stem != "plate")
+PARTS = ("plate", "captures")  # ingredients of other recipes
+CONFIGS = sorted(p.stem for p in (CONF / "augment").glob("*.yaml") if p.stem not in PARTS)
 S = 48
 INGREDIENTS = {
     "fgr_affine": Affine(1.0, 5.0, 0.1, (0.4, 1.0), 5.0, flip=0.5),
@@ -42,7 +46,12 @@ INGREDIENTS = {
     "plate_exposure": Exposure(0.5, 1.2, 1.2),
     "plate_blur": Blur(0.5, 20.0),
     "jpeg": Jpeg(0.5),
+    "spill": Spill(0.5),
+    "reflection": Reflection(0.5),
+    "contact": ContactShadow(0.5),
+    "cast": CastShadow(0.5),
 }
+LIGHT = {"reflection": Reflection(), "contact": ContactShadow(), "cast": CastShadow()}
 
 
 def make(draws: list[int], size: tuple[int, int] = (S, S), bgr: int = S, uint8=False) -> Sample:
@@ -134,7 +143,7 @@ def test_float32_under_autocast():
 def test_src_is_the_composite_without_shadow_noise_and_compression():
     batch = all_on(shadow=Shadow(), noise=Noise(), jpeg=Jpeg(), plate_jitter=ColourJitter(),
                    plate_affine=Affine(), plate_shift=Affine(), plate_exposure=Exposure(),
-                   plate_blur=Blur())(make(list(range(5))))  # fmt: skip
+                   plate_blur=Blur(), **LIGHT)(make(list(range(5))))  # fmt: skip
     assert torch.equal(batch.src, composite(batch.fgr, batch.pha, batch.bgr))
 
 

@@ -10,12 +10,13 @@ from bgm.ops import composite
 from bgm.pictures import to_uint8
 from bgm.types import Sample
 
-from .draws import PLANES, draw_scene
+from .draws import PLANES, draw_motion, draw_scene
 from .noise import octaves
 from .ranges import Ranges
 from .render import render
 
 SALT = 0x9A77E  # keeps these draws apart from those of other users of (seed, draw)
+MOTION = 1  # and this the subject's motion, which came later, from all that was drawn before
 SMALLEST = 16  # pixels a side
 CHUNK = 1 << 18  # pixels rendered at once: what keeps a CPU's caches busy, not the results
 
@@ -65,8 +66,11 @@ class Procedural(Dataset[Sample]):
         levels = octaves(self.size)
         scenes, noises = [], []
         for draw in draws:
-            rng = np.random.default_rng(np.random.SeedSequence([self.seed, draw, SALT]))
-            scenes.append(draw_scene(rng, extent, self.ranges))
+            words = [self.seed, draw, SALT]
+            rng = np.random.default_rng(np.random.SeedSequence(words))
+            moving = np.random.default_rng(np.random.SeedSequence([*words, MOTION]))
+            scene = draw_scene(rng, extent, self.ranges) | draw_motion(moving, self.ranges)
+            scenes.append(scene)
             noises.append(rng.random(PLANES * sum(h * w for h, w in levels), np.float32) - 0.5)
         strands = [scene.pop("strands") for scene in scenes]
         stacked = {

@@ -160,6 +160,16 @@ def _tones(rng: Generator, r: Ranges) -> dict[str, np.ndarray]:
     }
 
 
+def draw_motion(rng: Generator, r: Ranges) -> dict[str, np.ndarray]:
+    """Draw which way and how far (x, y) the subject moved; from a stream of its own.
+
+    What is drawn from `draw_scene`'s stream stays as it was before there was motion.
+    """
+    length = _maybe(rng, r.motion, r.motion_length)
+    way = np.array(_turned(rng.uniform(0, 2 * math.pi)))
+    return {"motion": (length * way).astype(np.float32)}
+
+
 def draw_scene(rng: Generator, extent: tuple[float, float], r: Ranges) -> dict[str, np.ndarray]:
     """Draw all of one sample but its noise; extent = (height, width) / short side.
 

@@ -43,6 +43,8 @@ class Ranges:
     ghost_pha: Range = (0.3, 0.9)  # alpha of such a subject
     smoke: float = 0.08  # a cloud of noise-like partial alpha
     smoke_pha: Range = (0.3, 1.0)  # its largest alpha
+    motion: float = 0.0  # the whole subject moved while the shutter was open
+    motion_length: Range = (0.01, 0.08)  # by so much, any way
 
     # Strands; counts are per subject, before clipping at the frame.
     hair: float = 0.75  # of those that have a head

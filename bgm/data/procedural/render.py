@@ -9,6 +9,7 @@ from torch import Tensor
 from . import fields, shapes
 from .draws import FLOOR, HAIR, SKIN, THING, WALL
 from .mattes import Scene, column, figures, matte, strands
+from .motion import blur_motion
 from .noise import defocus, fractal, soften, upsample
 
 # Noise planes that bend each layer's pattern, lie on each side as grain, and vary the hue.
@@ -117,4 +118,5 @@ def render(s: Scene, white: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     fgr = (fgr + s["cast"][:, :, None, None]).clamp(0, 1)
     fgr = _mimic(s, bgr, fgr, label)
     fgr = defocus(soften(fgr.clamp(0, 1), s["optics"]), s["fgr_defocus"])
-    return pha.clamp(0, 1), _grade(s, fgr), _grade(s, bgr)
+    pha, fgr = blur_motion(pha.clamp(0, 1), fgr, s["motion"])
+    return pha, _grade(s, fgr), _grade(s, bgr)
