@@ -8,6 +8,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from tests.quiet import QUIET
+
 CONF = Path(__file__).parents[1] / "conf"
 RECORDED = 0.929  # mean loss of steps 5 to 16 on a CPU, equal with one thread and two
 
@@ -26,18 +28,15 @@ def test_the_first_steps_find_the_recorded_loss(tmp_path):
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, stage, losses = instantiate(cfg.data), instantiate(cfg.lit), Losses()
     trainer = pl.Trainer(
-        accelerator="cpu",
         max_steps=16,
         precision=cfg.trainer.precision,
         gradient_clip_val=cfg.trainer.gradient_clip_val,
         limit_val_batches=0,
-        logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         use_distributed_sampler=False,
         callbacks=[instantiate(cfg.callbacks.grow, phases=[[0.0, 60, 72]])],
         default_root_dir=tmp_path,
+        **QUIET,
     )
     trainer.callbacks.append(losses)
     trainer.fit(stage, data)

@@ -16,10 +16,12 @@ from bgm.errors import BadInput
 def trainer_of(cfg: DictConfig) -> Trainer:
     """The trainer of cfg.trainer, whose checkpoints carry a run card.
 
-    Raises BadInput for what needs a GPU where there is none.
+    callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
+    needs a GPU where there is none.
     """
     enough_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
-    trainer = instantiate(cfg.trainer)
+    given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
+    trainer = instantiate(cfg.trainer, callbacks=given)
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
     return recorded(trainer, cfg)

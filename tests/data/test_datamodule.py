@@ -8,6 +8,7 @@ from bgm.data.datamodule import MattingData
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
 from bgm.types import Batch, Sample
+from tests.quiet import QUIET
 
 
 class Toy:
@@ -67,13 +68,9 @@ class Watch(LightningModule):
 def fit(data, **options):
     module = Watch()
     trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=0,
-        **({"max_epochs": 2} | options),
+        **QUIET | {"max_epochs": 2} | options,
     )
     trainer.fit(module, datamodule=data)
     return module

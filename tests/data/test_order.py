@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from bgm.data.loading import Loader, ResumableLoader
 from bgm.data.order import DrawSampler, ShardSampler
 from bgm.errors import BadInput
+from tests.quiet import QUIET
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,13 +116,9 @@ def fit(data, callbacks=(), ckpt_path=None, epochs=3, **options):
     module = Seen()
     Trainer(
         max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
         callbacks=list(callbacks),
         enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **options,
+        **QUIET | options,
     ).fit(module, data, ckpt_path=ckpt_path)
     return module.seen
 

@@ -13,6 +13,7 @@ from bgm.lit import BaseStage, FrozenBatchNorm, KeepOld, Pictures, RefineStage, 
 from bgm.weights import build
 from tests.data.folders import make
 from tests.lit.test_training import BASE, REFINE, batch, data, trainer
+from tests.quiet import QUIET
 from tests.test_configs import composed
 from tests.test_line import ALONE, script
 
@@ -106,14 +107,10 @@ class Scripted(pl.LightningModule):
 def kept(folder, scores, steps, resume=None, **options):
     keep = KeepOld(0.1, dirpath=folder, filename="best", enable_version_counter=False)
     fit = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         max_steps=steps,
         callbacks=[keep],
         val_check_interval=1,
-        **{"num_sanity_val_steps": -1} | options,
+        **QUIET | {"num_sanity_val_steps": -1} | options,
     )
     ones = DataLoader(torch.ones(100, 1))
     fit.fit(Scripted(scores), ones, ones, ckpt_path=resume, weights_only=True)

@@ -10,6 +10,7 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from bgm.errors import BadInput, Stopped
 from bgm.lit import BestCheckpoint, Checkpoints, LastCheckpoint
+from tests.quiet import QUIET
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -41,17 +42,13 @@ class Module(pl.LightningModule):
 def fit(folder, *callbacks, module=None, steps=6, **options):
     """Eight batches an epoch, two batches a step, a validation every four batches."""
     trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
         default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=0,
         max_steps=steps,
         accumulate_grad_batches=2,
         val_check_interval=4,
         callbacks=list(callbacks),
-        **{"plugins": [Checkpoints()], **options},
+        **QUIET | {"plugins": [Checkpoints()], **options},
     )
     loader = torch.utils.data.DataLoader(Numbers())
     trainer.fit(module or Module(), loader, loader)
@@ -100,13 +97,11 @@ def test_sigterm_in_a_validation_ends_it_and_a_resumed_run_does_it_again(tmp_pat
     assert last["global_step"] == 2
     module = Module()
     trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
         max_steps=3,
         accumulate_grad_batches=2,
         val_check_interval=4,
-        enable_progress_bar=False,
         callbacks=[LastCheckpoint(tmp_path), BestCheckpoint(tmp_path, "best", "val/mad")],
+        **QUIET,
     )
     loader = torch.utils.data.DataLoader(Numbers())
     trainer.fit(module, loader, loader, ckpt_path=tmp_path / "last.ckpt")

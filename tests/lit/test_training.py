@@ -14,6 +14,7 @@ from bgm.errors import BadInput
 from bgm.lit import BaseStage, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
 from bgm.lit.callbacks import warming
 from bgm.types import Batch
+from tests.quiet import QUIET
 
 BASE = {"_target_": "bgm.model.MattingBase", "backbone": {"_target_": "bgm.model.mobilenetv2"}}
 REFINE = {
@@ -44,13 +45,10 @@ def data(tmp_path, size=48, workers=0):
 
 def trainer(tmp_path, **options):
     return pl.Trainer(
-        accelerator="cpu",
         default_root_dir=tmp_path,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        **{"logger": False, "enable_checkpointing": False} | options,
+        **QUIET | {"enable_checkpointing": False} | options,
     )
 
 
