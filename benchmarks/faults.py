@@ -225,21 +225,27 @@ def suffered(run: Run, made: Iterator[Fault], every: float) -> tuple[list[str], 
     unnamed = []
     steady(run, 600)
     begin = time.monotonic()
-    for number, fault in enumerate(made, 1):
-        before, ends, at = len(run.said()), len(run.ends), (time.monotonic() - begin) / 60
+    for fault in made:
+        before, ends, now = len(run.said()), len(run.ends), time.monotonic()
         fault.make()
-        while time.monotonic() < begin + number * every:
+        while time.monotonic() < now + every:  # also when late: a loss is noticed within seconds
             time.sleep(1)
             run.look()
         steady(run, 600)
         found = re.search(rf"^.*{fault.named}.*$", run.said()[before:], re.MULTILINE)
         unnamed += [] if found else [fault.name]
-        said = re.sub(r"/\S*/", "", found[0])[:90] if found else "NOT NAMED"  # without folders
+        said = found[0].rpartition("] - ")[2] if found else "NOT NAMED"
+        said = re.sub(r"/\S*/", "", said)[:80]  # without folders
         new = run.ends[ends:]
-        row = [f"{at:.1f}", fault.name, said, *(" ".join(str(e[i]) for e in new) for i in (0, 2))]
+        row = [
+            f"{(now - begin) / 60:.1f}",
+            fault.name,
+            said,
+            *(" ".join(str(e[i]) for e in new) for i in (0, 2)),
+        ]
         print(*row, sep="  ", flush=True)
         table.add_row(*row)
-    print(f"{number} faults in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
+    print(f"{table.row_count} faults in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
     return unnamed, table
 
 

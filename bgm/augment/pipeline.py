@@ -101,6 +101,11 @@ class Augment(nn.Module):
         self.crops = check_list(crops or (), self.multiple, size)
         self.size, self.square, self.crop = size, (size, size), (low, high)
 
+    @property
+    def setting(self) -> tuple[int, int, int]:
+        """What `resize` has set: size, and the range of crop."""
+        return self.size, *self.crop
+
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
         numbers = draws.tolist()

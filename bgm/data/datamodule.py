@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
+from bgm.data.ahead import AheadLoader
 from bgm.data.begun import begun_with
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
@@ -115,18 +116,18 @@ class MattingData(LightningDataModule):
         return {"begun": begun_with(self)} if writes else {}
 
     def train_dataloader(self) -> SurvivingLoader:
-        """Batches of Samples, in an order that a resumed run continues exactly."""
+        """Batches of Samples, in an order that a resumed run continues exactly.
+
+        On a CPU with workers they augment them as well, and batches are Batches already.
+        """
         if self.train is None:
             raise BadInput("this data has no train set")
         sampler = DrawSampler(len(self.train), self.seed, True, *self._rank_and_world())
-        return SurvivingLoader(
-            Surviving(self.train, self.seed),
-            self.faults,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            drop_last=True,
-            **self._workers(),
-        )
+        whole = {"batch_size": self.batch_size, "sampler": sampler, "drop_last": True}
+        dataset, options = Surviving(self.train, self.seed), whole | self._workers()
+        if self._augments_ahead():
+            return AheadLoader(dataset, self.faults, self.augment, **options)
+        return SurvivingLoader(dataset, self.faults, **options)
 
     def val_dataloader(self) -> Loader | list:
         """Batches of the valid scenes of this rank, none dropped, none twice; [] without them.
@@ -168,6 +169,12 @@ class MattingData(LightningDataModule):
             "persistent_workers": self.workers > 0,
             "pin_memory": torch.cuda.is_available(),
         }
+
+    def _augments_ahead(self) -> bool:
+        """Whether the workers augment, too: on a GPU they would be slower than it is."""
+        if self.workers == 0 or self.trainer is None or not hasattr(self.augment, "setting"):
+            return False
+        return self.trainer.strategy.root_device.type == "cpu"
 
     def _rank_and_world(self) -> tuple[int, int]:
         if self.trainer is None:

@@ -96,7 +96,7 @@ class SurvivingLoader(ResumableLoader):
     """A ResumableLoader over a Surviving dataset; what its workers met is counted in `faults`."""
 
     def __init__(self, dataset: Surviving, faults: Faults, **options: Any) -> None:
-        super().__init__(dataset, collate_fn=dataset.collate, **options)
+        super().__init__(dataset, **{"collate_fn": dataset.collate} | options)
         self.faults = faults
 
     def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]  # torch names a private class
