@@ -6,7 +6,8 @@ from pytorch_lightning import Trainer
 
 from bgm.augment import Augment, ColourJitter, Noise
 from bgm.data import MattingData, Procedural
-from bgm.data.ahead import LIMIT, packed, unpacked
+from bgm.data.ahead import LIMIT, Ahead, packed, unpacked
+from bgm.data.matting import collate
 from bgm.types import Batch
 from tests.quiet import QUIET
 
@@ -41,6 +42,17 @@ def test_batches_are_those_without_workers(sizes):
     assert set(kinds) == {Batch}
     for one, other in zip(plain, ahead, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
+
+
+def test_what_was_made_at_another_size_is_made_again():
+    augment = data(0).augment
+    ahead, sample = Ahead(augment, collate), collate([Procedural(48, 2, 0)[n] for n in range(2)])
+    made = (augment(sample), packed(augment.setting))
+    assert ahead.chosen(sample, made) is made[0]
+    augment.resize(32, (16, 24))
+    again = ahead.chosen(sample, made)
+    assert max(again.src.shape[-2:]) <= 24
+    assert all(torch.equal(x, y) for x, y in zip(again, augment(sample), strict=True))
 
 
 def test_large_batches_are_augmented_in_the_training_process(monkeypatch):
