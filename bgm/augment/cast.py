@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bgm.augment.dice import Dice
-from bgm.augment.ground import SOLID, column, foot, height, soften, thrown
+from bgm.augment.ground import SOLID, column, foot, height, soften, stands, thrown
 
 
 class CastDraw(NamedTuple):
@@ -68,7 +68,7 @@ class CastShadow:
         """Darken x[:, :3] by the shadow of x[:, 6:7]; (B, 7, H, W) = bgr, fgr, pha in [0, 1]."""
         pha = x[:, 6:]
         y0, side = foot(pha), min(pha.shape[-2:])
-        wall = draw.wall.to(x.device) | (y0 >= pha.shape[-2] - 1)
+        wall = draw.wall.to(x.device) | ~stands(y0, pha)
         stretch = torch.where(wall, 1.0, draw.stretch.to(x.device))
         lean = torch.where(wall, 0.0, draw.lean.to(x.device))
         shift = torch.where(wall[:, None], draw.shift.to(x.device) * side, 0.0)

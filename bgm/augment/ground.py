@@ -28,6 +28,11 @@ def foot(pha: Tensor) -> Tensor:
     return ((pha > SOLID).any(-1)[:, 0] * rows).amax(1).to(pha.dtype)
 
 
+def stands(y0: Tensor, pha: Tensor) -> Tensor:
+    """Whether the floor under foot row y0 is seen, (B,) bool: one is there, and not cut off."""
+    return (y0 > 0) & (y0 < pha.shape[-2] - 1)
+
+
 def height(y0: Tensor, like: Tensor) -> Tensor:
     """Height of the pixels of (B, C, H, W) above row y0 (B,) in short sides, (B, 1, H, 1)."""
     rows = torch.arange(like.shape[-2], device=like.device, dtype=like.dtype)
@@ -90,8 +95,7 @@ class ContactShadow:
         flat = thrown(near, y0, none, none + FLAT, none[:, None].expand(-1, 2))
         shade = soften(flat, draw.width)
         shade = shade / shade.amax((1, 2, 3), keepdim=True).clamp_min(1e-3)
-        seen = (y0 > 0) & (y0 < pha.shape[-2] - 1)
-        shade = shade * column(draw.depth, pha) * column(seen, pha)
+        shade = shade * column(draw.depth, pha) * column(stands(y0, pha), pha)
         return torch.cat([x[:, :3] * (1 - shade), x[:, 3:]], 1)
 
 
@@ -134,5 +138,6 @@ class Reflection:
         h = height(y0, x)
         mirror = soften(mirror * (h < 0), draw.width)
         share = ((1 + h / column(draw.length, x)) * (h < 0)).clamp(0, 1) * column(draw.strength, x)
+        share = share * column(stands(y0, x), x)
         bgr = x[:, :3] * (1 - share * mirror[:, 3:]) + share * mirror[:, :3]
         return torch.cat([bgr.clamp(0, 1), x[:, 3:]], 1)

@@ -123,3 +123,5 @@ def test_nobody_there():
     kinds = {name: KINDS[name] for name in GROUND}
     assert shot(empty, **kinds).abs().max() == 0
     assert torch.isfinite(Augment(S, **KINDS)(empty).src).all()
+    haze = empty._replace(pha=torch.full((3, 1, S, S), 0.3))  # nothing solid: it mirrors nowhere
+    assert shot(haze, contact=KINDS["contact"], reflection=KINDS["reflection"]).abs().max() == 0

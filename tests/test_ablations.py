@@ -1,0 +1,64 @@
+"""The ablations' switches reach the recipe, and their file survives a kill."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "ablations.py"
+SPEC = importlib.util.spec_from_file_location("ablations", SCRIPT)
+ablations = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(ablations)
+
+
+@pytest.mark.slow
+def test_every_switch_makes_another_recipe(tmp_path):
+    made = {}
+    for name, words in ablations.SWITCHES.items():
+        cfg = ablations.composed(words, str(tmp_path))
+        made[name] = ablations.made_by(cfg)
+        assert instantiate(cfg.data.train.dataset).size == (96, 96)
+    assert len(set(made.values())) == len(made)
+    assert made["full"] == ablations.made_by(ablations.composed([], str(tmp_path / "elsewhere")))
+
+
+def test_a_switch_sets_what_it_names(tmp_path):
+    cfg = ablations.composed(ablations.SWITCHES["+ all of these"], str(tmp_path))
+    augment = instantiate(cfg.augment)
+    assert all(getattr(augment, name).p > 0 for name in ablations.NEW)
+    assert augment.size == 96
+    assert augment.noise.p == 0.9  # the rest is the recipe's
+    assert instantiate(cfg.data.train.dataset).ranges.motion > 0
+    one = instantiate(ablations.composed(ablations.SWITCHES["+ cast"], str(tmp_path)).augment)
+    assert [getattr(one, name).p > 0 for name in ablations.NEW] == [False, False, False, True]
+    plain = ablations.composed(ablations.SWITCHES["- textures"], str(tmp_path))
+    drawn = instantiate(plain.data.train.dataset).ranges
+    assert drawn.smooth > 0
+    assert drawn.stripes == drawn.leaves == 0
+
+
+def line(name: str, seed: int, mad: float) -> dict:
+    about = {"steps": 1, "scenes": "x"}
+    return {"name": name, "seed": seed, "mad": mad, "grad": mad / 2, "count": 3, "about": about}
+
+
+def test_the_table_compares_equal_seeds():
+    lines = [line("full", 0, 20.0), line("full", 1, 22.0), line("- hair", 1, 25.0)]
+    text = ablations.table(lines)
+    assert "| full | 2 | 21.00 |  |  | 10.50 |  |" in text
+    assert "| - hair | 1 | 25.00 | +3.00 | +3.00 | 12.50 | +1.50 |" in text
+    assert "differ by 1.41" in text
+
+
+def test_half_a_line_is_no_run(tmp_path):
+    out = tmp_path / "a.jsonl"
+    assert ablations.finished(out) == []
+    ablations.append(out, {"n": 1})
+    with open(out, "a") as file:
+        file.write('{"n": 2, "ma')
+    assert ablations.finished(out) == [{"n": 1}]
+    ablations.append(out, {"n": 3})
+    assert ablations.finished(out) == [{"n": 1}, {"n": 3}]
+    assert json.loads(out.read_text().splitlines()[-1]) == {"n": 3}
