@@ -9,9 +9,9 @@ made anew; `files` and `shards` of procedural pictures at the demo's size, JPEG 
 with a worker. The ratio is of the training process's CPU time, which loading and augmenting take a
 share of; beside it that with the CPU time of the worker added (where all cores are busy), and that
 of wall time (where every process has a core of its own, or a GPU; the worker has two steps' time).
-What the ratio lacks beyond loading and augmenting is the first step at another size of crops: the
-demo's vary, and on a CPU a step at a size that is new costs more, whatever the data come from
-(`~callbacks.grow augment.crop=[96,96]` shows it).
+A worker augments as well. What the ratio lacks beyond that is the first step at another size of
+crops: the demo's vary, and on a CPU a step at a size that is new costs more, whatever the data come
+from (`~callbacks.grow augment.crop=[96,96]` shows it).
 """
 
 import os
@@ -53,7 +53,7 @@ class Twice:
     """A loader's batches, each followed by what augmentation has made of it: no work for data."""
 
     def __init__(self, data) -> None:
-        self.loader, self.data = data.train_dataloader(), data
+        self.data, begin = data, data.train_dataloader
         self.augmented: Batch | None = None
         self.loading: list[float] = []  # CPU seconds a batch
         self.augmenting: list[float] = []
@@ -65,7 +65,11 @@ class Twice:
             self.augmenting += [time.process_time() - start] if isinstance(batch, Sample) else []
             return self.augmented
 
-        data.on_after_batch_transfer, data.train_dataloader = remember, lambda: self
+        def began() -> Twice:
+            self.loader = begin()  # only now: what it is depends on the trainer
+            return self
+
+        data.on_after_batch_transfer, data.train_dataloader = remember, began
 
     def __len__(self) -> int:
         return 2 * len(self.loader)
@@ -163,7 +167,7 @@ def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.nd
     trainer = instantiate(cfg.trainer, max_steps=2 * pairs + 2, enable_progress_bar=False)
     trainer.callbacks.append(clock)
     trainer.fit(instantiate(cfg.lit), data)
-    parts = [[np.mean(twice.loading[1:]), np.mean(twice.augmenting[1:])], [0.0, 0.0]]
+    parts = [[np.mean(twice.loading[1:]), np.mean(twice.augmenting[1:] or [0.0])], [0.0, 0.0]]
     return np.hstack([clock.steps().mean(axis=0), parts])
 
 
