@@ -58,9 +58,14 @@ def meaningless(error: HydraException) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from: Hydra wraps what a constructor raises."""
+    """An error and what it came from: Hydra wraps what a constructor raises.
+
+    Each once: an error that is kept and raised again comes from itself, as TensorBoard's does.
+    """
     cause: BaseException | None = error
-    while cause is not None:
+    seen = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
 

@@ -3,6 +3,7 @@
 from bgm.lit.callbacks import Ema, GrowCrops, LineProgress, progress
 from bgm.lit.card import RunCard
 from bgm.lit.checkpoints import Checkpoints
+from bgm.lit.curves import Curves
 from bgm.lit.finetuning import FrozenBatchNorm, KeepOld, fine_tune
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
@@ -13,6 +14,7 @@ __all__ = [
     "BaseStage",
     "BestCheckpoint",
     "Checkpoints",
+    "Curves",
     "Ema",
     "FrozenBatchNorm",
     "GrowCrops",

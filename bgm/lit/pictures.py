@@ -1,5 +1,7 @@
 """TensorBoard picture grids: what the network sees, what it says, where it refines."""
 
+import contextlib
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -48,9 +50,9 @@ class Pictures(pl.Callback):
     def write(self, trainer, tag: str, picture: Tensor) -> None:
         for logger in trainer.loggers:
             if hasattr(logger.experiment, "add_image"):
-                logger.experiment.add_image(
-                    tag, picture.float().cpu().clamp(0, 1), trainer.global_step
-                )
+                shown = picture.float().cpu().clamp(0, 1)
+                with contextlib.suppress(OSError):  # a full disk; `Curves` says so
+                    logger.experiment.add_image(tag, shown, trainer.global_step)
 
 
 def columns(pred: Coarse | Refined) -> int:

@@ -46,6 +46,13 @@ def test_pytorchs_own_words_for_no_memory_are_known():
     assert "does not fit in memory" in sentence(caught.value)
 
 
+def test_an_error_that_comes_from_itself_ends():
+    first, second = OSError(28, "No space left on device"), ValueError("you tried to log")
+    first.__context__, second.__cause__ = second, first
+    assert sentence(first) == "a file: No space left on device"
+    assert sentence(second) is None
+
+
 def test_a_lost_process_is_a_sentence(monkeypatch):
     error = RuntimeError(
         "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer "
