@@ -36,7 +36,9 @@ ROWS = {
     "base": "base network, coarse size",
     "base_upsampled": "base network, upsampled",
     "refined": "refined network",
+    "shipped": "mobilenetv2, as it comes with bgm",
 }
+SHIPPED = "mobilenetv2"
 
 
 def main(args: list[str]) -> None:
@@ -53,7 +55,7 @@ def main(args: list[str]) -> None:
     scores = everything(scenes, base, out / "model.ckpt")
     step(4, "export to ONNX and certify it against PyTorch (about two minutes)")
     run("export", f"ckpt={out / 'model.ckpt'}", "export=onnx", f"out={out / 'model.onnx'}")
-    step(5, "matte a picture with the exported model")
+    step(5, "matte a picture with the exported model, and with the one that comes with bgm")
     matte_sample(scenes, out)
     write_report(scores, out, time.monotonic() - start)
     tell(scores, out)
@@ -87,7 +89,7 @@ def validation_scenes(out: Path) -> Scenes:
 
 
 def everything(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
-    """Scores of the trivial mattes and of both networks."""
+    """Scores of the trivial mattes, of both networks, and of the one that comes with bgm."""
     scores = score_baselines(scenes, PROTOCOL)
     scores["best_threshold"] = min(
         (s for name, s in scores.items() if name != "all_zero"), key=lambda s: s.mean()["mad"]
@@ -97,8 +99,9 @@ def everything(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     small = Shrunk(scenes, coarse.scale)
     at_its_size = by_network(coarse._replace(scale=1.0))
     scores["base"] = score_scenes(small, at_its_size, PROTOCOL, "base, coarse")
-    whole = open_model(str(refined), KNOBS)
-    scores["refined"] = score_scenes(scenes, by_network(whole), PROTOCOL, "refined")
+    for name, path in (("refined", str(refined)), ("shipped", SHIPPED)):
+        whole = open_model(path, KNOBS)
+        scores[name] = score_scenes(scenes, by_network(whole), PROTOCOL, name)
     return scores
 
 
@@ -115,12 +118,13 @@ class Shrunk:
 
 
 def matte_sample(scenes: Scenes, out: Path) -> None:
-    """Write one scene as pictures and matte it with the exported model."""
+    """Write one scene as pictures; matte it with the exported model, and with the shipped one."""
     scene = scenes[0]
     write_png(out / "sample" / "src.png", scene.src)
     write_png(out / "sample" / "bgr.png", scene.bgr)
     pictures = [f"{name}={out / 'sample' / name}.png" for name in ("src", "bgr")]
     run("predict", f"model={out / 'model.onnx'}", *pictures, f"out={out / 'sample'}")
+    run("predict", f"model={SHIPPED}", *pictures, f"out={out / 'sample' / SHIPPED}")
 
 
 def write_report(scores: dict[str, Scores], out: Path, seconds: float) -> None:
@@ -147,6 +151,7 @@ def tell(scores: dict[str, Scores], out: Path) -> None:
         "model.onnx.certificate.md",
         "report.json",
         "sample/com/src.png",
+        f"sample/{SHIPPED}/com/src.png",
     ):
         say(out / path)
     say(f"curves and pictures: .venv/bin/tensorboard --logdir {out}")
