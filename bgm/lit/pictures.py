@@ -49,9 +49,9 @@ class Pictures(pl.Callback):
 
     def write(self, trainer, tag: str, picture: Tensor) -> None:
         for logger in trainer.loggers:
-            if hasattr(logger.experiment, "add_image"):
-                shown = picture.float().cpu().clamp(0, 1)
-                with contextlib.suppress(OSError):  # a full disk; `Curves` says so
+            with contextlib.suppress(OSError):  # a full disk; `Curves` says so
+                if hasattr(logger.experiment, "add_image"):
+                    shown = picture.float().cpu().clamp(0, 1)
                     logger.experiment.add_image(tag, shown, trainer.global_step)
 
 

@@ -1,11 +1,13 @@
 """Curves on a full disk: a gap, and the training goes on."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bgm.lit import Curves
+from bgm.lit import Curves, Pictures
 
 
 def broken(logger):
@@ -33,6 +35,14 @@ def test_the_end_of_a_training_bears_it_too(tmp_path):
     logger.log_metrics({"loss": 1.0}, 1)
     broken(logger)
     logger.finalize("success")
+
+
+def test_pictures_are_left_out_where_not_even_a_file_can_be_begun(tmp_path):
+    (tmp_path / "full").write_bytes(b"")  # no folder can be made below it
+    trainer = SimpleNamespace(loggers=[Curves(tmp_path / "full")], global_step=1)
+    with pytest.raises(NotADirectoryError):
+        _ = trainer.loggers[0].experiment
+    Pictures().write(trainer, "val/pictures", torch.zeros(3, 4, 4))
 
 
 def test_what_nobody_could_write_is_still_an_error(tmp_path):
