@@ -130,7 +130,7 @@ def differences(one: Any, two: Any, key: str = "") -> Iterator[str]:
 def main() -> int:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--kills", type=int, default=20)
-    ask.add_argument("--steps", type=int, default=24)
+    ask.add_argument("--steps", type=int, default=80)  # more than 20 lives get to
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("--verbose", action="store_true")
     ask.add_argument("override", nargs="*", help="of the config, for both runs")
