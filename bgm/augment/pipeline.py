@@ -111,9 +111,8 @@ class Augment(nn.Module):
         numbers = draws.tolist()
         dice, unit = Dice(self.seed, numbers), self.size / 512
         sides = Dice(self.seed, numbers[:1], salt=1)
-        later = Dice(
-            self.seed, numbers, salt=2
-        )  # what came later leaves older samples as they were
+        # What was added later has a stream of its own: older samples stay as they were.
+        later = Dice(self.seed, numbers, salt=2)
         crop = one_of(self.crops, sides) if self.crops else within(self.crop, self.multiple, sides)
         shadow = self.shadow.draw(dice, unit)
         src_noise, plate_noise = self.noise.draw(dice)

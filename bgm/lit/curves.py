@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
 LOG = logging.getLogger("bgm.lit")
 
@@ -18,6 +19,14 @@ class Curves(TensorBoardLogger):
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         self._or_gap(super().log_metrics, metrics, step)
+
+    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
+        """Pictures (3, H, W) in [0, 1]; called as Lightning's other loggers call theirs."""
+        for image in images:
+            self._or_gap(self._add_image, key, image, step)
+
+    def _add_image(self, key: str, image: Tensor, step: int | None) -> None:
+        self.experiment.add_image(key, image, step)
 
     def save(self) -> None:
         self._or_gap(super().save)

@@ -1,7 +1,5 @@
 """TensorBoard picture grids: what the network sees, what it says, where it refines."""
 
-import contextlib
-
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -49,10 +47,9 @@ class Pictures(pl.Callback):
 
     def write(self, trainer, tag: str, picture: Tensor) -> None:
         for logger in trainer.loggers:
-            with contextlib.suppress(OSError):  # a full disk; `Curves` says so
-                if hasattr(logger.experiment, "add_image"):
-                    shown = picture.float().cpu().clamp(0, 1)
-                    logger.experiment.add_image(tag, shown, trainer.global_step)
+            if hasattr(logger, "log_image"):
+                shown = picture.float().cpu().clamp(0, 1)
+                logger.log_image(tag, [shown], trainer.global_step)
 
 
 def columns(pred: Coarse | Refined) -> int:

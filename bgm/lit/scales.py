@@ -12,13 +12,21 @@ class VaryScale(pl.Callback):
     """Train a refined network at these backbone_scales in turn, a step each.
 
     A refiner that has seen one scale only mends nothing at another. Validation, and what is saved,
-    keep the network's own scale. Raises BadInput for scales that are not above 0 and at most 1/2.
+    keep the network's own scale. Raises BadInput for scales that are not above 0 and at most 1/2,
+    and for a network without one: a base network.
     """
 
     def __init__(self, scales: Sequence[float]):
         if not scales or not all(0 < scale <= 0.5 for scale in scales):
             raise BadInput(f"scales are {list(scales)}, expected numbers above 0 and at most 0.5")
         self.scales = [Fraction(scale).limit_denominator(1024) for scale in scales]
+
+    def on_fit_start(self, trainer, module) -> None:
+        if not hasattr(module.network, "backbone_scale"):
+            raise BadInput(
+                "callbacks.scales changes the backbone_scale of a refined network, found a "
+                f"{type(module.network).__name__}: leave it out"
+            )
 
     def on_train_batch_start(self, trainer, module, batch, batch_idx: int) -> None:
         self._own = module.network.scale_num, module.network.scale_den

@@ -4,8 +4,8 @@ import pytest
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
-from bgm.lit import RefineStage, VaryScale
-from tests.lit.test_training import REFINE, batch, trainer
+from bgm.lit import BaseStage, RefineStage, VaryScale
+from tests.lit.test_training import BASE, REFINE, batch, trainer
 
 
 class Watched(RefineStage):
@@ -29,6 +29,12 @@ def test_scales_take_turns_in_training_and_validation_keeps_its_own(tmp_path):
     assert module.seen[2:] == module.seen[:2]
     assert module.validated == [24]
     assert module.network.backbone_scale == 0.25
+
+
+def test_a_base_network_has_no_scale(tmp_path):
+    fit = trainer(tmp_path, max_steps=1, callbacks=[VaryScale([0.5])])
+    with pytest.raises(BadInput, match=r"found a MattingBase: leave it out"):
+        fit.fit(BaseStage(BASE, 1e-4), DataLoader([batch()], batch_size=None))
 
 
 @pytest.mark.parametrize("scales", [[], [0.25, 0.6], [0.0]])

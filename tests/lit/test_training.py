@@ -11,7 +11,7 @@ from benchmarks.kills import differences
 from bgm.augment import Augment
 from bgm.data import MattingData, Procedural
 from bgm.errors import BadInput
-from bgm.lit import BaseStage, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
+from bgm.lit import BaseStage, Curves, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
 from bgm.lit.callbacks import warming
 from bgm.types import Batch
 from tests.quiet import QUIET
@@ -110,7 +110,7 @@ def test_crops_grow_with_the_steps(tmp_path):
 
 
 def test_pictures_are_written(tmp_path):
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name=None)
+    logger = Curves(tmp_path, name=None)
     tags = []
     logger.experiment.add_image = lambda tag, picture, step: tags.append((tag, picture.shape[0]))
     fit = trainer(tmp_path, max_steps=2, logger=logger, callbacks=[Pictures(every_n_steps=2)])
