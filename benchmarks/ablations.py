@@ -1,12 +1,14 @@
 """Switch the ingredients of the procedural recipe off, one a run, and print what each is worth.
 
-    python benchmarks/ablations.py --scenes FOLDER --out ablations.jsonl
+    python benchmarks/ablations.py --init CKPT --scenes FOLDER --out ablations.jsonl
 
 Short runs of `experiment=procedural` (400 steps of 8 pictures of 60-96 px, a pool of 1024, one
 thread), scored on every fourth scene of a folder (src/ bgr/ pha/, as data=scenes) at a share of its
-size, or on invented scenes of the full recipe where no folder is given. Every run is one line of
-OUT, with all that it was made by; started again, it skips what is there, so it may be killed at any
-time. --only NAME ... runs some, --list names all, --table prints OUT and runs nothing.
+size, or on invented scenes of the full recipe where no folder is given. --init: each goes on from a
+network that has learnt all of it, so that a run says what is forgotten without the ingredient;
+from scratch, short runs are won by whatever recipe is easiest. Every run is one line of OUT, with
+all that it was made by; started again, it skips what is there, so it may be killed at any time.
+--only NAME ... runs some, --list names all, --table prints OUT and runs nothing.
 A difference is a run's error less that of the full recipe of the same seed, so above 0 says that
 switching it so was worse; what the seeds of the full recipe differ by is what can be told apart.
 """
@@ -31,7 +33,9 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bgm.cli.fit import initialised
 from bgm.cli.launch import conf_dir, quiet
+from bgm.compose.manifest import digest
 from bgm.data import Procedural
 from bgm.data.fingerprint import fingerprint
 from bgm.data.matting import collate
@@ -118,6 +122,7 @@ def train(cfg: DictConfig) -> torch.nn.Module:
     seed_everything(cfg.seed, workers=True, verbose=False)
     options = {"valid": None, "valid_length": None, "checkup_seconds": 0}
     data, stage = instantiate(cfg.data, **options), instantiate(cfg.lit)
+    initialised(stage, cfg)
     trainer = instantiate(cfg.trainer, enable_progress_bar=False, enable_checkpointing=False)
     trainer.fit(stage, data)
     return stage.eval()
@@ -177,15 +182,18 @@ def append(out: Path, line: dict[str, Any]) -> None:
 def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every run asked for, from the file or made now; seed by seed: early tables balance."""
     about = {"steps": args.steps, "pool": args.pool, "scenes": "invented", "px": args.invented_px}
+    about["init"] = digest(args.init)[:12] if args.init else "scratch"
+    start_from = [f"init='{args.init}'"] if args.init else []
     if args.scenes:
         about |= {"scenes": args.scenes.name, "every": args.every, "scale": args.scale}
+        about["manifest"] = digest(args.scenes / "manifest.json")[:12]
         del about["px"]
     scenes: list[Batch] = []
     have = {(line["run"], json.dumps(line["about"])): line for line in finished(args.out)}
     for seed in args.seeds:
         for name in args.only or SWITCHES:
             words = [f"seed={seed}", f"trainer.max_steps={args.steps}"]
-            words += [f"data.train.size={args.pool}", *SWITCHES[name]]
+            words += [f"data.train.size={args.pool}", *start_from, *SWITCHES[name]]
             with tempfile.TemporaryDirectory() as folder:
                 cfg = composed(words, folder)
                 key = made_by(cfg)
@@ -246,6 +254,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=Path, help="folder of src/ bgr/ pha/; none: invented ones")
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from; none: from scratch")
     parser.add_argument("--out", type=Path, default=Path("ablations.jsonl"))
     parser.add_argument("--every", type=int, default=4, help="score each so many-th scene")
     parser.add_argument("--scale", type=float, default=0.375, help="share of the scenes' size")
