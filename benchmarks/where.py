@@ -6,9 +6,10 @@ MODEL: anything that eval.py takes. SCENES: a folder src/ bgr/ pha/, such as `bg
 Keys: base_scale, backbone_scale (those of eval.py), every=N (each Nth scene only).
 Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
 holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
-are alike (mean difference below 0.04); then MAD by group, where a manifest.json tells the files'
-names: what stands before the first `_`. Inside and outside are where alpha is 1 or 0 (to 0.01) in
-all of the 15x15 px around.
+are alike (mean difference below 0.04); then MAD x1e3 and Grad and Conn /1000 by group, where a
+manifest.json tells the files' names: what stands before the first `_`. Inside and outside are where
+alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once more into what is
+nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges.
 """
 
 import json
@@ -24,25 +25,31 @@ from omegaconf import OmegaConf
 from bgm.cli.cases import by_network
 from bgm.cli.models import open_model
 from bgm.data import Scenes
+from bgm.metrics import score
 from bgm.types import Batch
 
 KNOBS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale": None, "every": 1}
 AROUND = np.ones((15, 15), np.uint8)
 SURE = 0.01
-PARTS = ("inside", "outside", "band")
+SOFT = 0.05
+PARTS = ("inside", "outside", "band", "soft")
 ALIKE = 0.04  # mean over channels of |src - bgr|
 
 
 class Errors(NamedTuple):
-    """Of one scene: shares of its pixels, the last three of the subject's inside."""
+    """Of one scene: MAD and its parts (soft is part of band), shares of the subject's inside,
+    Grad and Conn in thousands."""
 
     mad: float
     inside: float
     outside: float
     band: float
+    soft: float
     holes: float
     alike: float
     holes_alike: float
+    grad: float
+    conn: float
 
 
 def errors(scene: Batch, pred: np.ndarray) -> Errors:
@@ -55,9 +62,11 @@ def errors(scene: Batch, pred: np.ndarray) -> Errors:
     alike = inside & ((scene.src - scene.bgr).abs().mean(0).numpy() < ALIKE)
     hole = inside & (pred < 128)
     band = ~inside & ~outside
-    parts = [np.where(where, wrong, 0).mean() for where in (inside, outside, band)]
+    soft = band & (pha > SOFT) & (pha < 1 - SOFT)
+    parts = [np.where(where, wrong, 0).mean() for where in (inside, outside, band, soft)]
     shares = [part.sum() / max(inside.sum(), 1) for part in (hole, alike, hole & alike)]
-    return Errors(wrong.mean(), *parts, *shares)
+    others = score(pred, scene.pha[0], protocol="frame", only=("grad", "conn"))
+    return Errors(wrong.mean(), *parts, *shares, others["grad"], others["conn"])
 
 
 def groups(folder: Path, names: list[str]) -> list[str]:
@@ -85,12 +94,21 @@ def main(model: str, folder: str, *words: str) -> None:
         f"holes: {mean.holes:.2%} of the inside; {mean.holes_alike:.2%} where shot and plate are "
         f"alike, which {mean.alike:.2%} of it is"
     )
-    by_kind = defaultdict(list)
+    by_kind: dict[str, list[Errors]] = defaultdict(list)
     kinds = groups(Path(folder), [scenes.names[i] for i in chosen])
     for kind, one in zip(kinds, found, strict=True):
-        by_kind[kind].append(1e3 * one.mad)
-    for kind, mads in sorted(by_kind.items()):
-        print(f"  {kind}: MAD {np.mean(mads):.2f} (median {np.median(mads):.2f}, {len(mads)})")
+        by_kind[kind].append(one)
+    tell("all of them", found)
+    for kind, ones in sorted(by_kind.items()):
+        tell(kind, ones)
+
+
+def tell(kind: str, ones: list[Errors]) -> None:
+    """Print the metrics of some scenes."""
+    mads = [1e3 * one.mad for one in ones]
+    grad, conn = (np.mean([getattr(one, name) for one in ones]) for name in ("grad", "conn"))
+    middle = f"median {np.median(mads):.2f}, {len(ones)}"
+    print(f"  {kind}: MAD {np.mean(mads):.2f} ({middle}), Grad {grad:.2f}, Conn {conn:.2f}")
 
 
 if __name__ == "__main__":
