@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.utils import get_class, get_object
+from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
 
+from bgm.data.procedural.ranges import Ranges
 from bgm.lit.rates import frozen, parameter_groups
 from bgm.weights import build
 
@@ -57,6 +58,32 @@ def test_fine_tuning_composes_with_any_old_data(old):
         assert get_object(part["_target_"])
     assert get_object(cfg.lit._target_)
     assert "network" not in cfg  # it is the checkpoint's
+
+
+def drawn_from(name: str) -> dict:
+    cfg = composed("train", "data_root=nowhere", f"+ranges@drawn={name}")
+    return {
+        k: tuple(v) if isinstance(v, list) else v for k, v in vars(instantiate(cfg.drawn)).items()
+    }
+
+
+def test_one_yaml_has_every_range_of_the_generator():
+    assert drawn_from("all") == vars(Ranges())
+    written = composed("train", "data_root=nowhere", "+ranges@drawn=all").drawn
+    assert set(written) - {"_target_", "_convert_"} == set(vars(Ranges()))
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("demo", {"disguise", "mimic", "dark", "gray", "ghost", "smoke"}),
+        ("camouflage", {"disguise", "mimic", "dark"}),
+        ("captures", {"motion"}),
+    ],
+)
+def test_named_ranges_differ_where_they_say(name, changed):
+    usual, drawn = vars(Ranges()), drawn_from(name)
+    assert {k for k in usual if usual[k] != drawn[k]} == changed
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -11,6 +11,7 @@ class Ranges:
 
     Lengths are fractions of the frame's short side, so content looks alike at any size; colours and
     amplitudes in [0, 1] units of the picture. Kinds of subject and texture are relative weights.
+    conf/ranges/all.yaml has all of it for configs, and a test that it is the same.
     """
 
     # Subject: relative weights of the kinds (see `figures`).
