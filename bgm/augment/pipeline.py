@@ -9,9 +9,8 @@ from bgm.augment.cast import CastShadow
 from bgm.augment.crops import check_list, check_range, one_of, within
 from bgm.augment.dice import Dice, at_once, on_drawn, take
 from bgm.augment.draws import Draws
-from bgm.augment.geometry import Affine, AffineDraw, joined, move, warp_same
+from bgm.augment.geometry import Affine, joined, warp_same
 from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import (
     Blur,
     ColourJitter,
@@ -19,8 +18,8 @@ from bgm.augment.photometry import (
     Jpeg,
     Noise,
     Sharpen,
-    Strength,
 )
+from bgm.augment.placing import Placing
 from bgm.augment.shadow import Shadow
 from bgm.augment.spill import Spill
 from bgm.errors import BadInput
@@ -36,9 +35,7 @@ class Augment(nn.Module):
     crops: a list of sides or [H, W] to take one of, in the place of that range: a GPU's memory
     and a compiler's programs are those of a few shapes, where a new shape every step piles them up.
     Lengths in pixels (blur radius, shadow width) are those of a 512 picture and grow with size.
-    Cover factors: a subject whose canvas has both sides >= size is taken as delivered at scale 1
-    (short side == size, padding around it), a smaller one is enlarged until it covers size; a
-    background always covers size at scale 1.
+    How large subjects and backgrounds are at scale 1: see `bgm.augment.placing.Placing`.
     Ingredients: `fgr_*` and `bgr_*` act before composing (fgr_affine, _blur, _sharpen on alpha,
     too), `plate_*` on the captured background after it, shadow, noise, jpeg on the shot as well.
     spill, reflection, contact, cast: what subject and surroundings do to each other in the shot.
@@ -73,9 +70,13 @@ class Augment(nn.Module):
         self.multiple, self.seed = multiple, seed
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)
-        self.fgr_affine, self.bgr_affine = fgr_affine or Affine(), bgr_affine or Affine()
-        self.blur, self.sharpen = blur or Blur(), sharpen or Sharpen()
-        self.jitter = jitter or ColourJitter()
+        self.placing = Placing(
+            fgr_affine or Affine(),
+            bgr_affine or Affine(),
+            blur or Blur(),
+            sharpen or Sharpen(),
+            jitter or ColourJitter(),
+        )
         self.shadow, self.noise = shadow or Shadow(), noise or Noise()
         self.plate_jitter = plate_jitter or ColourJitter()
         self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
@@ -99,7 +100,7 @@ class Augment(nn.Module):
         low, high = crop or (size, size)
         check_range(low, high, self.multiple, size)
         self.crops = check_list(crops or (), self.multiple, size)
-        self.size, self.square, self.crop = size, (size, size), (low, high)
+        self.size, self.crop = size, (low, high)
 
     @property
     def setting(self) -> tuple[int, int, int]:
@@ -118,14 +119,7 @@ class Augment(nn.Module):
         src_noise, plate_noise = self.noise.draw(dice)
         return Draws(
             crop=crop,
-            fgr_affine=self.fgr_affine.draw(dice),
-            fgr_blur=self.blur.draw(dice, unit),
-            fgr_sharpen=self.sharpen.draw(dice),
-            fgr_jitter=self.jitter.draw(dice),
-            bgr_affine=self.bgr_affine.draw(dice),
-            bgr_blur=self.blur.draw(dice, unit),
-            bgr_sharpen=self.sharpen.draw(dice),
-            bgr_jitter=self.jitter.draw(dice),
+            **self.placing.draw(dice, unit),
             shadow=shadow,
             src_noise=src_noise,
             plate_noise=plate_noise,
@@ -166,53 +160,11 @@ class Augment(nn.Module):
         return self.apply(sample, self.draw(sample.draw))
 
     def _compose(self, sample: Sample, params: Draws) -> Batch:
-        fgr, pha = self._place_subject(sample, params)
-        bgr = self._place_background(sample, params)
+        fgr, pha = self.placing.subject(sample, params, self.size)
+        bgr = self.placing.background(sample, params, self.size)
         fgr, backdrop = self._light(fgr, pha, bgr, params)
         src, bgr = self._shoot(fgr, pha, backdrop, bgr, params)
         return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
-
-    def _place_subject(self, sample: Sample, d: Draws) -> tuple[Tensor, Tensor]:
-        """fgr and pha at the crop's size; what averages pixels moves both as one picture."""
-        x = torch.cat([to_float(sample.fgr), to_float(sample.pha)], dim=1)
-        factor = max(1.0, self.size / min(x.shape[-2:]))
-        draws = (d.fgr_affine, d.fgr_blur, d.fgr_sharpen)
-        on = d.fgr_affine.on | d.fgr_blur.on | d.fgr_sharpen.on | (factor > 1)
-        if on.all():
-            x = self._average(x, factor, *draws)
-        else:  # the rest keeps its colours to the bit, where alpha is 0, too
-            rows = on.nonzero().squeeze(1)
-            there = rows.to(x.device)
-            still = move(x, d.fgr_affine._replace(on=on & False), self.square, 1.0, "zeros")
-            if len(rows):
-                some = [take(draw, rows) for draw in draws]
-                y = self._average(x.index_select(0, there), factor, *some)
-                still = still.index_copy(0, there, y)
-            x = still
-        fgr, pha = on_drawn(x[:, :3], d.fgr_jitter, self.jitter.apply), x[:, 3:]
-        size = tuple(d.crop.tolist())
-        if max(size) == self.size:
-            return crop_centre(fgr, size), crop_centre(pha, size)
-        x = unpremultiply(cover_crop(premultiply(torch.cat([fgr, pha], dim=1)), size))
-        return x[:, :3], x[:, 3:]
-
-    def _average(
-        self, x: Tensor, factor: float, affine: AffineDraw, blur: Strength, sharpen: Strength
-    ) -> Tensor:
-        """Move, blur and sharpen fgr and pha (B, 4, h, w) premultiplied: (B, 4, size, size)."""
-        x = move(premultiply(x), affine, self.square, factor, "zeros")
-        x = on_drawn(x, blur, self.blur.apply)
-        return unpremultiply(on_drawn(x, sharpen, self.sharpen.apply))
-
-    def _place_background(self, sample: Sample, params: Draws) -> Tensor:
-        """bgr at the crop's size; what an affine map leaves empty is mirrored."""
-        x = to_float(sample.bgr)
-        factor = self.size / min(x.shape[-2:])
-        x = move(x, params.bgr_affine, self.square, factor, "reflection")
-        x = on_drawn(x, params.bgr_blur, self.blur.apply)
-        x = on_drawn(x, params.bgr_sharpen, self.sharpen.apply).clamp(0.0, 1.0)
-        x = on_drawn(x, params.bgr_jitter, self.jitter.apply)
-        return cover_crop(x, tuple(params.crop.tolist()))
 
     def _light(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
         """fgr in the light of its surroundings; backdrop: bgr with the subject's traces on it."""
