@@ -19,7 +19,7 @@ def test_every_switch_makes_another_recipe(tmp_path):
     for name, words in ablations.SWITCHES.items():
         cfg = ablations.composed(words, str(tmp_path))
         made[name] = ablations.made_by(cfg)
-        assert instantiate(cfg.data.train.dataset).size == (96, 96)
+        assert instantiate(cfg.data.train.dataset).size == (128, 128)
     assert len(set(made.values())) == len(made)
     assert made["full"] == ablations.made_by(ablations.composed([], str(tmp_path / "elsewhere")))
 
@@ -28,7 +28,7 @@ def test_a_switch_sets_what_it_names(tmp_path):
     cfg = ablations.composed(ablations.SWITCHES["+ all of these"], str(tmp_path))
     augment = instantiate(cfg.augment)
     assert all(getattr(augment, name).p > 0 for name in ablations.NEW)
-    assert augment.size == 96
+    assert augment.size == 128
     assert augment.noise.p == 0.9  # the rest is the recipe's
     assert instantiate(cfg.data.train.dataset).ranges.motion > 0
     one = instantiate(ablations.composed(ablations.SWITCHES["+ cast"], str(tmp_path)).augment)
