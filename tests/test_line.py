@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 import bgm
+from bgm.cli.blend import main as blend
 from bgm.cli.release import main as release
 from bgm.cli.show import facts
 from bgm.cli.show import main as show
@@ -170,6 +171,34 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match="small holds"):
         bgm.load("small")
+
+
+def test_a_blend_of_two_trainings_is_a_network_to_start_from_and_to_release(runs, tmp_path):
+    base, last = runs / "base" / "last.ckpt", runs / "refine" / "last.ckpt"
+    out = tmp_path / "blend.safetensors"
+    given = {"before": str(base), "after": str(last), "share": 0.25, "out": str(out)}
+    blend(OmegaConf.create(given))
+    mixed, old, new = (read_weights(path).state for path in (out, base, last))
+    name = "decoder.conv4.weight"
+    expected = torch.lerp(old[name], new[f"base.{name}"], 0.25)
+    torch.testing.assert_close(mixed[f"base.{name}"], expected)
+    assert "share: 0.25" in facts(out)["config"]
+    assert isinstance(bgm.load(out), MattingRefine)
+    release(
+        OmegaConf.create(
+            {
+                "ckpt": str(out),
+                "before": [str(base), str(last)],
+                "out": str(tmp_path / "small.safetensors"),
+                "licence": "MIT",
+                "scenes": 1,
+            }
+        )
+    )
+    told = read_weights(tmp_path / "small.safetensors").card["trainings"]
+    assert "blend_of" in told[2]
+    with pytest.raises(BadInput, match=r"ends in \.ckpt, expected \.safetensors"):
+        blend(OmegaConf.create(given | {"out": "x.ckpt"}))
 
 
 def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
 # Modules with main(config), over conf/COMMAND.yaml.
-CONFIGURED = ("compose", "doctor", "pack", "release")
+CONFIGURED = ("blend", "compose", "doctor", "pack", "release")
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
@@ -18,6 +18,7 @@ USAGE = """usage: bgm COMMAND ...
   bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
   bgm report A.json B.json out=FILE.html    scores in one HTML file; several runs are compared
   bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
+  bgm blend before=FILE after=FILE out=NAME.safetensors  weights between two networks
   bgm release ckpt=FILE out=NAME.safetensors  a network to give away, in half the bytes
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version

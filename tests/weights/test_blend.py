@@ -1,0 +1,58 @@
+"""Blending: ends, middle, what is taken from which network, and what cannot be blended."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bgm.errors import BadInput
+from bgm.weights.blend import blended
+from bgm.weights.formats import Stored
+
+
+def stored(state: dict[str, list[float]], count: int = 0) -> Stored:
+    tensors = {name: torch.tensor(values) for name, values in state.items()}
+    return Stored("bgm", tensors | {"bn.num_batches_tracked": torch.tensor(count)}, {}, {})
+
+
+def refined(base: dict[str, list[float]], count: int = 0) -> Stored:
+    plain = stored(base, count)
+    state = {f"base.{name}": value for name, value in plain.state.items()}
+    return Stored("bgm", state | {"refiner.conv.weight": torch.tensor([7.0])}, {}, {})
+
+
+@settings(deadline=None, max_examples=20)
+@given(share=st.floats(0, 1, width=32))
+def test_weights_lie_on_the_line_between(share):
+    before, after = stored({"conv.weight": [1.0, -2.0]}, 5), stored({"conv.weight": [3.0, 2.0]}, 9)
+    found = blended(before, after, share)
+    expected = torch.tensor([1 + 2 * share, -2 + 4 * share])
+    torch.testing.assert_close(found["conv.weight"], expected)
+    assert found["bn.num_batches_tracked"] == 9
+
+
+def test_both_ends_are_exact_and_half_precision_becomes_float32():
+    before = Stored("bgm", {"w": torch.tensor([0.1, 3.0]).half()}, {}, {})
+    after = Stored("bgm", {"w": torch.tensor([0.7, -1.3])}, {}, {})
+    assert torch.equal(blended(before, after, 0)["w"], before.state["w"].float())
+    assert torch.equal(blended(before, after, 1)["w"], after.state["w"])
+
+
+def test_a_base_network_is_blended_into_a_refined_one_whose_refiner_stays():
+    found = blended(stored({"w": [0.0]}), refined({"w": [2.0]}), 0.5)
+    assert found["base.w"] == 1
+    assert found["refiner.conv.weight"] == 7
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share", "said"),
+    [
+        (stored({"w": [0.0]}), stored({"w": [0.0]}), 1.5, "share is 1.5, expected 0"),
+        (stored({"w": [0.0, 1.0]}), stored({"w": [0.0]}), 0.5, "1 weights that after has not"),
+        (stored({"v": [0.0]}), stored({"w": [0.0]}), 0.5, r"after has not.*\(v"),
+        (stored({"w": [0.0]}), stored({"w": [0.0], "u": [1.0]}), 0.5, r"lacks 1 .*\(u"),
+    ],
+)
+def test_what_cannot_be_blended(before, after, share, said):
+    with pytest.raises(BadInput, match=said):
+        blended(before, after, share)
