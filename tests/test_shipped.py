@@ -25,19 +25,29 @@ def test_the_file_says_how_it_was_made(card):
     assert shipped() == [NAME]
     assert located(NAME).stat().st_size < 12e6
     assert card["licence"] == "MIT"
-    assert [t["config"]["name"] for t in card["trainings"]] == [
+    trainings = [t for t in card["trainings"] if "blend_of" not in t]
+    assert [t["config"]["name"] for t in trainings] == [
         "procedural",
         "procedural_large",
         "procedural_borders",
         "procedural_refine",
+        "procedural_refine_settle",
     ]
-    for training in card["trainings"]:
-        assert len(training["git"]["commit"]) == 40
-        assert not training["git"]["dirty"]
+    for training in trainings:
         assert training["hours"] > 0
         assert training["config"]["seed"] in (0, 1, 2)
-        assert training["hardware"]["cpu"]
         assert training["command"].startswith(f"experiment={training['config']['name']} ")
+    for made in card["trainings"]:
+        assert len(made["git"]["commit"]) == 40
+        assert not made["git"]["dirty"]
+        assert made["hardware"]["cpu"]
+
+
+def test_the_blend_says_what_of(card):
+    (blend,) = (t for t in card["trainings"] if "blend_of" in t)
+    assert card["trainings"].index(blend) == 4  # between the refiner's two trainings
+    assert blend["config"]["share"] == 0.5
+    assert all(len(sha256) == 64 for sha256 in blend["blend_of"].values())
 
 
 def test_it_mattes_as_its_file_says(card):
