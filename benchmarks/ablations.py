@@ -192,7 +192,7 @@ def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     start_from = [*GOING_ON, f"init='{args.init}'"] if args.init else SCRATCH
     if args.scenes:
         about |= {"scenes": args.scenes.name, "every": args.every, "scale": args.scale}
-        about["manifest"] = digest(args.scenes / "manifest.json")[:12]
+        about["content"] = fingerprint(Scenes(args.scenes))
         del about["px"]
     scenes: list[Batch] = []
     have = {(line["run"], json.dumps(line["about"])): line for line in finished(args.out)}

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 
 import bgm
 from bgm.cli.judging import MattingSet
+from bgm.data.procedural.ranges import Ranges
 from bgm.pictures import read_picture
 from bgm.weights import read_weights
 from bgm.weights.shipped import located, shipped
+from tests.test_configs import composed
 from tests.test_line import script
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +45,41 @@ def test_the_file_says_how_it_was_made(card):
         assert len(made["git"]["commit"]) == 40
         assert not made["git"]["dirty"]
         assert made["hardware"]["cpu"]
+
+
+LEARNT_BY = ["network", "lit", "augment", "batch_size", "seed"]
+LEARNT_BY += [f"trainer.{key}" for key in ("max_steps", "precision", "gradient_clip_val")]
+LEARNT_BY += [f"callbacks.{key}" for key in ("ema", "grow", "scales")]
+LEARNT_BY += [f"data.train.{key}" for key in ("size", "own", "length", "seed", "dataset.size")]
+
+
+def learnt_by(cfg: DictConfig) -> dict:
+    """What decides what a training learns, as plain values."""
+    parts = {key: OmegaConf.select(cfg, key) for key in LEARNT_BY}
+    found = {
+        key: OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part
+        for key, part in parts.items()
+    }
+    drawn = OmegaConf.select(cfg, "data.train.dataset.ranges")
+    ranges = instantiate(drawn, _convert_="all") if drawn else Ranges()
+    return found | {k: list(v) if isinstance(v, tuple) else v for k, v in vars(ranges).items()}
+
+
+def changes(then: object, now: object, at: str = "") -> list[str]:
+    """Where two plain configs differ; an option that came later may be there, if it is off."""
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        return [] if then == now else [f"{at[1:]}: {then} -> {now}"]
+    both = [c for k in then.keys() & now.keys() for c in changes(then[k], now[k], f"{at}.{k}")]
+    gone = [f"{at[1:]}.{k} is gone" for k in then.keys() - now.keys()]
+    return both + gone + [f"{at[1:]}.{k}: {now[k]}" for k in now.keys() - then.keys() if now[k]]
+
+
+def test_the_recipe_is_still_the_one_that_made_it(card):
+    for training in (t for t in card["trainings"] if "blend_of" not in t):
+        then = learnt_by(OmegaConf.create(training["config"]))
+        experiment = f"experiment={training['config']['name']}"
+        now = learnt_by(composed("train", experiment, "data_root=data"))
+        assert changes(then, now) == []
 
 
 def test_the_blend_says_what_of(card):

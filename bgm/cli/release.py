@@ -1,7 +1,6 @@
 """bgm release ckpt=FILE out=FILE.safetensors: a network to give away, with its run cards."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,10 +16,9 @@ from bgm.export.certificate import JUST_NOISE
 from bgm.export.check import check
 from bgm.export.grid import brief
 from bgm.export.precision import PRECISIONS
-from bgm.weights import read_weights, write_safetensors
+from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, filled
 
-SUFFIX = ".safetensors"
 LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
 FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/'\",\]]+/)*")  # of absolute paths
 
@@ -32,12 +30,7 @@ def main(cfg: DictConfig) -> None:
     Raises BadInput for a checkpoint without a network of ours, and for one that float16 changes by
     more than an export in float16 may.
     """
-    out = Path(cfg.out)
-    if out.suffix != SUFFIX:
-        raise BadInput(f"{out} ends in {out.suffix or 'nothing'}, expected {SUFFIX}")
-    stored = read_weights(cfg.ckpt)
-    if stored.network is None:
-        raise BadInput(f"{cfg.ckpt} holds {stored.kind} weights, expected a network trained here")
+    out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
     state = {name: halved(name, value) for name, value in stored.state.items()}
     told = {
         "licence": str(cfg.licence),

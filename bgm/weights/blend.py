@@ -17,8 +17,8 @@ def blended(before: Stored, after: Stored, share: float) -> dict[str, Tensor]:
     Raises BadInput for networks of other parts or shapes, and for a share outside.
     Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT), equation 1.
     """
-    if not 0 <= share <= 1:
-        raise BadInput(f"share is {share:g}, expected 0 (all before) to 1 (all after)")
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")
     refined = any(name.startswith("base.") for name in after.state)
     old = in_place_of(before.state, refined)
     if strange := [n for n in old if n not in after.state or old[n].shape != after.state[n].shape]:

@@ -44,6 +44,22 @@ def read_weights(path: str | Path) -> Stored:
     return sort_out(path, content)
 
 
+def read_own(path: str | Path) -> Stored:
+    """`read_weights` of a network trained here, which says how it is built; else BadInput."""
+    stored = read_weights(path)
+    if stored.network is None:
+        raise BadInput(f"{path} holds {stored.kind} weights, expected a network trained here")
+    return stored
+
+
+def safetensors_path(out: str | Path) -> Path:
+    """Where `write_safetensors` shall write: BadInput for another suffix, before any work."""
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise BadInput(f"{out} ends in {out.suffix or 'nothing'}, expected .safetensors")
+    return out
+
+
 def read_safetensors(path: Path) -> dict:
     try:
         state = load_file(path)
