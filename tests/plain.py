@@ -21,7 +21,7 @@ class Plain(nn.Module):
     def __init__(self, net: MattingRefine):
         super().__init__()
         self.net = net
-        self.train(net.training)
+        self.training = net.training  # not train(): parts may be frozen in eval mode
 
     def forward(self, src: Tensor, bgr: Tensor) -> Refined:
         """(B, 3, H, W) in [0, 1] each -> Refined."""

@@ -100,9 +100,7 @@ def numbered(mask: Tensor) -> Tensor:
     return mask.flatten().cumsum(0) - 1
 
 
-def half_pixels_around(
-    ring: int, wide: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def half_pixels_around(ring: int, wide: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """A cell's window at half size, pixel by pixel: the step to its cell, which of the four.
 
     The window reaches `ring` pixels beyond the cell. wide: cells in a row of the grid.

@@ -29,6 +29,10 @@ class MattingRefine(nn.Module):
     def backbone_scale(self) -> float:
         return self.scale_num / self.scale_den
 
+    def at_scale(self, backbone_scale: float) -> "MattingRefine":
+        """The same network (and modules) at another backbone_scale, above 0 and at most 1/2."""
+        return MattingRefine(self.base, self.refiner, backbone_scale).train(self.training)
+
     def blocks(self) -> list[nn.Module]:
         """The parts one after the other, as training in less memory cuts the network."""
         return [*self.base.blocks(), self.refiner]

@@ -13,7 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from bgm.model.cells import Cells, Grid, as_cells, grown, half_pixels_around, half_rows_around, numbered
+from bgm.model.cells import (
+    Cells,
+    Grid,
+    as_cells,
+    grown,
+    half_pixels_around,
+    half_rows_around,
+    numbered,
+)
 from bgm.model.refiner import PatchRefiner
 from bgm.ops import resize
 
@@ -69,7 +77,13 @@ class SparseRefiner(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, src: Tensor, bgr: Tensor | Cells, coarse: Tensor, err: Tensor, pha: Tensor, fgr: Tensor
+        self,
+        src: Tensor,
+        bgr: Tensor | Cells,
+        coarse: Tensor,
+        err: Tensor,
+        pha: Tensor,
+        fgr: Tensor,
     ) -> Tensor:
         """Write refined patches into pha (B, 1, H, W) and fgr (B, 3, H, W); return ref.
 
