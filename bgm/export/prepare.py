@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 
 
@@ -17,13 +18,14 @@ def prepared(
 ) -> nn.Module:
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
-    None keeps the network's own method. A base network has no refiner and nothing to swap. dtype:
-    of the weights, after folding in float32, and so of all pictures that go in and come out.
+    None keeps the network's own method; one that has no crop gets unfold. A base network has no
+    refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
+    pictures that go in and come out.
     """
     copied = folded(isolated(net)).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
-        refiner.crop = crop or refiner.crop
+        refiner.crop = crop or refiner.crop or UnfoldCrop()
         refiner.replace = replace or refiner.replace
     return copied
 

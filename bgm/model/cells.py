@@ -15,6 +15,13 @@ class Cells(NamedTuple):
     pixels: Tensor  # (B * H/4 * W/4, 48): 3 channels of 4x4 pixels
 
 
+class Listed(NamedTuple):
+    """Some cells of the tall grid."""
+
+    at: Tensor  # (N,) their flat positions, in order
+    number: Tensor  # of every position of the grid: which of the N is there, if any is
+
+
 class Grid:
     """Where cells lie in a batch: in the tall grid its pictures stand one below the other.
 
@@ -45,6 +52,20 @@ class Grid:
     def tall(self, ref: Tensor) -> Tensor:
         """ref (B, 1, h, w) on the tall grid: (B * (h + 4), w + 4), bool."""
         return F.pad(ref[:, 0] > 0, (self.MARGIN,) * 4).flatten(0, 1)
+
+    def position(self, b: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Flat positions in the tall grid of cells (b, y, x)."""
+        row = b * (self.h + 2 * self.MARGIN) + y + self.MARGIN
+        return row * self.wide + x + self.MARGIN
+
+    def around(self, own: Tensor, batch: int, ring: int) -> tuple[Listed, Listed]:
+        """Cells within `ring`, and within twice that, of the flat positions `own`."""
+        rows = batch * (self.h + 2 * self.MARGIN)
+        mask = torch.zeros(rows * self.wide, dtype=torch.bool, device=own.device)
+        mask = mask.index_fill(0, own, True).view(rows, self.wide)
+        near = grown(mask) if ring else mask
+        far = grown(near) if ring else mask
+        return listed(near), listed(far)
 
     def place(self, at: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor]:
         """Picture, row and column of flat positions in the tall grid from its row `top` on."""
@@ -95,6 +116,11 @@ def grown(mask: Tensor) -> Tensor:
     return mask | F.pad(mask, (0, 0, 1, -1)) | F.pad(mask, (0, 0, -1, 1))
 
 
+def listed(mask: Tensor) -> Listed:
+    """The cells of a mask."""
+    return Listed(mask.flatten().nonzero()[:, 0], numbered(mask))
+
+
 def numbered(mask: Tensor) -> Tensor:
     """For every position of a mask, flat, how many True come before it: a True one's number."""
     return mask.flatten().cumsum(0) - 1
@@ -120,3 +146,13 @@ def half_rows_around(ring: int, wide: int, device: torch.device) -> tuple[Tensor
     beside = torch.arange(-ring, 1 + ring, device=device)
     steps = cell[:, None] * wide + beside
     return steps.flatten(), half[:, None].expand(steps.shape).flatten()
+
+
+def impulses(h: int, w: int, c: int) -> Tensor:
+    """(h * w * c, c, h, w): every pixel and channel alone, channels innermost."""
+    return torch.eye(h * w * c).view(-1, h, w, c).permute(0, 3, 1, 2)
+
+
+def matrix(x: Tensor, weight: Tensor) -> Tensor:
+    """What a convolution makes of impulses x: a matrix, its columns (y, x, channel)."""
+    return F.conv2d(x.to(weight), weight).permute(0, 2, 3, 1).flatten(1)

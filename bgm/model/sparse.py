@@ -20,6 +20,8 @@ from bgm.model.cells import (
     grown,
     half_pixels_around,
     half_rows_around,
+    impulses,
+    matrix,
     numbered,
 )
 from bgm.model.refiner import PatchRefiner
@@ -211,20 +213,10 @@ def in_base_order(weight: Tensor) -> Tensor:
     return torch.cat([pha, fgr, torch.zeros_like(pha), hid], 1)
 
 
-def impulses(h: int, w: int, c: int) -> Tensor:
-    """(h * w * c, c, h, w): every pixel and channel alone, channels innermost."""
-    return torch.eye(h * w * c).view(-1, h, w, c).permute(0, 3, 1, 2)
-
-
 def full_impulses(h: int, w: int) -> Tensor:
     """(h * w * 24, 6, 2h, 2w): the same at full size, numbered by half-size pixels."""
     x = torch.eye(h * w * 24).view(-1, h, w, 6, 2, 2).permute(0, 3, 1, 4, 2, 5)
     return x.reshape(-1, 6, 2 * h, 2 * w)
-
-
-def matrix(x: Tensor, weight: Tensor) -> Tensor:
-    """What a convolution makes of impulses x: a matrix, its columns (y, x, channel)."""
-    return F.conv2d(x.to(weight), weight).permute(0, 2, 3, 1).flatten(1)
 
 
 def half_size_of_cells() -> tuple[Tensor, Tensor]:
