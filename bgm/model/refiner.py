@@ -94,7 +94,10 @@ class PatchRefiner(nn.Module):
         grid = Grid(src, maps := maps.permute(0, 2, 3, 1).contiguous())
         if self.training:
             return self.convolve(*self.windows(grid, src, bgr, maps, index))[keep]
-        parts = index[keep].split(CHUNK) or (index[keep],)
+        index = index[keep]
+        if len(index) == 0:
+            return maps.new_zeros(0, 4, 4, 4)
+        parts = index.split(CHUNK)
         return torch.cat([self.convolve(*self.windows(grid, src, bgr, maps, i)) for i in parts])
 
     def windows(

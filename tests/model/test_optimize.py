@@ -105,12 +105,15 @@ def test_patch_refiner_equals_the_plain_one(
 @pytest.mark.parametrize("chunk", [1, 40, 10**6])
 def test_every_selection_and_chunk_gives_the_plain_picture(select, chunk, monkeypatch):
     monkeypatch.setattr(sparse, "CHUNK", chunk)
+    monkeypatch.setattr("bgm.model.refiner.CHUNK", chunk)
     monkeypatch.setattr(sparse, "BLOCK", 7)
     net, given = refiner(3, select).eval(), inputs(2, 64, 100, 0.25, 5)
     with torch.no_grad():
         expected = clamped(refined(net, *given), given[0])
-    for a, b in zip(by_sparse(net, *given), expected, strict=True):
-        assert_close(a, b)
+        unfolded = clamped(net(*given), given[0])
+    for found in (by_sparse(net, *given), unfolded):
+        for a, b in zip(found, expected, strict=True):
+            assert_close(a, b)
 
 
 def networks():
