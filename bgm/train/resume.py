@@ -72,7 +72,8 @@ def snapshot_arguments(stored: dict, node: DictConfig) -> dict[str, Any]:
         if name == "snapshot":
             found[name] = FileSnapshot(**part)
             continue
-        inner = snapshot_arguments(part, node[name]) if name in node else {}
+        child = node.get(name)
+        inner = snapshot_arguments(part, child) if isinstance(child, DictConfig) else {}
         if inner:
             found[name] = inner
     return found
