@@ -10,7 +10,7 @@ from bgm.augment import Augment
 from bgm.data import MattingData, Mixture
 from bgm.data.composites import Backgrounds, Composites, Subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, file_snapshots
-from bgm.data.shards.packing import packed_pictures
+from bgm.data.shards.packing import pack_files
 from bgm.data.shards.tar import write_shards
 from bgm.errors import BadInput
 
@@ -110,7 +110,7 @@ def test_shards_must_be_whole(root, tmp_path):
     for name, stems in {"all": subjects.stems, "few": subjects.stems[1:]}.items():
         files = {k: [f for f in v if f.rpartition("/")[2].partition(".")[0] in stems]
                  for k, v in subjects.files.items()}  # fmt: skip
-        write_shards(tmp_path / name, packed_pictures(stems, files), 1 << 20)
+        write_shards(tmp_path / name, pack_files(stems, files), 1 << 20)
     snapshot = Subjects(tmp_path / "all").file_snapshot()
     assert Subjects(tmp_path / "all", snapshot=snapshot).stems == subjects.stems
     with pytest.raises(BadInput, match=r"few: 0 has gone since .*: put it back, or .*=allow"):
