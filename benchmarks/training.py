@@ -36,7 +36,7 @@ from bgm.data import Procedural
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.resizing import to_image
-from bgm.data.shards.packing import packed_pictures
+from bgm.data.shards.packing import pack_files
 from bgm.data.shards.tar import write_shards
 from bgm.paths import conf_dir
 from bgm.types import Batch, Sample
@@ -130,8 +130,8 @@ def write_pictures(root: Path, made: Sequence[Sample]) -> tuple[Subjects, Backgr
 
 def packed(root: Path, subjects: Subjects, backgrounds: Backgrounds) -> tuple[Path, Path]:
     """The same pictures as shards."""
-    write_shards(root / "train", packed_pictures(subjects.stems, subjects.files), 1 << 28)
-    files = packed_pictures(backgrounds.stems, {"bgr": backgrounds.files})
+    write_shards(root / "train", pack_files(subjects.stems, subjects.files), 1 << 28)
+    files = pack_files(backgrounds.stems, {"bgr": backgrounds.files})
     write_shards(root / "bgr", files, 1 << 28)
     return root / "train", root / "bgr"
 

@@ -9,8 +9,8 @@ from bgm.cli.error_messages import error_message
 from bgm.cli.launch import errors_as_sentences
 from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
-from bgm.train import Checkpoints
-from bgm.train.resume import changed, resumed
+from bgm.train import AtomicCheckpointIO
+from bgm.train.resume import changed, find_checkpoint
 from bgm.train.trainer import enough_gpus, needs_no_gpu
 
 
@@ -114,9 +114,9 @@ def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     assert "callbacks.ema.decay 0.9 -> absent" in found
     assert not any(f.startswith("data.train") for f in found)  # they follow the seed
     path = tmp_path / "last.ckpt"
-    Checkpoints().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
     with pytest.raises(BadInput, match=r"last.ckpt cannot be resumed as it is.* seed 0 -> 1"):
-        resumed(composed(*TRAINED, *other, f"resume={path}"), str)
+        find_checkpoint(composed(*TRAINED, *other, f"resume={path}"), str)
     go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
-    assert resumed(composed(*go_on), str) == str(path)
-    assert resumed(composed(*TRAINED), str) is None
+    assert find_checkpoint(composed(*go_on), str) == str(path)
+    assert find_checkpoint(composed(*TRAINED), str) is None

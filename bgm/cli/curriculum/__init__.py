@@ -15,8 +15,8 @@ from bgm.cli.launch import as_typed
 from bgm.console import is_first, say
 from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
-from bgm.train.checkpointing.checkpoint_files import newest
-from bgm.train.resume import data_of
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint
+from bgm.train.resume import build_data
 
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits
 
@@ -114,8 +114,8 @@ def check(stages: dict[str, list[str]], ledger: Ledger) -> None:
         try:
             cfg = composed(given)
             if not ledger.done(name) and is_first():
-                underway = newest(ledger.place(name))
-                data_of(cfg, underway and str(underway))
+                underway = newest_checkpoint(ledger.place(name))
+                build_data(cfg, underway and str(underway))
         except Exception as error:
             said = error_message(error)
             if said is None:
