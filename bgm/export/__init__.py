@@ -1,5 +1,6 @@
 """Networks into files of other runtimes, each proved equal to its network, and back again."""
 
+from bgm.export.cells import SharedCells
 from bgm.export.certify.certificate import Certificate, Exam, Judge
 from bgm.export.certify.check import Report, check
 from bgm.export.certify.compare import Trial
@@ -28,6 +29,7 @@ __all__ = [
     "OpenVinoExport",
     "Pt2Export",
     "Report",
+    "SharedCells",
     "Target",
     "TensorRtExport",
     "TorchScriptExport",

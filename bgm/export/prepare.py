@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bgm.export.cells import CellsRefiner, SharedCells
 from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 
@@ -22,9 +23,13 @@ def prepared(
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
-    copied = folded(isolated(net)).to(dtype)
+    copied = isolated(net)
     refiner = refiner_of(copied)
-    if refiner is not None:
+    if refiner is not None and isinstance(crop, SharedCells):
+        copied.refiner = CellsRefiner(refiner).eval()
+    copied = folded(copied).to(dtype)
+    if refiner is not None and not isinstance(crop, SharedCells):
+        refiner = copied.refiner
         refiner.crop = crop or refiner.crop or UnfoldCrop()
         refiner.replace = replace or refiner.replace
     return copied

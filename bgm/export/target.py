@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.export.cells import SharedCells
 from bgm.export.certify.certificate import Certificate, Exam, certify
 from bgm.export.metadata import described
 from bgm.export.prepare import isolated, prepared, refiner_of
@@ -22,7 +23,8 @@ from bgm.export.tolerances import PRECISIONS, Allowed, known_precision
 class Target:
     """A file format with the patch methods that suit it; subclasses write it and open it.
 
-    crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select: another
+    crop, replace: modules of `bgm.model.patches`, None keeps the network's own; `SharedCells` as a
+    crop is `CellsRefiner` and does without a replace. select: another
     selection than the network's, None keeps that. part: "base" writes the base network alone,
     "refine" insists on a refined one, None takes what there is. precision: one of `precisions`.
     shape: the one [batch, height, width] that the file takes, None for every one. tolerance:
@@ -31,8 +33,9 @@ class Target:
     written into the file.
 
     Class attributes: name, suffix and runtime (for people); precisions that it can write; refused,
-    the operators that its runtime is known to refuse. calibration: pairs of src and bgr
-    (B, 3, H, W) in [0, 1], set by the script before an int8 export.
+    the operators that its runtime is known to refuse; shares_cells, whether it takes crop=cells.
+    calibration: pairs of src and bgr (B, 3, H, W) in [0, 1], set by the script before an int8
+    export.
     """
 
     name: ClassVar[str]
@@ -40,6 +43,7 @@ class Target:
     runtime: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
     refused: ClassVar[frozenset[str]] = frozenset()
+    shares_cells: ClassVar[bool] = False
     calibration: Iterable[tuple[Tensor, Tensor]] | None = None
 
     def __init__(
@@ -151,6 +155,8 @@ class Target:
         is_base = refiner_of(net) is None
         if is_base and self.part == "refine":
             raise BadInput("part=refine: the checkpoint holds a base network, without a refiner")
+        if isinstance(self.crop, SharedCells) and not self.shares_cells:
+            raise BadInput(f"crop=cells is for onnx and openvino files, not for {self.name}")
         if self.select is not None and (is_base or self.part == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
 

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from bgm.errors import BadInput
-from bgm.export import Exam, OnnxExport, TorchScriptExport, card, open_onnx, open_torchscript
+from bgm.export import (
+    Exam,
+    OnnxExport,
+    SharedCells,
+    TorchScriptExport,
+    card,
+    open_onnx,
+    open_torchscript,
+)
 from bgm.export.certify.test_pictures import smooth
 from bgm.model import (
     Full,
@@ -36,6 +44,25 @@ BRIEF = Exam("brief")
 CROPS = [UnfoldCrop, RoiAlignCrop, GatherCrop]
 REPLACES = [ScatterNdReplace, ScatterElementReplace]
 PAIRS = list(itertools.product(CROPS, REPLACES))
+
+
+@pytest.mark.parametrize("select", [Sampling(640), Thresholding(0.02)], ids=["k", "threshold"])
+def test_shared_cells_compute_the_network(tmp_path, select):
+    """The certificate is the proof: no error, error everywhere, odd sizes, batches."""
+    net = tiny()
+    net.refiner.select = select.eval()
+    target = OnnxExport(crop=SharedCells())
+    report = target(net, tmp_path / "net.onnx", exam=BRIEF)
+    assert report.largest < 1e-4
+    assert "RoiAlign" not in target.operators(tmp_path / "net.onnx")
+    assert open_onnx(tmp_path / "net.onnx").metadata["crop"] == "SharedCells"
+
+
+def test_shared_cells_are_refused_where_they_cannot_be_written(tmp_path):
+    with pytest.raises(BadInput, match="crop=cells is for onnx and openvino files"):
+        TorchScriptExport(crop=SharedCells())(tiny(), tmp_path / "net.pt")
+    with pytest.raises(BadInput, match="crop=cells needs opset 18"):
+        OnnxExport(opset=16, shape=[1, 64, 64], crop=SharedCells())(tiny(), tmp_path / "net.onnx")
 
 
 def test_onnx(tmp_path):

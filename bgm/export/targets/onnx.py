@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.export.cells import SharedCells
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, Exported, imported
 from bgm.export.target import Target
@@ -37,6 +38,7 @@ class OnnxExport(Target):
     suffix: ClassVar[str] = ".onnx"
     runtime: ClassVar[str] = "onnxruntime"
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
+    shares_cells: ClassVar[bool] = True
     # No selection needs control flow, and OpenVINO, TensorRT and mobile runtimes stumble over it.
     refused: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
 
@@ -72,6 +74,8 @@ class OnnxExport(Target):
             raise BadInput("threshold_input=true is for select=thresholding")
         if self.opset < OLDEST_EXPORTED:
             refiner = None if self.part == "base" else refiner_of(net)
+            if isinstance(self.crop, SharedCells):
+                raise BadInput(f"crop=cells needs opset 18 or newer, found {self.opset}")
             refuse_tracing(self.opset, self.shape, refiner and (self.crop or refiner.crop))
             if self.threshold_input:
                 raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")

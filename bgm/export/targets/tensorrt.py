@@ -23,6 +23,7 @@ class TensorRtExport(OnnxExport):
     name: ClassVar[str] = "tensorrt"
     runtime: ClassVar[str] = "onnxruntime"
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
+    shares_cells: ClassVar[bool] = False
     refused: ClassVar[frozenset[str]] = OnnxExport.refused | {"NonZero"}
 
     def refuse(self, net: nn.Module, out: Path) -> None:
