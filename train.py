@@ -7,7 +7,7 @@ from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import staged
 from bgm.cli.launch import script
-from bgm.run_info import about
+from bgm.run_info import describe_run
 from bgm.train.resume import data_of, resumed
 from bgm.train.trainer import add_run_card, initialised, told, trainer_of
 
@@ -17,7 +17,7 @@ from bgm.train.trainer import add_run_card, initialised, told, trainer_of
 def main(cfg: DictConfig) -> float | None:
     seed_everything(cfg.seed, workers=True, verbose=False)
     stage, trainer = instantiate(cfg.stage), trainer_of(cfg)
-    add_run_card(trainer, about(cfg), HydraConfig.get().runtime.output_dir)
+    add_run_card(trainer, describe_run(cfg), HydraConfig.get().runtime.output_dir)
     checkpoint = resumed(cfg, stage.resumable)
     initialised(stage, cfg)
     trainer.fit(stage, data_of(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)
