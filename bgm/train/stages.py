@@ -70,7 +70,7 @@ class Matting(pl.LightningModule):
         """
         return initialise(self.network, path, kinds)
 
-    def resumable(self, path: str | None) -> str | None:
+    def check_resumable(self, path: str | None) -> str | None:
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
         if path is not None:
             stored = read_weights(path)
