@@ -34,7 +34,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from bgm.cli.launch import quiet
+from bgm.cli.launch import silence_lightning
 from bgm.compose.manifest import digest
 from bgm.data import Procedural
 from bgm.data.composites import collate
@@ -279,7 +279,7 @@ def main(words: list[str] | None = None) -> None:
     """Run what is missing, then print the table."""
     args = arguments(words)
     torch.set_num_threads(1)
-    quiet()
+    silence_lightning()
     if args.list:
         for name, overrides in SWITCHES.items():
             print(f"{name:26s} {' '.join(overrides)}")

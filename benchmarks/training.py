@@ -31,7 +31,7 @@ from pytorch_lightning import Callback, seed_everything
 from rich.console import Console
 from rich.table import Table
 
-from bgm.cli.launch import quiet
+from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
@@ -184,7 +184,7 @@ def composed(experiment: str, folder: Path, overrides: list[str]) -> DictConfig:
 def main(args: list[str]) -> None:
     """Print steps a second of both, and their ratios, for every experiment and source."""
     torch.set_num_threads(1)
-    quiet()
+    silence_lightning()
     pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
     named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
     only = [a.partition("=")[2] for a in args if a.startswith("source=")]
