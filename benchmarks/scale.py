@@ -4,10 +4,11 @@
         [--cores-per-gpu 8] [--network-gbit 100] [--latency-us 20] [--speed 1.0]
 
 The stages are the paper's four (Lin et al. 2021, table 8), and so is the default speed of a GPU:
-pictures a second follow from the paper's hours on one RTX 2080 Ti; --speed multiplies them. Costs of
-data are those of docs/scale.md; give your own (`benchmarks/loading.py` and `benchmarks/training.py`
-measure them). Every step the loaders of each GPU make its batch ahead, in times that vary, and the
-step ends when the slowest GPU has its gradients and their sum has gone around.
+samples a second follow from the paper's hours on one RTX 2080 Ti; --speed multiplies them. Costs
+of data are those of docs/scale.md; give your own (`benchmarks/loading.py` and
+`benchmarks/training.py` measure them). Every step the loaders of each GPU make its batch ahead, in
+times that vary, and the step ends when the slowest GPU has its gradients and their sum has gone
+around.
 """
 
 import argparse

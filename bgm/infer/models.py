@@ -73,11 +73,13 @@ def open_model(path: str, cfg: DictConfig) -> Model:
     check_scale("base_scale", cfg.base_scale, 1.0)
     device = device_of(cfg.device)
     opened = opener(path, cfg.get("runtime"), device)
+    if opened is open_openvino:
+        opened = partial(open_openvino, precision=precision_of(cfg))
     select = instantiate(cfg.select).eval() if cfg.get("select") else None
     if opened is None:
         stored = bgm.load(path)
         if cfg.get("optimize"):
-            stored = optimize(stored, precision(cfg), cfg.get("compile", False))
+            stored = optimize(stored, getattr(torch, precision_of(cfg)), cfg.get("compile", False))
         net = with_knobs(stored.to(device), path, select, cfg.backbone_scale)
         is_base = isinstance(net, MattingBase | OptimizedBase)
         return Model(net, device, share(cfg, None) if is_base else 1.0)
@@ -110,12 +112,12 @@ def opener(path: str, runtime: str | None, device: torch.device) -> Callable | N
     return partial(opened, device=device) if suffix in ON_DEVICE else opened
 
 
-def precision(cfg: DictConfig) -> torch.dtype:
-    """The type in which an optimized network's base computes; BadInput for any other word."""
+def precision_of(cfg: DictConfig) -> str:
+    """In which an optimized base network, or OpenVINO, computes; BadInput for any other word."""
     name = cfg.get("precision") or "float32"
     if name not in ("float32", "bfloat16", "float16"):
         raise BadInput(f"precision {name} is none of float32, bfloat16, float16")
-    return getattr(torch, name)
+    return name
 
 
 def share(cfg: DictConfig, trained: str | None) -> float:
