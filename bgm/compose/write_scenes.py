@@ -129,8 +129,8 @@ def compose(
         other = {name for name, _ in files.items() ^ manifest.files.items()}
         if manifest.files and other:
             raise BadInput(
-                f"{len(other)} pictures differ from manifest {manifest.name}, made by other code or "
-                f"from files that decode differently on this machine: {list_names(sorted(other))}"
+                f"{len(other)} pictures differ from manifest {manifest.name}, made by other code "
+                f"or from files that decode differently here: {list_names(sorted(other))}"
             )
         composed = manifest._replace(files=files)
         (partial / MANIFEST).write_text(write(composed), encoding="utf-8")
