@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from bgm.data import Scenes
@@ -28,7 +29,7 @@ from bgm.infer.models import open_model
 from bgm.metrics import score
 from bgm.types import Batch
 
-KNOBS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale": None, "every": 1}
+OPTIONS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale": None}
 AROUND = np.ones((15, 15), np.uint8)
 SURE = 0.01
 SOFT = 0.05
@@ -79,8 +80,17 @@ def groups(folder: Path, names: list[str]) -> list[str]:
 
 def main(model: str, folder: str, *words: str) -> None:
     """Print the means."""
-    cfg = OmegaConf.merge(KNOBS, OmegaConf.from_dotlist(list(words)))
-    run, scenes = by_network(open_model(model, cfg)), Scenes(folder)
+    cfg = OmegaConf.merge(OPTIONS, {"every": 1}, OmegaConf.from_dotlist(list(words)))
+    run, scenes = (
+        by_network(
+            open_model(
+                model,
+                select=instantiate(cfg.select),
+                **{k: cfg[k] for k in OPTIONS if k != "select"},
+            )
+        ),
+        Scenes(folder),
+    )
     chosen = range(0, len(scenes), cfg.every)
     found = []
     for index in chosen:

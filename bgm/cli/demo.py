@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.table import Table
 
 from bgm.console import say
@@ -28,7 +27,6 @@ from bgm.pictures import write_png
 from bgm.types import Batch
 
 PROTOCOL = "frame"
-KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.5})
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -95,13 +93,13 @@ def everything(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     scores["best_threshold"] = min(
         (s for name, s in scores.items() if name != "all_zero"), key=lambda s: s.mean()["mad"]
     )
-    coarse = open_model(str(base), KNOBS)
+    coarse = open_model(str(base), device="cpu", base_scale=0.5)
     scores["base_upsampled"] = score_scenes(scenes, by_network(coarse), PROTOCOL, "base")
     small = Shrunk(scenes, coarse.scale)
     at_its_size = by_network(coarse._replace(scale=1.0))
     scores["base"] = score_scenes(small, at_its_size, PROTOCOL, "base, coarse")
     for name, path in (("refined", str(refined)), ("shipped", SHIPPED)):
-        whole = open_model(path, KNOBS)
+        whole = open_model(path, device="cpu", backbone_scale=None)
         scores[name] = score_scenes(scenes, by_network(whole), PROTOCOL, name)
     return scores
 

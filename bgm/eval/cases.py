@@ -9,7 +9,7 @@ import numpy as np
 from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.trimaps import Trimaps
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.infer.models import Model
 from bgm.pictures import read_picture, to_uint8
 from bgm.types import Batch
@@ -62,7 +62,7 @@ def by_network(model: Model, quantise: str = "round") -> Callable[[Batch], Matte
     def run(scene: Batch) -> Matted:
         src, bgr = (x[None].to(model.device) for x in (scene.src, scene.bgr))
         with lock:
-            found = matte(model.net, src, bgr, scale=model.scale)
+            found = run_any_size(model.net, src, bgr, scale=model.scale)
         pha, fgr = (x[0].float().cpu() for x in (found.pha, found.fgr))
         return quantised(pha[0], quantise, "pha"), quantised(fgr, quantise, "fgr")
 

@@ -90,7 +90,9 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
     files += trimaps.files.values() if trimaps else []
     knobs = knobs_of(cfg) if cfg.ckpt else {}
     if cfg.ckpt:
-        model = open_model(cfg.ckpt, cfg)
+        select = instantiate(cfg.select)
+        options = {k: cfg[k] for k in ("device", "runtime", "backbone_scale", "base_scale")}
+        model = open_model(cfg.ckpt, select=select, **options)
         cases: Cases = MattedScenes(scenes, by_network(model, cfg.quantise), trimaps)
         if model.scale == 1:
             knobs.pop("base_scale", None)  # which base networks alone look at

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from bgm.data.fingerprint import fingerprint
 from bgm.errors import BadInput
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.metrics import score
 
 Row = dict[str, float]
@@ -90,7 +90,7 @@ def key_of(model: str | None, files: Iterable[Path], *rules: object) -> str:
     neighbours = [] if model is None else sorted(Path(model).parent.glob(f"{Path(model).stem}.*"))
     weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in WEIGHTS]
     digest = None if model is None else sha256(Path(model))
-    return fingerprint(digest, weights, listed, *rules, score, matte)
+    return fingerprint(digest, weights, listed, *rules, score, run_any_size)
 
 
 WEIGHTS = (".bin", ".data", ".onnx", ".xml", ".pt", ".pt2", ".ckpt", ".safetensors")

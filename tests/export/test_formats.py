@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from bgm.errors import BadInput
 from bgm.export import (
@@ -38,7 +37,7 @@ from tests.weights_by_formula import fill
 SHAPE = [1, 64, 96]
 SAFE = {"crop": RoiAlignCrop(), "replace": ScatterElementReplace()}
 FAST = {"crop": UnfoldCrop(), "replace": ScatterNdReplace()}
-KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": None})
+OPTIONS = {"device": "cpu", "backbone_scale": None}
 slow = pytest.mark.slow
 
 FORMATS = {
@@ -73,7 +72,7 @@ def test_a_file_computes_what_its_network_does(tmp_path, name):
     path = tmp_path / f"net{target.suffix}"
     write(target, net, path)
     assert sorted(tmp_path.iterdir()) == sorted(target.files(path))
-    model = open_model(str(path), KNOBS)
+    model = open_model(str(path), **OPTIONS)
     exported = getattr(model.net, "exported", model.net)
     assert worst(target.truth(net), exported, tuple(SHAPE)) < 1e-5
 
@@ -119,12 +118,12 @@ def test_onnx_in_other_runtimes(tmp_path):
         run = write(OnnxExport(shape=SHAPE, runtime=runtime, **SAFE), net, path)
         assert worst(net, run, tuple(SHAPE)) < 1e-5
     for runtime, opened in (("openvino", open_openvino), ("reference", open_reference)):
-        model = open_model(str(path), OmegaConf.merge(KNOBS, {"runtime": runtime}))
-        assert model.net.metadata == opened(path).metadata
+        model = open_model(str(path), **OPTIONS, runtime=runtime)
+        assert model.net.exported.metadata == opened(path).metadata
     with pytest.raises(BadInput, match="none of onnxruntime, openvino, reference"):
-        open_model(str(path), OmegaConf.merge(KNOBS, {"runtime": "ort"}))
+        open_model(str(path), **OPTIONS, runtime="ort")
     with pytest.raises(BadInput, match=r"for \.onnx files"):
-        open_model("net.pt", OmegaConf.merge(KNOBS, {"runtime": "openvino"}))
+        open_model("net.pt", **OPTIONS, runtime="openvino")
 
 
 def test_openvino_stores_half_the_weights(tmp_path):

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.ops import clamp01, resize
 from bgm.types import Coarse
 from tests.infer import networks
@@ -20,7 +20,7 @@ def pair(B, H, W, seed=0):
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_comes_back_at_its_size_with_its_values(net, size):
     src, bgr = pair(2, *size)
-    found = matte(net, src, bgr)
+    found = run_any_size(net, src, bgr)
     assert torch.equal(found.pha, (src - bgr).abs().amax(1, keepdim=True))
     assert torch.equal(found.fgr, src * 0.5)
     for full in (found.err(), found.ref()):
@@ -37,7 +37,7 @@ def test_the_network_sees_a_multiple_and_replicated_borders(H, W, multiple):
         seen.append(src)
         return networks.base(src, bgr)
 
-    matte(net, src, bgr, multiple=multiple, smallest=1)
+    run_any_size(net, src, bgr, multiple=multiple, smallest=1)
     x = seen[0]
     assert [x.shape[-2] % multiple, x.shape[-1] % multiple] == [0, 0]
     assert x.shape[-2] < H + multiple
@@ -49,14 +49,14 @@ def test_the_network_sees_a_multiple_and_replicated_borders(H, W, multiple):
 def test_ref_marks_whole_patches_where_the_network_refined():
     src = torch.zeros(1, 3, 70, 90)
     src[..., 8:12, 16:20] = 1  # one cell of the 4x4 grid
-    found = matte(networks.refine, src, torch.zeros_like(src))
+    found = run_any_size(networks.refine, src, torch.zeros_like(src))
     assert torch.equal(found.ref(), src[:, :1])
-    assert matte(networks.base, src, src).ref().sum() == 0
+    assert run_any_size(networks.base, src, src).ref().sum() == 0
 
 
 def test_a_base_network_at_half_size_adds_its_residual_to_the_sharp_shot():
     src, bgr = pair(1, 128, 64)
-    found = matte(networks.base, src, bgr, scale=0.5)
+    found = run_any_size(networks.base, src, bgr, scale=0.5)
     small_src, small_bgr = resize(src, [64, 32]), resize(bgr, [64, 32])
     out = networks_output(small_src, small_bgr)
     torch.testing.assert_close(found.pha, resize(out.pha, [128, 64]))
@@ -83,11 +83,11 @@ def networks_output(src, bgr) -> Coarse:
 )
 def test_what_cannot_be_matted_is_named(src, bgr, scale, says):
     with pytest.raises(ValueError, match=says):
-        matte(networks.refine, src, bgr, scale=scale)
+        run_any_size(networks.refine, src, bgr, scale=scale)
 
 
 def test_half_precision_and_inputs_are_left_alone():
     src, bgr = pair(1, 5, 6).half()
     before = src.clone()
-    assert matte(networks.refine, src, bgr).pha.dtype == torch.float16
+    assert run_any_size(networks.refine, src, bgr).pha.dtype == torch.float16
     assert torch.equal(src, before)
