@@ -81,16 +81,8 @@ def groups(folder: Path, names: list[str]) -> list[str]:
 def main(model: str, folder: str, *words: str) -> None:
     """Print the means."""
     cfg = OmegaConf.merge(OPTIONS, {"every": 1}, OmegaConf.from_dotlist(list(words)))
-    run, scenes = (
-        by_network(
-            open_model(
-                model,
-                select=instantiate(cfg.select),
-                **{k: cfg[k] for k in OPTIONS if k != "select"},
-            )
-        ),
-        Scenes(folder),
-    )
+    options = {name: cfg[name] for name in OPTIONS} | {"select": instantiate(cfg.select)}
+    run, scenes = by_network(open_model(model, **options)), Scenes(folder)
     chosen = range(0, len(scenes), cfg.every)
     found = []
     for index in chosen:

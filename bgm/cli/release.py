@@ -17,7 +17,7 @@ from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
-from bgm.weights.build import build, filled
+from bgm.weights.build import build, load_strictly
 
 LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
 FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/'\",\]]+/)*")  # of absolute paths
@@ -53,7 +53,7 @@ def halved(name: str, value: Tensor) -> Tensor:
 def proved(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str, Any]:
     """What float16 costs; BadInput when that is more than `LIMITS` allow."""
     net = bgm.load(cfg.ckpt)
-    half = filled(build(network), {k: v.float() for k, v in state.items()}, cfg.ckpt)
+    half = load_strictly(build(network), {k: v.float() for k, v in state.items()}, cfg.ckpt)
     report = check(net, half, LIMITS, brief(net))
     judge = MattingSet(cfg.scenes)
     with torch.no_grad():

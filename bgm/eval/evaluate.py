@@ -25,7 +25,7 @@ from bgm.files import beside
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
 from bgm.run_info import hardware, versions
-from bgm.weights import located
+from bgm.weights import weights_file
 
 KNOBS = ("select", "backbone_scale", "base_scale")  # what changes a model's answer
 
@@ -56,7 +56,7 @@ def check_outputs(cfg: DictConfig) -> None:
         found = "none" if cfg.ckpt is None else "both"
         raise BadInput(f"give ckpt=FILE or pred=FOLDER, one of them, found {found}")
     given = cfg.ckpt or cfg.pred
-    if not located(given).exists():
+    if not weights_file(given).exists():
         raise BadInput(f"{given} does not exist")
     if chosen(cfg.robustness) and cfg.pred:
         raise BadInput("robustness=... changes what a network sees: give ckpt=, found pred=")
@@ -98,7 +98,7 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
             knobs.pop("base_scale", None)  # which base networks alone look at
         what = {
             "model": cfg.ckpt,
-            "sha256": sha256(located(cfg.ckpt)),
+            "sha256": sha256(weights_file(cfg.ckpt)),
             "device": named(model.device),
         }
     else:
@@ -111,7 +111,7 @@ def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
     about |= {"quantise": cfg.quantise, **rules._asdict()}
     about |= {"trimaps": trimaps.origin} if trimaps else {}
     key = key_of(
-        cfg.ckpt and str(located(cfg.ckpt)),
+        cfg.ckpt and str(weights_file(cfg.ckpt)),
         files,
         rules._asdict(),
         cfg.quantise,

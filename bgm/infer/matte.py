@@ -41,12 +41,12 @@ def matte(
     """Matte one picture or a batch, of any size, without gradients.
 
     net: of `bgm.load`, in eval mode, or any file opened with `bgm.infer.models.open_model` (which
-    takes the two scales itself). src, bgr: the shot and its plate, RGB, both PIL pictures, or numpy
-    arrays (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or
-    floats in [0, 1]; one plate may serve a batch. align, exposure, backbone_scale, base_scale: as
-    in conf/predict.yaml. Outputs have the kind and type of src; arrays of one
-    channel are (H, W) or (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other, and for a network
-    in training mode.
+    takes the two scales itself). src, bgr: the shot and its plate, RGB: PIL pictures, numpy arrays
+    (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or floats in
+    [0, 1]; one plate may serve a batch. align, exposure, backbone_scale, base_scale: as in
+    conf/predict.yaml. Outputs have the kind and type of src; arrays of one channel are (H, W) or
+    (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
+    and for a network in training mode.
     """
     if isinstance(net, nn.Module):
         if net.training:
@@ -55,8 +55,8 @@ def matte(
     shots, plates = to_batch(src, "src"), to_batch(bgr, "bgr")
     if plates.shape[2:] != shots.shape[2:] or len(plates) not in (1, len(shots)):
         raise BadInput(
-            f"src is {list(shots.shape)} but bgr is {list(plates.shape)} (B, C, H, W): expected one "
-            "size, and one plate or as many plates as shots"
+            f"src is {list(shots.shape)} but bgr is {list(plates.shape)} (B, C, H, W): expected "
+            "one size, and one plate or as many plates as shots"
         )
     plates = plates.expand_as(shots)
     if align or exposure:
@@ -73,7 +73,7 @@ def matte(
 def to_batch(x: Picture, name: str) -> Tensor:
     """A picture or a batch of any kind as float (B, 3, H, W) in [0, 1]; BadInput names others."""
     if isinstance(x, Image.Image):
-        x = np.asarray(ImageOps.exif_transpose(x).convert("RGB"))
+        x = np.array(ImageOps.exif_transpose(x).convert("RGB"))
     tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
     batch = tensor if tensor.ndim == 4 else tensor[None]
     batch = batch if isinstance(x, Tensor) else batch.movedim(-1, 1)

@@ -19,9 +19,9 @@ class PictureSink:
     """Writes out/KIND/NAME.png for every frame and every kind of output, at its own size.
 
     outputs: of com, pha, fgr, err, ref. background: None makes `com` RGBA with straight alpha; a
-    colour or a picture (see `open_background`) makes it RGB. Construction leaves nothing behind and raises
-    BadInput for unknown outputs and for folders that cannot be written. Existing files of the same
-    names are replaced, each whole or not at all.
+    colour or a picture (see `open_background`) makes it RGB. Construction leaves nothing behind and
+    raises BadInput for unknown outputs and for folders that cannot be written. Existing files of
+    the same names are replaced, each whole or not at all.
     """
 
     def __init__(
@@ -45,9 +45,8 @@ class PictureSink:
     def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""
         for kind in self.outputs:
-            write_png(
-                output_path(self.out / kind, frame.name), render(kind, matte, self.background)
-            )
+            picture = render(kind, matte, self.background)
+            write_png(output_path(self.out / kind, frame.name), picture)
 
 
 class VideoSink:

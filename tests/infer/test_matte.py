@@ -1,0 +1,120 @@
+"""bgm.matte: pictures of every kind in, the same kind out."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import bgm
+from bgm.errors import BadInput
+from bgm.infer.any_size import run_any_size
+from bgm.infer.models import Model
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import Frame
+from bgm.model import MattingRefine
+from bgm.pictures import read_picture, to_uint8
+from tests.export.networks import tiny
+from tests.infer import networks
+
+H, W = 37, 50
+NET = Model(networks.refine, torch.device("cpu"), 1.0)
+
+
+def pair(dtype=torch.uint8):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (2, 3, H, W), generator=generator, dtype=torch.uint8)
+    return x if dtype == torch.uint8 else x.to(dtype) / 255
+
+
+def test_all_kinds_of_pictures_have_the_same_mattes():
+    src, bgr = pair()
+    truth = bgm.matte(NET, src, bgr)
+    assert [tuple(x.shape) for x in truth] == [(c, H, W) for c in (4, 1, 3, 1, 1)]
+    assert all(x.dtype == torch.uint8 for x in truth)
+    assert torch.equal(truth.pha[0], (src.int() - bgr.int()).abs().amax(0).byte())
+    assert torch.equal(truth.com, torch.cat([truth.fgr * (truth.pha > 0), truth.pha]))
+    arrays = [x.movedim(0, -1).numpy() for x in (src, bgr)]
+    pictures = [Image.fromarray(x) for x in arrays]
+    for array, picture, tensor in zip(
+        bgm.matte(NET, *arrays), bgm.matte(NET, *pictures), truth, strict=True
+    ):
+        expected = tensor.movedim(0, -1).numpy()
+        expected = expected[..., 0] if len(tensor) == 1 else expected
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, expected)
+        np.testing.assert_array_equal(np.asarray(picture), expected)
+    for kind in (np.float32, np.float64):
+        found = bgm.matte(NET, *((x / 255).astype(kind) for x in arrays))
+        assert found.pha.dtype == kind
+        np.testing.assert_allclose(found.pha * 255, truth.pha[0].numpy(), atol=1e-4)
+    half = bgm.matte(NET, *pair(torch.float16))
+    assert half.fgr.dtype == torch.float16
+
+
+def test_a_batch_shares_one_plate():
+    src, bgr = pair(torch.float32)
+    found = bgm.matte(NET, torch.stack([src, bgr]), bgr)
+    assert found.pha.shape == (2, 1, H, W)
+    assert torch.equal(found.pha[0], bgm.matte(NET, src, bgr).pha)
+    assert found.pha[1].max() == 0
+    arrays = bgm.matte(
+        NET, torch.stack([src, bgr]).movedim(1, -1).numpy(), bgr.movedim(0, -1).numpy()
+    )
+    assert arrays.pha.shape == (2, H, W)
+
+
+def test_an_oriented_picture_comes_back_upright(tmp_path):
+    src, bgr = (Image.fromarray(x.movedim(0, -1).numpy()) for x in pair())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    src.rotate(90, expand=True).save(tmp_path / "a.png", exif=exif)
+    found = bgm.matte(NET, Image.open(tmp_path / "a.png"), bgr)
+    assert found.pha.size == (W, H)
+    np.testing.assert_array_equal(np.asarray(found.pha), np.asarray(bgm.matte(NET, src, bgr).pha))
+
+
+def test_a_network_is_run_as_predict_does(tmp_path):
+    """Same defaults: the base network sees 720 px at most, pictures have the bytes of the files."""
+    net = tiny(scale=0.5)
+    generator = torch.Generator().manual_seed(1)
+    src, bgr = torch.randint(0, 256, (2, 3, 8, 2000), generator=generator, dtype=torch.uint8)
+    found = bgm.matte(net, src, bgr)
+    smaller = MattingRefine(net.base, net.refiner, 720 / 2000).eval()
+    expected = run_any_size(smaller, src[None] / 255, bgr[None] / 255)
+    with PictureSink(tmp_path, ["com", "pha", "fgr", "err", "ref"]) as sink:
+        sink.write(Frame("a", src, bgr), expected)
+    for name, picture in found._asdict().items():
+        mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(picture)]
+        assert torch.equal(picture, read_picture(tmp_path / name / "a.png", mode)), name
+    own = bgm.matte(net, src, bgr, backbone_scale=None)
+    assert torch.equal(
+        own.pha, to_uint8(run_any_size(net, src[None] / 255, bgr[None] / 255).pha[0])
+    )
+
+
+def test_a_plate_is_fitted():
+    src, _ = pair()
+    src = src // 2 + 40
+    dark = (src.float() * 0.8).byte()
+    plain, fitted = (bgm.matte(NET, src, dark, exposure=on).pha for on in (False, True))
+    assert fitted.float().mean() < 3 < plain.float().mean()
+
+
+@pytest.mark.parametrize(
+    ("src", "bgr", "words"),
+    [
+        (torch.zeros(3, 4, 4), torch.zeros(3, 4, 5), r"src is \[1, 3, 4, 4\] but bgr is"),
+        (torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4), "as many plates as shots"),
+        (torch.zeros(4, 4, 3), torch.zeros(4, 4, 3), r"expected \(3, H, W\)"),
+        (np.zeros((3, 4, 4)), np.zeros((3, 4, 4)), r"expected \(H, W, 3\)"),
+        (torch.zeros(3, 4, 4).int(), torch.zeros(3, 4, 4), "type torch.int32, expected uint8"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_named(src, bgr, words):
+    with pytest.raises(BadInput, match=words):
+        bgm.matte(NET, src, bgr)
+
+
+def test_a_network_in_training_is_refused():
+    with pytest.raises(BadInput, match="training mode"):
+        bgm.matte(tiny().train(), *pair())
