@@ -22,6 +22,9 @@ def main(cfg: DictConfig) -> None:
             base_scale=cfg.base_scale,
             select=instantiate(cfg.select),
             runtime=cfg.runtime,
+            optimize=cfg.optimize,
+            precision=cfg.precision,
+            compile=cfg.compile,
         )
         frames = open_frames(cfg.src, cfg.bgr)
         sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)

@@ -22,7 +22,8 @@ from bgm.export.runtime_options import MODES
 from bgm.export.targets.onnx_runtimes import RUNTIMES
 from bgm.infer.any_size import Network
 from bgm.infer.fixed_shape import FixedShapeModel
-from bgm.model import MattingRefine
+from bgm.model import MattingBase, OptimizedBase
+from bgm.model import optimize as optimized_copy
 from bgm.model.coarse import CoarseAtMost
 from bgm.types import Coarse
 from bgm.weights import load
@@ -46,6 +47,7 @@ EXPORTED: dict[str, Callable[..., Exported]] = {
 }
 AUTO = "auto"  # as a backbone_scale
 BASE_SCALE = 0.25
+PRECISIONS = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
 ON_DEVICE = {".pt", ".pt2"}  # the others run on the CPU, whatever device says
 
 
@@ -57,22 +59,30 @@ def open_model(
     base_scale: float | None = None,
     select: nn.Module | None = None,
     runtime: str | None = None,
+    optimize: bool = False,
+    precision: str = "float32",
+    compile: bool = False,
 ) -> Model:
     """Open a model file, with the options of conf/predict.yaml.
 
     backbone_scale: of a refined network; "auto" is its own, less for large pictures
     (`CoarseAtMost`); files that have theirs built in keep it. base_scale: share of the size at
     which a base network sees pictures; None is what its file says, else 0.25. select: another
-    selection of patches. Raises BadInput for files that hold no matting network, and for an option
-    that the file does not have.
+    selection of patches. runtime: of an .onnx file. optimize, precision, compile: of a checkpoint,
+    see `bgm.model.optimize`. Raises BadInput for files that hold no matting network, and for an
+    option that the file does not have.
     """
     check_scale("backbone_scale", backbone_scale, 0.5)
     check_scale("base_scale", base_scale, 1.0)
     place = choose_device(device)
     open_exported = exported_opener(path, runtime, place)
     if open_exported is None:
-        net = load(path).to(place)
-        return model_of(net, path, backbone_scale, base_scale, select)
+        if precision not in PRECISIONS:
+            raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
+        net = load(path)
+        if optimize:
+            net = optimized_copy(net, PRECISIONS[precision], compile)
+        return model_of(net.to(place), path, backbone_scale, base_scale, select)
     exported = open_exported(path)
     set_exported_options(exported, path, backbone_scale, select)
     if exported.shape is not None:
@@ -92,7 +102,7 @@ def model_of(
 ) -> Model:
     """A network in eval mode, with options as for `open_model`; name: for messages."""
     device = next(net.parameters()).device
-    if not isinstance(net, MattingRefine):
+    if isinstance(net, MattingBase | OptimizedBase):
         if select or backbone_scale not in (None, AUTO):
             raise BadInput(
                 f"select and backbone_scale cannot be changed in {name}: a base network has no "
@@ -103,9 +113,7 @@ def model_of(
         net.refiner.select = select.eval()
     if backbone_scale == AUTO:
         return Model(CoarseAtMost(net), device, 1.0)
-    if backbone_scale:
-        net = MattingRefine(net.base, net.refiner, float(backbone_scale)).eval()
-    return Model(net, device, 1.0)
+    return Model(net.at_scale(float(backbone_scale)) if backbone_scale else net, device, 1.0)
 
 
 def choose_device(name: str) -> torch.device:

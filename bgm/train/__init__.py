@@ -9,12 +9,11 @@ from bgm.train.callbacks.weight_averaging import Ema
 from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
 from bgm.train.checkpointing.save import BestCheckpoint, LastCheckpoint
 from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
-from bgm.train.stages import BaseStage, Matting, RefineStage
+from bgm.train.stages import MattingStage
 from bgm.train.tensorboard import TolerantTensorBoardLogger
 
 __all__ = [
     "AtomicCheckpointIO",
-    "BaseStage",
     "BestCheckpoint",
     "Ema",
     "ForgettingGuard",
@@ -22,9 +21,8 @@ __all__ = [
     "GrowCrops",
     "LastCheckpoint",
     "LineProgress",
-    "Matting",
+    "MattingStage",
     "PictureGrids",
-    "RefineStage",
     "RunCard",
     "TolerantTensorBoardLogger",
     "VaryScale",
