@@ -20,7 +20,7 @@ def main(cfg: DictConfig) -> None:
             device=cfg.device,
             backbone_scale=cfg.backbone_scale,
             base_scale=cfg.base_scale,
-            select=instantiate(cfg.select),
+            select=instantiate(cfg.get("select")),
             runtime=cfg.runtime,
             optimize=cfg.optimize,
             precision=cfg.precision,
