@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-def prepared(
+def prepare_network(
     net: nn.Module,
     crop: nn.Module | None,
     replace: nn.Module | None,
@@ -19,7 +19,7 @@ def prepared(
     None keeps the network's own method. A base network has no refiner and nothing to swap. dtype:
     of the weights, after folding in float32, and so of all pictures that go in and come out.
     """
-    copied = folded(isolated(net)).to(dtype)
+    copied = fold_batch_norm(copy_to_cpu(net)).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
         refiner.crop = crop or refiner.crop
@@ -27,7 +27,7 @@ def prepared(
     return copied
 
 
-def isolated(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
+def copy_to_cpu(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
     """A float32 copy of net on the CPU in eval mode, with another selection if one is given."""
     copied = copy.deepcopy(net).cpu().float()
     refiner = refiner_of(copied)
@@ -41,7 +41,7 @@ def refiner_of(net: nn.Module) -> Any:
     return getattr(net, "refiner", None)
 
 
-def folded(net: nn.Module) -> nn.Module:
+def fold_batch_norm(net: nn.Module) -> nn.Module:
     """net (changed, in eval mode) with each BatchNorm folded into the convolution before it.
 
     Pairs are neighbours in a Sequential and `convN`, `bnN` elsewhere, torchvision's and our names;

@@ -23,13 +23,13 @@ class Fitted:
         assert exported.shape is not None
         self.exported, self.path = exported, path
         self.shape: Shape = exported.shape
-        self.answer, self.metadata = exported.answer, exported.metadata
+        self.output_type, self.metadata = exported.output_type, exported.metadata
 
     def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        run = self.coarse if self.answer is Coarse else self.refined
+        run = self.coarse if self.output_type is Coarse else self.refined
         parts = zip(src.split(self.shape.batch), bgr.split(self.shape.batch), strict=True)
         found = [run(*part) for part in parts]
-        return self.answer(*(torch.cat(x) for x in zip(*found, strict=True)))
+        return self.output_type(*(torch.cat(x) for x in zip(*found, strict=True)))
 
     def coarse(self, src: Tensor, bgr: Tensor) -> Coarse:
         size, count = list(src.shape[2:]), len(src)
@@ -54,7 +54,7 @@ class Fitted:
         return Refined(*cut)
 
     def filled(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        """The file's answer to as many pictures as it takes, the last one repeated."""
+        """The file's output_type to as many pictures as it takes, the last one repeated."""
         missing = self.shape.batch - len(src)
         full = (torch.cat([x, x[-1:].expand(missing, -1, -1, -1)]) for x in (src, bgr))
         return self.exported(*full)
