@@ -1,33 +1,37 @@
 """Export: python export.py ckpt=FILE export=onnx (conf/export lists the targets)."""
 
+import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.cli.launch import script
+from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
 from bgm.data.datamodule import finished_scenes
 from bgm.export import CertifyOptions, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
+from bgm.paths import conf_dir
 
 
-@script("export")
+@hydra.main(config_path=conf_dir(), config_name="export", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    net = bgm.load(cfg.ckpt)
-    target = instantiate(cfg.export)
-    if cfg.get("data") is not None:
-        scenes = finished_scenes(instantiate(cfg.data), cfg.calibration.split)
-        count = min(cfg.calibration.scenes, len(scenes))
-        target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
-    scored_on = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
-    options = CertifyOptions(cfg.certify.grid, scored_on)
-    out = cfg.out or beside(cfg.ckpt, target.suffix)
-    say(f"writing {out} and certifying it against PyTorch: about two minutes")
-    certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
-    say(f"{certificate.report}\n{out}\n{out}.certificate.md")
+    with errors_as_sentences(cfg):
+        net = bgm.load(cfg.ckpt)
+        target = instantiate(cfg.export)
+        if cfg.get("data") is not None:
+            scenes = finished_scenes(instantiate(cfg.data), cfg.calibration.split)
+            count = min(cfg.calibration.scenes, len(scenes))
+            target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
+        matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
+        options = CertifyOptions(cfg.certify.grid, matting_set)
+        out = cfg.out or beside(cfg.ckpt, target.suffix)
+        say(f"writing {out} and certifying it against PyTorch: about two minutes")
+        certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
+        say(f"{certificate.report}\n{out}\n{out}.certificate.md")
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

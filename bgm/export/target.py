@@ -13,6 +13,7 @@ from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported, require_package
 from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS, Tolerance
+from bgm.model import UnfoldCrop
 
 Runtimes = dict[str, Callable[..., Exported]]
 
@@ -122,7 +123,10 @@ class Target:
     def method(self, net: nn.Module, name: str) -> nn.Module | None:
         """The crop, replace or select that will be in the file; None without a refiner."""
         refiner = self.refiner(net)
-        return None if refiner is None else getattr(self, name) or getattr(refiner, name)
+        if refiner is None:
+            return None
+        default = UnfoldCrop() if name == "crop" else None  # as `prepare_network` has it
+        return getattr(self, name) or getattr(refiner, name) or default
 
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the part and selection asked for."""
