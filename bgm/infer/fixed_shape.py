@@ -21,12 +21,13 @@ class FixedShapeModel:
     def __init__(self, exported: Exported, path: str):
         assert exported.shape is not None
         self.exported, self.path, self.shape = exported, path, exported.shape
+        self.metadata = exported.metadata
 
     def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        run = self.coarse if self.exported.answer is Coarse else self.refined
+        run = self.coarse if self.exported.output_type is Coarse else self.refined
         batches = zip(src.split(self.shape.batch), bgr.split(self.shape.batch), strict=True)
         parts = [run(*batch) for batch in batches]
-        return self.exported.answer(*(torch.cat(x) for x in zip(*parts, strict=True)))
+        return self.exported.output_type(*(torch.cat(x) for x in zip(*parts, strict=True)))
 
     def coarse(self, src: Tensor, bgr: Tensor) -> Coarse:
         size, small = list(src.shape[2:]), [self.shape.height, self.shape.width]

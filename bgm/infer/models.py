@@ -1,25 +1,13 @@
 """Open any model file: a checkpoint, published weights, an exported file."""
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export import (
-    Exported,
-    open_executorch,
-    open_ncnn,
-    open_onnx,
-    open_openvino,
-    open_pt2,
-    open_torchscript,
-)
+from bgm.export import Exported, open_exported, target_of
 from bgm.export.runtime_options import MODES
-from bgm.export.targets.onnx_runtimes import RUNTIMES
 from bgm.infer.any_size import Network
 from bgm.infer.fixed_shape import FixedShapeModel
 from bgm.model import MattingBase, OptimizedBase
@@ -37,18 +25,9 @@ class Model(NamedTuple):
     scale: float  # of the picture's size; a refined network scales by itself: 1
 
 
-EXPORTED: dict[str, Callable[..., Exported]] = {
-    ".onnx": open_onnx,
-    ".xml": open_openvino,
-    ".pt": open_torchscript,
-    ".pt2": open_pt2,
-    ".pte": open_executorch,
-    ".param": open_ncnn,
-}
 AUTO = "auto"  # as a backbone_scale
 BASE_SCALE = 0.25
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
-ON_DEVICE = {".pt", ".pt2"}  # the others run on the CPU, whatever device says
 
 
 def open_model(
@@ -75,19 +54,18 @@ def open_model(
     check_scale("backbone_scale", backbone_scale, 0.5)
     check_scale("base_scale", base_scale, 1.0)
     place = choose_device(device)
-    open_exported = exported_opener(path, runtime, place)
-    if open_exported is None:
+    if target_of(path) is None and runtime is None:
         if precision not in PRECISIONS:
             raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
         net = load(path)
         if optimize:
             net = optimized_copy(net, PRECISIONS[precision], compile)
         return model_of(net.to(place), path, backbone_scale, base_scale, select)
-    exported = open_exported(path)
+    exported = open_exported(path, runtime, place)
     set_exported_options(exported, path, backbone_scale, select)
     if exported.shape is not None:
         return Model(FixedShapeModel(exported, path), place, 1.0)
-    if exported.answer is not Coarse:
+    if exported.output_type is not Coarse:
         return Model(exported, place, 1.0)
     trained = exported.metadata.get("backbone_scale")
     return Model(exported, place, float(base_scale or trained or BASE_SCALE))
@@ -135,19 +113,6 @@ def check_scale(name: str, value: float | str | None, most: float) -> None:
         raise BadInput(f"{name} is {value}, expected a number above 0 and at most {most:g}")
 
 
-def exported_opener(path: str, runtime: str | None, device: torch.device) -> Callable | None:
-    """What opens an exported file, by its suffix; None for a checkpoint."""
-    suffix = Path(path).suffix.lower()
-    if runtime is not None:
-        if suffix != ".onnx":
-            raise BadInput(f"runtime={runtime} is for .onnx files, not for {path}")
-        if runtime not in RUNTIMES:
-            raise BadInput(f"runtime={runtime} is none of {', '.join(RUNTIMES)}")
-        return RUNTIMES[runtime]
-    opener = EXPORTED.get(suffix)
-    return partial(opener, device=device) if opener and suffix in ON_DEVICE else opener
-
-
 def set_exported_options(
     exported: Exported, path: str, backbone_scale: float | str | None, select: nn.Module | None
 ) -> None:
@@ -160,11 +125,11 @@ def set_exported_options(
         options["refine_mode"] = MODES[type(select)]
         options |= {f"refine_{k}": values[k] for k in ("sample_pixels", "threshold") if k in values}
         same_kind = type(select).__name__ in exported.metadata.get("select", "")
-        if same_kind and "refine_mode" not in exported.knobs and len(options) > 1:
+        if same_kind and "refine_mode" not in exported.options and len(options) > 1:
             del options["refine_mode"]  # only its number may differ
-    if any(name not in exported.knobs for name in options):
+    if any(name not in exported.options for name in options):
         raise BadInput(
             f"select and backbone_scale cannot be changed in {path}: an exported file has them "
-            f"built in, this one can change {', '.join(exported.knobs) or 'nothing'}"
+            f"built in, this one can change {', '.join(exported.options) or 'nothing'}"
         )
-    exported.knobs.update(options)
+    exported.options.update(options)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bgm.export import OnnxExport, open_onnx
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.infer.any_size import run_any_size
 from bgm.model import RoiAlignCrop, ScatterElementReplace
 from bgm.pictures import read_picture, to_uint8, write_png
