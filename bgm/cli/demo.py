@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.table import Table
 
 from bgm.console import say
@@ -28,7 +27,7 @@ from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 from bgm.types import Batch
 
-OPTIONS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.5})
+OPTIONS = {"device": "cpu", "backbone_scale": None, "base_scale": 0.5}
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -95,13 +94,13 @@ def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     scores["best_threshold"] = min(
         (s for name, s in scores.items() if name != "all_zero"), key=lambda s: s.mean()["mad"]
     )
-    coarse = open_model(str(base), OPTIONS)
+    coarse = open_model(str(base), **OPTIONS)
     shrunk = ShrunkScenes(scenes, coarse.scale)
     for name, model, shown in (
         ("base_upsampled", coarse, scenes),
         ("base", coarse._replace(scale=1.0), shrunk),
-        ("refined", open_model(str(refined), OPTIONS), scenes),
-        ("shipped", open_model(SHIPPED, OPTIONS), scenes),
+        ("refined", open_model(str(refined), **OPTIONS), scenes),
+        ("shipped", open_model(SHIPPED, **OPTIONS), scenes),
     ):
         scores[name] = score_cases(ComputedCases(shown, predict_with(model)), Rules(), name)
     return scores

@@ -10,14 +10,14 @@ from torch import Tensor
 import bgm
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.export import card
-from bgm.export.certify.certificate import JUST_NOISE
+from bgm.export import provenance
+from bgm.export.certify.certificate import MAD_NOISE
 from bgm.export.certify.check import check
 from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
-from bgm.weights.build import build, filled
+from bgm.weights.build import build, load_strictly
 
 LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
 FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/'\",\]]+/)*")  # of absolute paths
@@ -34,7 +34,7 @@ def main(cfg: DictConfig) -> None:
     state = {name: halved(name, value) for name, value in stored.state.items()}
     told = {
         "licence": str(cfg.licence),
-        "checkpoint_sha256": card(cfg.ckpt)["checkpoint_sha256"],
+        "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],
         "trainings": [run_card(path) for path in [*cfg.before, cfg.ckpt]],
         "float16": (cost := proved(cfg, state, stored.network)),
     }
@@ -53,12 +53,12 @@ def halved(name: str, value: Tensor) -> Tensor:
 def proved(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str, Any]:
     """What float16 costs; BadInput when that is more than `LIMITS` allow."""
     net = bgm.load(cfg.ckpt)
-    half = filled(build(network), {k: v.float() for k, v in state.items()}, cfg.ckpt)
+    half = load_strictly(build(network), {k: v.float() for k, v in state.items()}, cfg.ckpt)
     report = check(net, half, LIMITS, brief(net))
     judge = MattingSet(cfg.scenes)
     with torch.no_grad():
         was, now = judge(net)["mad"], judge(half)["mad"]
-    if not now <= was * (1 + LIMITS.mad_rise) + JUST_NOISE:
+    if not now <= was * (1 + LIMITS.mad_rise) + MAD_NOISE:
         raise BadInput(f"float16 has MAD {now:.3f} on {judge.name}, the checkpoint {was:.3f}")
     found = {"largest": report.largest, "mad": now, "mad_float32": was}
     return found | {"set": judge.name, "scenes": int(cfg.scenes)}

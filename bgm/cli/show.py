@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.infer.models import EXPORTED
+from bgm.export import open_exported, target_of
 from bgm.weights import read_weights
 
 
@@ -25,8 +25,8 @@ def main(args: list[str]) -> None:
 
 def facts(path: Path) -> dict[str, str]:
     """Name and value of everything that a model file says about itself."""
-    if opened := EXPORTED.get(path.suffix.lower()):
-        return opened(path).metadata
+    if target_of(path):
+        return open_exported(path).metadata
     stored = read_weights(path)
     floats = [v for k, v in stored.state.items() if v.is_floating_point() and "running_" not in k]
     found = {
