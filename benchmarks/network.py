@@ -9,7 +9,8 @@ slows all alike; printed are medians. Ways: `plain` (tests/plain.py: the referen
 `bfloat16` (of the optimized base network), and every file of --files whose backbone_scale and
 selection are those of the size, in onnxruntime and OpenVINO. `--reference` adds a checkout of
 BackgroundMattingV2 with the same weights. Peak memory is that of a process of its own, above what
-it holds before its first pass. The limit: multiply-adds over the convolution rate measured here, or
+it holds before its first pass. With --busy all run on one thread and CPU time is counted, which
+other programs disturb less. The limit: multiply-adds over the convolution rate measured here, or
 the bytes of src, bgr, pha and fgr over the copy bandwidth measured here, whichever takes longer.
 Backbones without shipped weights get random ones, and refine where the shipped network does.
 """
@@ -169,15 +170,17 @@ def referenced(path: str, net: MattingRefine, size: Size) -> nn.Module:
     return theirs.eval()
 
 
-def medians(found: dict[str, Callable], rounds: int) -> dict[str, float]:
+def medians(
+    found: dict[str, Callable], rounds: int, clock: Callable[[], float]
+) -> dict[str, float]:
     """Median seconds of each, all in turns."""
     times: dict[str, list[float]] = {name: [] for name in found}
     for turn in range(rounds + 1):  # the first warms up
         for name, run in found.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if turn:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return {name: statistics.median(x) for name, x in times.items()}
 
 
@@ -220,7 +223,7 @@ def macs(run: Callable[[], object]) -> float:
     return counter.get_total_flops() / 2
 
 
-def rates() -> tuple[float, float]:
+def rates(clock: Callable[[], float]) -> tuple[float, float]:
     """Multiply-adds a second of a large convolution or matrix product, bytes a second of a copy."""
     last = torch.channels_last
     x = torch.rand(1, 64, 270, 480).contiguous(memory_format=last)
@@ -234,6 +237,7 @@ def rates() -> tuple[float, float]:
             "copy": lambda: other.copy_(big),
         },
         10,
+        clock,
     )
     convolved = x.numel() * 64 * 9 / found["conv"]
     return max(convolved, 2048**3 / found["matmul"]), 2 * 4 * big.numel() / found["copy"]
@@ -241,7 +245,8 @@ def rates() -> tuple[float, float]:
 
 def rows(options: argparse.Namespace):
     """One row for every backbone, size, selection and way."""
-    rate, bandwidth = rates()
+    clock = time.process_time if options.busy else time.perf_counter
+    rate, bandwidth = rates(clock)
     print(f"{rate / 1e9:.0f} GMAC/s, {bandwidth / 1e9:.1f} GB/s copied", file=sys.stderr)
     for backbone in options.backbones:
         for name in options.sizes:
@@ -254,7 +259,7 @@ def rows(options: argparse.Namespace):
                 moved = 4 * (src.numel() + bgr.numel() + src.numel() * 4 / 3)
                 limit = max(counted / rate, moved / bandwidth)
                 binds = "arithmetic" if counted / rate > moved / bandwidth else "memory"
-                times = medians(found, options.rounds)
+                times = medians(found, options.rounds, clock)
                 for way, seconds in times.items():
                     own = macs(found[way]) / 1e9
                     held = 0.0
@@ -290,9 +295,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--busy", action="store_true", help="one thread's CPU time: busy machine")
     parser.add_argument("--memory", action="store_true", help="also peak memory: a process a row")
     parser.add_argument("--out", type=Path, help="OUT.csv and OUT.svg")
     options = parser.parse_args()
+    if options.busy:
+        options.threads = 1
     torch.set_num_threads(options.threads)
     print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS))
     found = []

@@ -32,8 +32,8 @@ class OnnxExport(Target):
     opset: 11 or newer; the file has exactly this one. Below 18 PyTorch's older, tracing exporter
     writes it, which wants a fixed shape. runtime: what the file is certified in: onnxruntime,
     openvino, openvino_bfloat16 or reference (the onnx package's own evaluator: slow).
-    threshold_input: thresholding takes its threshold from a third input, refine_threshold, that need not be given. The rest: see
-    `Target`.
+    threshold_input: thresholding takes its threshold from a third input, refine_threshold, that
+    need not be given. The rest: see `Target`.
     """
 
     name: ClassVar[str] = "onnx"

@@ -77,7 +77,8 @@ def open_openvino(
 ) -> Exported:
     """Open an exported .onnx, or an .xml with its .bin, in OpenVINO on the CPU.
 
-    precision: float32 or bfloat16, in which it computes. OpenVINO itself would choose bfloat16 where the processor has it: off by 1e-3 and more.
+    precision: float32 or bfloat16, in which it computes. OpenVINO itself would choose bfloat16
+    where the processor has it: off by 1e-3 and more.
     """
     ov = require_package("openvino")
     path = require_file(path)
