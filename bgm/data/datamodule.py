@@ -8,6 +8,7 @@ from pytorch_lightning import LightningDataModule
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
+from bgm.data.interfaces import ResizableAugment
 from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
 from bgm.data.loaders.file_snapshot import file_snapshots
 from bgm.data.loaders.resumable import Loader
@@ -172,7 +173,8 @@ class MattingData(LightningDataModule):
 
     def _augments_ahead(self) -> bool:
         """Whether the workers augment, too: on a GPU they would be slower than it is."""
-        if self.workers == 0 or self.trainer is None or not hasattr(self.augment, "setting"):
+        resizable = isinstance(self.augment, ResizableAugment)
+        if self.workers == 0 or self.trainer is None or not resizable:
             return False
         return self.trainer.strategy.root_device.type == "cpu"
 

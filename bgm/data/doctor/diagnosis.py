@@ -101,15 +101,6 @@ ALPHA: tuple[Check, ...] = (
         lambda s: s.mode == "A",
     ),
 )
-OUTSIDE: tuple[Check, ...] = tuple(
-    (
-        "note",
-        f"{colour} outside",
-        f"{colour} fills the foreground files outside the subject: loading keeps it out of edges",
-        lambda s, c=colour: s.outside == c,
-    )
-    for colour in ("black", "white", "flat")
-)
 
 
 def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Finding]:
@@ -121,8 +112,8 @@ def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Fi
         where = parts[number].where
         yield from _broken(where, [s for s in seen if s.broken])
         whole = [s for s in seen if s.alpha is not None and not s.broken]
-        for level, code, sentence, is_so in (*ALPHA, *OUTSIDE):
-            names = [s.name if "outside" in code else s.alpha_name for s in whole if is_so(s)]
+        for level, code, sentence, is_so in ALPHA:
+            names = [s.alpha_name for s in whole if is_so(s)]
             if names:
                 yield Finding(
                     level,
