@@ -92,15 +92,15 @@ def _inspect_files(report: ItemReport, role: str, files: dict) -> ItemReport:
     main = next(iter(files.values()))
     sizes = {path: picture_size(path) for path in files.values()}
     if len(set(sizes.values())) > 1:
-        said = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
-        return report._replace(broken=f"sizes differ: {said}", code="sizes")
+        sentence = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
+        return report._replace(broken=f"sizes differ: {sentence}", code="sizes")
     report = report._replace(size=next(iter(sizes.values())))
     colour, *others = (_decoded(path) for path in files.values())
     pha = None
     if "rgba" in files:
         if not colour.has_transparency_data:
-            said = f"{main} has no alpha channel (mode {colour.mode})"
-            return report._replace(broken=said, code="no alpha")
+            sentence = f"{main} has no alpha channel (mode {colour.mode})"
+            return report._replace(broken=sentence, code="no alpha")
         pha, mode = colour.convert("RGBA").getchannel("A"), "L"
     for kind, image in zip(list(files)[1:], others, strict=True):
         if kind == "pha":
