@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.table import Table
 
 from bgm.console import say
@@ -26,7 +25,7 @@ from bgm.metrics import Scores
 from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 
-OPTIONS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.5})
+OPTIONS = {"device": "cpu", "backbone_scale": None, "base_scale": 0.5}
 SHIPPED = "mobilenetv2"
 ROWS = {
     "all_zero": "all-zero alpha",
@@ -89,7 +88,7 @@ def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     keys = [s for name, s in scores.items() if name != "all_zero"]
     scores["best_threshold"] = min(keys, key=lambda s: s.mean()["mad"])
     for name, path in (("base", base), ("refined", refined), ("shipped", SHIPPED)):
-        predict = predict_with(open_model(str(path), OPTIONS))
+        predict = predict_with(open_model(str(path), **OPTIONS))
         scores[name] = score_cases(ComputedCases(scenes, predict), Rules(), name)
     return scores
 

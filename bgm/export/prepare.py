@@ -10,7 +10,7 @@ from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 
 
-def prepared(
+def prepare_network(
     net: nn.Module,
     crop: nn.Module | None,
     replace: nn.Module | None,
@@ -22,7 +22,7 @@ def prepared(
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
-    copied = folded(isolated(net)).to(dtype)
+    copied = folded(copy_to_cpu(net)).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
         refiner.crop = crop or refiner.crop or UnfoldCrop()
@@ -30,7 +30,7 @@ def prepared(
     return copied
 
 
-def isolated(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
+def copy_to_cpu(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
     """A float32 copy of net on the CPU in eval mode, with another selection if one is given."""
     copied = copy.deepcopy(net).cpu().float()
     refiner = refiner_of(copied)

@@ -1,4 +1,4 @@
-"""One batch through network and file: errors by output, and whether the choice was right."""
+"""One batch through network and file: errors by output, and whether the patches are right."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import isolated, refiner_of
-from bgm.export.tolerances import Allowed
+from bgm.export.prepare import copy_to_cpu, refiner_of
+from bgm.export.runtime import first_line
+from bgm.export.tolerances import Tolerance
 from bgm.ops import resize
 from bgm.types import Coarse, Refined
 
@@ -24,23 +25,23 @@ class Wrong(BadInput):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Comparison:
     """One batch of one size through network and file; errors are absolute, by output."""
 
-    content: str
+    pictures: str
     batch: int
     height: int
     width: int
     largest: dict[str, float]
     mean: dict[str, float]
-    chosen: list[int] = field(default_factory=list)  # patches that the file refined, by picture
+    refined_by_picture: list[int] = field(default_factory=list)  # patches that the file refined
     ties: int = 0  # patches in which file and network chose differently, all ties up to rounding
     seconds: float = 0.0  # in the file
 
     @property
     def refined(self) -> int:
         """Patches that the file refined."""
-        return sum(self.chosen)
+        return sum(self.refined_by_picture)
 
     @property
     def patches(self) -> int:
@@ -49,9 +50,9 @@ class Trial:
 
 
 def compare(
-    net: nn.Module, src: Tensor, bgr: Tensor, run: Run, limits: Allowed, content: str = "smooth"
-) -> Trial:
-    """One trial; the network refines the very patches that the file refined, once these are right.
+    net: nn.Module, src: Tensor, bgr: Tensor, run: Run, limits: Tolerance, pictures: str = "smooth"
+) -> Comparison:
+    """Compare one batch; the network refines the very patches that the file refined, if right.
 
     Two right programs may choose differently among patches whose err ties up to rounding. A choice
     is right when the selection itself makes it on some err within rounding of the network's.
@@ -59,35 +60,34 @@ def compare(
     limits or chooses wrongly.
     """
     batch, _, height, width = src.shape
-    where = f"at batch {batch}, {width}x{height}, {content} pictures"
+    where = f"at batch {batch}, {width}x{height}, {pictures} pictures"
     expected = net(src, bgr)
-    found, seconds = answered(run, src, bgr, where)
+    found, seconds = run_file(run, src, bgr, where)
     for name, a, b in zip(expected._fields, expected, found, strict=True):
         if a.shape != b.shape:
             raise Wrong(
                 f"the exported file's {name} is {list(b.shape)} {where}, expected {list(a.shape)}"
             )
-    chosen, ties = [], 0
+    refined, ties = [], 0
     if isinstance(expected, Refined):
-        chosen = [int(x) for x in found.ref_sm.flatten(1).sum(1)]
+        refined = [int(x) for x in found.ref_sm.flatten(1).sum(1)]
         ties = int((found.ref_sm != expected.ref_sm).sum())
         if ties:
-            explain(net, expected, found, where)
-            expected = refining(net, found.ref_sm)(src, bgr)
+            check_ties(net, expected, found, where)
+            expected = refine_patches_of(net, found.ref_sm)(src, bgr)
     largest, mean = errors(expected, found)
-    hold(limits, largest, mean, where)
-    return Trial(content, batch, height, width, largest, mean, chosen, ties, seconds)
+    check_limits(limits, largest, mean, where)
+    return Comparison(pictures, batch, height, width, largest, mean, refined, ties, seconds)
 
 
-def answered(run: Run, src: Tensor, bgr: Tensor, where: str) -> tuple[Any, float]:
-    """The file's answer and its seconds; whatever a runtime raises is BadInput."""
+def run_file(run: Run, src: Tensor, bgr: Tensor, where: str) -> tuple[Any, float]:
+    """The file's outputs and its seconds; whatever a runtime raises is BadInput."""
     start = perf_counter()
     try:
-        found = run(src, bgr)
+        outputs = run(src, bgr)
     except Exception as error:  # runtimes share no type of error
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInput(f"the exported file fails {where}: {said}") from error
-    return found, perf_counter() - start
+        raise BadInput(f"the exported file fails {where}: {first_line(error)}") from error
+    return outputs, perf_counter() - start
 
 
 def errors(expected: Any, found: Any) -> tuple[dict[str, float], dict[str, float]]:
@@ -96,8 +96,10 @@ def errors(expected: Any, found: Any) -> tuple[dict[str, float], dict[str, float
     return {n: x.max().item() for n, x in off.items()}, {n: x.mean().item() for n, x in off.items()}
 
 
-def hold(limits: Allowed, largest: dict[str, float], mean: dict[str, float], where: str) -> None:
-    """Raise BadInput for an error above its limit, and for NaN."""
+def check_limits(
+    limits: Tolerance, largest: dict[str, float], mean: dict[str, float], where: str
+) -> None:
+    """Raise Wrong for an error above its limit, and for NaN."""
     for name, error in largest.items():
         if not error <= limits.largest:  # NaN as well
             raise Wrong(
@@ -111,8 +113,8 @@ def hold(limits: Allowed, largest: dict[str, float], mean: dict[str, float], whe
             )
 
 
-def explain(net: nn.Module, expected: Refined, found: Refined, where: str) -> None:
-    """Raise BadInput unless the file's choice of patches is the selection's own up to rounding."""
+def check_ties(net: nn.Module, expected: Refined, found: Refined, where: str) -> None:
+    """Raise Wrong unless the file's choice of patches is the selection's own up to rounding."""
     slack = (expected.err_sm - found.err_sm).abs().max() + ROUNDING
     err = resize(expected.err_sm, list(expected.ref_sm.shape[2:]))
     # Selections are monotone: if any err within slack gives this choice, then this one does.
@@ -125,8 +127,8 @@ def explain(net: nn.Module, expected: Refined, found: Refined, where: str) -> No
         )
 
 
-class Chosen(nn.Module):
-    """A selection that has been made: refine where ref (B, 1, H/4, W/4) is 1."""
+class FixedChoice(nn.Module):
+    """A selection that was made before: refine where ref (B, 1, H/4, W/4) is 1."""
 
     def __init__(self, select: nn.Module, ref: Tensor):
         super().__init__()
@@ -138,6 +140,6 @@ class Chosen(nn.Module):
         return self.select(err)._replace(index=index, keep=keep, ref=self.ref)
 
 
-def refining(net: nn.Module, ref: Tensor) -> nn.Module:
+def refine_patches_of(net: nn.Module, ref: Tensor) -> nn.Module:
     """A copy of net that refines exactly the patches of ref."""
-    return isolated(net, Chosen(refiner_of(net).select, ref))
+    return copy_to_cpu(net, FixedChoice(refiner_of(net).select, ref))
