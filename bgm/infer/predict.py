@@ -12,6 +12,10 @@ from bgm.infer.plate.align import Alignment, align, move
 from bgm.infer.plate.exposure import MISMATCH, match_exposure, mismatch
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.infer.sources import Frame
+from bgm.model import OptimizedRefine
+from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import Plate
+from bgm.types import Coarse, Refined
 
 PlateFix = Callable[[Frame], tuple[Tensor, str]]  # the new plate, and one sentence about it
 
@@ -46,6 +50,7 @@ def predict(
             said.add((about, frame.name))
             say(f"{frame.name}: {sentence}")
 
+    net, plate = StillPlate(net), (None, None)
     with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
         for frame in reader:
             for fix in fixes:
@@ -55,10 +60,37 @@ def predict(
             number = mismatch(frame.src, frame.bgr)
             if number > MISMATCH:
                 say_once("mismatch", frame, mismatch_warning(number))
-            src, bgr = (x[None].to(device).float() / 255 for x in (frame.src, frame.bgr))
+            if frame.bgr is not plate[0]:
+                plate = frame.bgr, as_input(frame.bgr, device)
+            src, bgr = as_input(frame.src, device), plate[1]
             write(frame, run_any_size(net, src, bgr, scale=scale))
             count += 1
     return count
+
+
+def as_input(picture: Tensor, device: str | torch.device) -> Tensor:
+    """A picture (3, H, W) uint8 as (1, 3, H, W) in [0, 1] on a device."""
+    return picture[None].to(device).float() / 255
+
+
+class StillPlate:
+    """A network whose frames may share a plate: what depends on it alone is then computed once."""
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self._bgr: Tensor | None = None
+        self._plate: Plate | None = None
+
+    def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
+        net = self.net.fitting(src) if isinstance(self.net, CoarseAtMost) else self.net
+        if not isinstance(net, OptimizedRefine):
+            return net(src, bgr)
+        if bgr is not self._bgr:  # a plate that is seen once is not worth the work
+            self._bgr, self._plate = bgr, None
+            return net(src, bgr)
+        if self._plate is None:
+            self._plate = net.plate(bgr)
+        return net(src, self._plate)
 
 
 class AlignPlate:

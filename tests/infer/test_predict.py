@@ -2,11 +2,14 @@ import pytest
 import torch
 
 from bgm.infer.plate.exposure import MISMATCH
-from bgm.infer.predict import AlignPlate, fix_exposure, predict
+from bgm.infer.predict import AlignPlate, StillPlate, fix_exposure, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Frame, pictures
+from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize
+from bgm.model.coarse import CoarseAtMost
 from bgm.pictures import read_picture, write_png
 from tests.infer import networks, scenes
+from tests.weights_by_formula import fill
 
 H, W, MARGIN = 150, 200, 40
 
@@ -96,3 +99,13 @@ def test_an_error_of_the_network_ends_the_sink_and_the_reader(tmp_path):
     with pytest.raises(RuntimeError, match="out of memory"):
         predict(net, frames, Sink())
     assert ended == [RuntimeError]
+
+
+def test_frames_that_share_a_plate_get_the_picture_of_each_alone():
+    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    still = StillPlate(CoarseAtMost(net, 16))
+    shots, plates = torch.rand(5, 1, 3, 64, 96), torch.rand(2, 1, 3, 64, 96)
+    for src, bgr in zip(shots, [plates[0], *[plates[1]] * 3, plates[0]], strict=True):
+        expected = net.at_scale(1 / 6)(src, bgr)
+        for a, b in zip(still(src, bgr), expected, strict=True):
+            torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
