@@ -112,8 +112,9 @@ def show_results(scores: dict[str, Scores], out: Path, seconds: float) -> None:
     facts = {"protocol": "frame", "scales": scales, "seconds": round(seconds)}
     write_text(out / "report.json", json.dumps(report | facts, indent=1) + "\n")
     table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
-    for column in ("", *(metric.label for metric in metrics.values())):
-        table.add_column(column, justify="right" if column else "left")
+    table.add_column(no_wrap=True)
+    for metric in metrics.values():
+        table.add_column(metric.label, justify="right")
     for name, label in ROWS.items():
         table.add_row(label, *(f"{means[name][metric]:.4g}" for metric in metrics))
     say(table)
