@@ -12,12 +12,11 @@ import torch
 
 from benchmarks.kills import EVENTS
 from bgm.errors import BadInput
+from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO, previous_name
 from bgm.train.checkpointing.find import (
-    AtomicCheckpointIO,
     checkpoint_to_resume,
     damage,
     newest_checkpoint,
-    previous_name,
 )
 
 ROOT = Path(__file__).parents[2]

@@ -18,12 +18,17 @@ class Ema(WeightAveraging):
     once (issue 21724); this one leaves the network's own weights in place until then.
     """
 
-    def __init__(self, decay: float = 0.999, update_every_n_steps: int = 1):
+    def __init__(
+        self,
+        decay: float = 0.999,
+        update_every_n_steps: int = 1,
+        update_starting_at_step: int = 0,
+    ):
         super().__init__(avg_fn=warmup_average(decay))
-        self.update_every_n_steps = update_every_n_steps
+        self.every, self.first = update_every_n_steps, update_starting_at_step
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        return step_idx is not None and step_idx % self.update_every_n_steps == 0
+        return step_idx is not None and step_idx >= self.first and step_idx % self.every == 0
 
     @property
     def is_updated(self) -> bool:
