@@ -12,7 +12,7 @@ from bgm.export.metadata import describe_network
 from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported, require_package
 from bgm.export.shapes import fixed_shape
-from bgm.export.tolerances import PRECISIONS, Tolerance
+from bgm.export.tolerances import PRECISIONS
 from bgm.model import UnfoldCrop
 
 Runtimes = dict[str, Callable[..., Exported]]
@@ -33,8 +33,8 @@ class Target:
     another selection than the network's, None keeps that. part: "base" writes the base network
     alone, "refine" insists on a refined one, None takes what there is. shape: the one
     [batch, height, width] that the file takes, None for every one. tolerance: largest absolute
-    difference that any output may have from the network in eager PyTorch; None takes the
-    precision's, see `PRECISIONS`. licence: of the weights, written into the file.
+    difference that any output may have from the network; None takes the precision's, which knows
+    what rounding costs, see `PRECISIONS`. licence: of the weights, written into the file.
 
     calibration: pairs of src and bgr (B, 3, H, W) in [0, 1], to be set before an int8 export.
     """
@@ -67,9 +67,9 @@ class Target:
         self.precision, self.shape, self.licence = precision, fixed_shape(shape), licence
         self.runtime = next(iter(self.runtimes))
         limits = PRECISIONS[precision]
-        self.tolerance: Tolerance = (
-            limits if tolerance is None else limits._replace(largest=float(tolerance))
-        )
+        if tolerance is not None:
+            limits = limits._replace(largest=float(tolerance), rounding=0.0)
+        self.tolerance = limits
 
     @property
     def dtype(self) -> torch.dtype:
