@@ -10,7 +10,7 @@ from torch import nn
 import bgm
 from bgm.export.prepare import refiner_of
 from bgm.model import Full, Sampling, Thresholding
-from bgm.weights import located, read_weights
+from bgm.weights import read_weights, weights_file
 from bgm.weights.build import SELECTIONS, bgmv2_config
 
 
@@ -23,7 +23,7 @@ def provenance(ckpt: str | Path) -> dict[str, str]:
     network = stored.network
     if stored.kind == "bgmv2":
         network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
-    path = located(ckpt)
+    path = weights_file(ckpt)
     return {
         "checkpoint": path.name,
         "checkpoint_sha256": sha256(path),

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bgm.export.cells import CellsRefiner, SharedCells
 from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 
@@ -18,11 +19,16 @@ def prepare_network(
 ) -> nn.Module:
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
-    None keeps the network's own method; one that has no crop gets unfold. A base network has no
+    None keeps the network's own method; one that has no crop gets unfold. `SharedCells` for a crop
+    makes the refiner a `CellsRefiner`. A base network has no
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
-    copied = folded(copy_to_cpu(net)).to(dtype)
+    copied = copy_to_cpu(net)
+    if isinstance(crop, SharedCells) and refiner_of(copied) is not None:
+        copied.refiner = CellsRefiner(copied.refiner).eval()
+        return folded(copied).to(dtype)
+    copied = folded(copied).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
         refiner.crop = crop or refiner.crop or UnfoldCrop()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.export.cells import SharedCells
 from bgm.export.metadata import describe_network
 from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported, require_package
@@ -28,6 +29,7 @@ class Target:
     function of (path, device) that returns an `Exported`; the first is what the file is certified
     in. packages: modules that writing and certifying import. precisions: those that it can write.
     unsupported_ops: operators that a file must not hold, as readers of the format fail on them.
+    shares_cells: whether it can write `SharedCells`, which the network then has for a crop.
 
     Arguments: crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select:
     another selection than the network's, None keeps that. part: "base" writes the base network
@@ -45,6 +47,7 @@ class Target:
     packages: ClassVar[tuple[str, ...]] = ()
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
     unsupported_ops: ClassVar[frozenset[str]] = frozenset()
+    shares_cells: ClassVar[bool] = False
     calibration: Iterable[tuple[Tensor, Tensor]] | None = None
 
     def __init__(
@@ -107,6 +110,8 @@ class Target:
             raise BadInput("part=refine: the checkpoint holds a base network, without a refiner")
         if self.select is not None and (is_base or self.part == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
+        if isinstance(self.crop, SharedCells) and not self.shares_cells:
+            raise BadInput(f"crop=cells is for onnx and openvino files, not for {self.name}")
         if self.precision == "int8" and self.calibration is None:
             raise BadInput(
                 "precision=int8 needs pictures to calibrate with: name a data=... config"

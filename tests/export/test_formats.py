@@ -7,7 +7,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from bgm.errors import BadInput
 from bgm.export import Exported, all_targets, export_and_certify, open_exported, target_of
@@ -39,7 +38,7 @@ from tests.weights_by_formula import fill
 SHAPE = [1, 64, 96]
 SAFE = {"crop": RoiAlignCrop(), "replace": ScatterElementReplace()}
 FAST = {"crop": UnfoldCrop(), "replace": ScatterNdReplace()}
-SETTINGS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": None})
+OPTIONS = {"device": "cpu", "backbone_scale": None}
 slow = pytest.mark.slow
 
 SLOW = {"aoti"}  # compiles C++ for a minute
@@ -71,7 +70,7 @@ def test_a_file_computes_what_its_network_does(tmp_path, name):
     assert sorted(tmp_path.iterdir()) == sorted(target.files(path))
     assert worst(target.truth(net), exported, tuple(SHAPE)) < 1e-5
     assert open_exported(path).metadata == exported.metadata
-    assert open_model(str(path), SETTINGS).net.metadata == exported.metadata
+    assert open_model(str(path), **OPTIONS).net.metadata == exported.metadata
 
     metadata = exported.metadata
     expected = {"layout": "NCHW", "channels": "RGB", "range": "0-1", "divisor": "4"}
@@ -131,7 +130,7 @@ def test_an_onnx_file_in_every_runtime(onnx_file, runtime):
     if runtime == "openvino":
         pytest.importorskip("openvino")
     net, path = onnx_file
-    model = open_model(str(path), OmegaConf.merge(SETTINGS, {"runtime": runtime}))
+    model = open_model(str(path), **OPTIONS, runtime=runtime)
     assert worst(net, model.net.exported, tuple(SHAPE)) < 1e-5
     assert model.net.metadata == open_onnx(path).metadata
 
@@ -142,9 +141,9 @@ def test_an_unknown_runtime_names_the_known_ones(onnx_file):
         ("net.pt", "openvino", "libtorch"),
     ):
         with pytest.raises(BadInput, match=rf"runtime={runtime} does not open .* one of {known}"):
-            open_model(path, OmegaConf.merge(SETTINGS, {"runtime": runtime}))
+            open_model(path, **OPTIONS, runtime=runtime)
     with pytest.raises(BadInput, match=r"net\.ckpt is no exported file: its suffix is none of"):
-        open_model("net.ckpt", OmegaConf.merge(SETTINGS, {"runtime": "openvino"}))
+        open_model("net.ckpt", **OPTIONS, runtime="openvino")
 
 
 @slow

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from bgm.errors import BadInput
 from bgm.export.runtime_options import ratio
@@ -21,7 +20,7 @@ from bgm.model import (
 )
 from tests.export.networks import steered, tiny, worst, write
 
-SETTINGS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": None})
+OPTIONS = {"device": "cpu", "backbone_scale": None}
 SIZE = (2, 64, 96)
 
 
@@ -82,9 +81,7 @@ def test_a_scale_is_the_fraction_that_is_meant(scale):
 
 def test_options_through_the_command_line(script):
     net, path = script
-    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.45}
-    cfg = OmegaConf.merge(SETTINGS, {"backbone_scale": 0.5, "select": select})
-    model = open_model(str(path), cfg)
+    model = open_model(str(path), device="cpu", backbone_scale=0.5, select=Thresholding(0.45))
     own = net.refiner.select
     net.refiner.select = Thresholding(0.45)
     try:
@@ -108,9 +105,9 @@ def test_a_threshold_as_an_input_that_need_not_be_given(tmp_path):
     assert run(src, bgr).ref_sm.sum() == 384
     run.options["refine_threshold"] = 0.625
     assert run(src, bgr).ref_sm.sum() == 192
-    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.875}
-    model = open_model(str(path), OmegaConf.merge(SETTINGS, {"select": select}))
+    select = Thresholding(0.875)
+    model = open_model(str(path), **OPTIONS, select=select)
     assert model.net(src, bgr).ref_sm.sum() == 0
-    for other in ({"_target_": "bgm.model.Sampling"}, {"_target_": "bgm.model.Full"}):
+    for other in (Sampling(), Full()):
         with pytest.raises(BadInput, match="this one can change refine_threshold"):
-            open_model(str(path), OmegaConf.merge(SETTINGS, {"select": other}))
+            open_model(str(path), **OPTIONS, select=other)

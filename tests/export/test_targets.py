@@ -11,6 +11,7 @@ import torch
 
 from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, open_exported, provenance
+from bgm.export.cells import SharedCells
 from bgm.export.certify.test_pictures import smooth
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
@@ -68,6 +69,24 @@ def test_onnx_of_every_size(tmp_path):
         file(src[:, :, :66], bgr[:, :, :66])
     with pytest.raises(ValueError, match="differ"):
         file(src[:, :, :64], bgr)
+
+
+@pytest.mark.parametrize("select", [Sampling(800), Thresholding(0.02)], ids=["k", "threshold"])
+def test_shared_cells_compute_the_network(tmp_path, select):
+    net = tiny()
+    net.refiner.select = select.eval()
+    target = OnnxExport(crop=SharedCells())
+    file = write(target, net, tmp_path / "net.onnx")
+    assert worst(net, file, (1, 64, 64), (2, 68, 132), (3, 76, 116)) < 1e-5
+    assert "RoiAlign" not in target.operators(tmp_path / "net.onnx")
+    assert file.metadata["crop"] == "SharedCells"
+
+
+def test_shared_cells_are_refused_where_they_cannot_be_written(tmp_path):
+    with pytest.raises(BadInput, match="crop=cells is for onnx and openvino files"):
+        TorchScriptExport(crop=SharedCells()).check_request(tiny(), tmp_path / "net.pt")
+    with pytest.raises(BadInput, match="crop=cells needs opset 18"):
+        OnnxExport(opset=16, crop=SharedCells()).check_request(tiny(), tmp_path / "net.onnx")
 
 
 def test_a_certified_onnx_file(tmp_path):

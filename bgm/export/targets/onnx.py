@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.export.cells import SharedCells
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target
@@ -29,9 +31,9 @@ class OnnxExport(Target):
 
     opset: 11 or newer; the file has exactly this one. Below 18 PyTorch's older, tracing exporter
     writes it, which wants a fixed shape. runtime: what the file is certified in: onnxruntime,
-    openvino or reference (the onnx package's own evaluator: slow). threshold_input: thresholding
-    takes its threshold from a third input, refine_threshold, that need not be given. The rest: see
-    `Target`.
+    openvino, openvino_bfloat16 or reference (the onnx package's own evaluator: slow).
+    threshold_input: thresholding takes its threshold from a third input, refine_threshold, that
+    need not be given. The rest: see `Target`.
     """
 
     name: ClassVar[str] = "onnx"
@@ -39,10 +41,12 @@ class OnnxExport(Target):
     runtimes: ClassVar[Runtimes] = {
         "onnxruntime": open_onnx,
         "openvino": open_openvino,
+        "openvino_bfloat16": partial(open_openvino, precision="bfloat16"),
         "reference": open_reference,
     }
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
+    shares_cells: ClassVar[bool] = True
     # No selection needs control flow, and OpenVINO, TensorRT and mobile runtimes stumble over it.
     unsupported_ops: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
 
@@ -63,11 +67,13 @@ class OnnxExport(Target):
 
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)
-        if self.runtime == "openvino":
+        if self.runtime.startswith("openvino"):
             require_package("openvino")
         if self.threshold_input and not isinstance(self.method(net, "select"), Thresholding):
             raise BadInput("threshold_input=true is for select=thresholding")
         if self.opset < OLDEST_EXPORTED:
+            if isinstance(self.crop, SharedCells):
+                raise BadInput(f"crop=cells needs opset 18 or newer, found {self.opset}")
             check_traceable(self.opset, self.shape, self.method(net, "crop"))
             if self.threshold_input:
                 raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")

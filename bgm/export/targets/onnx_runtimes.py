@@ -72,15 +72,18 @@ def open_reference(path: str | Path, device: str | torch.device = "cpu") -> Expo
     return Exported(run, output_type, {p.key: p.value for p in model.metadata_props})
 
 
-def open_openvino(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open an exported .onnx, or an .xml with its .bin, in OpenVINO on the CPU, in float32.
+def open_openvino(
+    path: str | Path, device: str | torch.device = "cpu", precision: str = "float32"
+) -> Exported:
+    """Open an exported .onnx, or an .xml with its .bin, in OpenVINO on the CPU.
 
-    OpenVINO itself would choose bfloat16 where the processor has it: off by 1e-3 and more.
+    precision: float32 or bfloat16, in which it computes. OpenVINO itself would choose bfloat16
+    where the processor has it: off by 1e-3 and more.
     """
     ov = require_package("openvino")
     path = require_file(path)
     options = {
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
     try:

@@ -24,6 +24,7 @@ class TensorRtExport(OnnxExport):
     name: ClassVar[str] = "tensorrt"
     runtimes: ClassVar[Runtimes] = {"onnxruntime": open_onnx}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
+    shares_cells: ClassVar[bool] = False  # NonZero
     unsupported_ops: ClassVar[frozenset[str]] = OnnxExport.unsupported_ops | {"NonZero"}
 
     def check_request(self, net: nn.Module, out: Path) -> None:
