@@ -1,6 +1,7 @@
 """Random numbers that belong to samples, not to batches: row i is a function of (seed, draw[i])."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -41,17 +42,21 @@ class BatchRng:
         return (low + (high - low + 1) * next(self._columns)).long()
 
 
-def apply_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) -> Tensor:
+D = TypeVar("D", bound=tuple)
+
+
+def apply_drawn(x: Tensor, draw: D, change: Callable[[Tensor, D], Tensor]) -> Tensor:
     """Pass the rows of x (B, ...) where draw.on to change(rows, draw of these rows); keep the rest.
 
     draw is a named tuple of (B, ...) CPU tensors with a bool field `on`; change keeps the shape.
     kornia's p computes the whole batch and then masks; this computes what was drawn.
     """
-    if not draw.on.any():
+    on: Tensor = draw.on  # type: ignore[attr-defined] # every named tuple of draws has it
+    if not on.any():
         return x
-    if draw.on.all():
+    if on.all():
         return change(x, draw)
-    rows = draw.on.nonzero().squeeze(1)
+    rows = on.nonzero().squeeze(1)
     there = rows.to(x.device)
     return x.index_copy(0, there, change(x.index_select(0, there), take_rows(draw, rows)))
 
@@ -65,6 +70,6 @@ def row_chunks(pictures: int, pixels: int, device: torch.device) -> list[slice]:
     return [slice(start, start + step) for start in range(0, pictures, step)]
 
 
-def take_rows(draw: tuple, rows: Tensor | slice) -> tuple:
+def take_rows(draw: D, rows: Tensor | slice) -> D:
     """The given rows of every tensor in a named tuple of (B, ...) tensors."""
     return type(draw)(*(field[rows] for field in draw))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -27,7 +28,7 @@ from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 from bgm.types import Batch
 
-OPTIONS = {"device": "cpu", "backbone_scale": None, "base_scale": 0.5}
+OPTIONS: dict[str, Any] = {"device": "cpu", "backbone_scale": None, "base_scale": 0.5}
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -115,7 +116,8 @@ class ShrunkScenes:
     def __getitem__(self, index: int) -> Batch:
         scene = self.scenes[index]
         size = [round(n * self.scale) for n in scene.src.shape[1:]]
-        return Batch(*(resize(x[None], size)[0] for x in scene[:4]), scene.has_fgr)
+        src, bgr, pha, fgr = (resize(x[None], size)[0] for x in scene[:4])
+        return Batch(src, bgr, pha, fgr, scene.has_fgr)
 
 
 def matte_sample(scenes: Scenes, out: Path) -> None:

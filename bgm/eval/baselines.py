@@ -30,7 +30,7 @@ def predict_by(key: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Predict:
     return lambda scene: (key(*(to_uint8(x).numpy() for x in scene[:2])), None)
 
 
-def _eight_bit(scenes: Any) -> Iterator[tuple[np.ndarray, ...]]:
+def _eight_bit(scenes: Any) -> Iterator[Any]:
     """src, bgr and pha of every scene."""
     for index in tracked(range(len(scenes.names)), "tuning keys"):
         yield tuple(to_uint8(x).numpy() for x in scenes[index][:3])

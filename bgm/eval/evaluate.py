@@ -102,18 +102,23 @@ def open_model_or_predictions(
         trimaps = Trimaps(scenes.root / "trimap", scenes.names)
     files = [f for row in scenes.files for f in row if f]
     files += trimaps.files.values() if trimaps else []
-    changes = {}  # what is to be other than the model's own
+    changes: dict[str, Any] = {}  # what is to be other than the model's own
     if ckpt:
         select = instantiate(options["select"])
         model = open_model(ckpt, **{**options, "select": select})
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
         answer = ("select", "backbone_scale", *(["base_scale"] if model.scale != 1 else []))
-        plain = OmegaConf.to_container(OmegaConf.create({k: options[k] for k in answer}))
+        plain: Any = OmegaConf.to_container(OmegaConf.create({k: options[k] for k in answer}))
         changes = {k: v for k, v in plain.items() if v is not None}
         device = model.device
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-        facts = {"model": ckpt, "sha256": sha256(weights_file(ckpt)), "device": gpu, **changes}
+        facts: dict[str, Any] = {
+            "model": ckpt,
+            "sha256": sha256(weights_file(ckpt)),
+            "device": gpu,
+            **changes,
+        }
     else:
         predictions = Predictions(str(pred), scenes.names)
         predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)

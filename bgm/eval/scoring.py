@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,8 @@ def score_case(case: Case, rules: Rules, before: PredAndTrue | None = None) -> E
     before: the mattes of the frame before this one, for the metrics over time.
     """
     multiple = find_protocol(rules.protocol).multiple
-    case = Case(*(x if x is None else crop(x, multiple) for x in case))
+    parts: Any = (x if x is None else crop(x, multiple) for x in case)
+    case = Case(*parts)
     if rules.need_trimaps() and case.trimap is not None and not (case.trimap == 128).any():
         values = ", ".join(map(str, np.unique(case.trimap)[:6]))
         return f"no pixel of its trimap is 128 (unknown): it holds {values}"

@@ -136,7 +136,7 @@ class Target:
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the part and selection asked for."""
         if self.part == "base" and refiner_of(net) is not None:
-            base = copy_to_cpu(net.base)
+            base = copy_to_cpu(net.get_submodule("base"))
             base.trained_scale = net.backbone_scale  # for `describe` only
             return base
         return copy_to_cpu(net, self.select)

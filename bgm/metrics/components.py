@@ -48,7 +48,7 @@ def levels_held(reached: NDArray[np.uint8], order: Order) -> NDArray[np.uint8]:
     down, held_k = [x in Omega_k] * (1 + held_{k+1}), which is the definition.
     """
     H, W = reached.shape
-    held = cv2.copyMakeBorder(reached, 0, -H % STRIP, 0, 0, cv2.BORDER_CONSTANT, value=0)
+    held = np.pad(reached, ((0, -H % STRIP), (0, 0)))
     strips = held.reshape(-1, STRIP, W)
     low, high = strips.min(axis=1), strips.max(axis=1)
     x, y, w, h = cv2.boundingRect(np.minimum(high, 1))

@@ -69,7 +69,8 @@ class WorkerAugmentLoader(SkipBrokenLoader):
 
     def __iter__(self) -> Iterator[Sample | Batch]:  # type: ignore[override]
         self.ahead.follow()
-        for sample, made in super().__iter__():
+        pairs: Any = super().__iter__()
+        for sample, made in pairs:
             yield self.ahead.chosen(sample, made)
             self.ahead.follow()  # the step may have been the last at this size
 

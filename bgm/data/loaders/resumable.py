@@ -84,7 +84,8 @@ class Loader(DataLoader):
                 f"batch_size (now {self.batch_size})"
             )
         LOG.warning("a worker was lost (%s) after batch %d: new ones go on from there", said, done)
-        iterator, self._iterator = self._iterator, None
+        iterator: Any = self._iterator
+        self._iterator = None
         if iterator is not None:
             iterator._shutdown_workers()
 
@@ -97,7 +98,7 @@ def lost_workers_wait_for_next() -> None:
     """
     if not MAY_SIGNAL or threading.current_thread() is not threading.main_thread():
         return
-    handler = signal.getsignal(signal.SIGCHLD)
+    handler: Any = signal.getsignal(signal.SIGCHLD)
     if getattr(handler, "__module__", None) == signal_handling.__name__:
         before = inspect.getclosurevars(handler).nonlocals.get("previous_handler")
         signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)

@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from bgm.errors import BadInput, Stopped
 from bgm.train.checkpointing.stop_signals import StopSignals
 
-BEST = ("current_score", "best_k_models", "kth_best_model_path", "kth_value")
+BEST: tuple[str, ...] = ("current_score", "best_k_models", "kth_best_model_path", "kth_value")
 BEST += ("best_model_path", "best_model_score", "_last_global_step_saved")
 
 

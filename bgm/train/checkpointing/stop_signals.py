@@ -3,6 +3,7 @@
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
@@ -26,7 +27,7 @@ class StopSignals:
         signal.signal(signal.SIGTERM, self._on_term)
         cluster = trainer._accelerator_connector.cluster_environment
         if isinstance(cluster, SLURMEnvironment) and cluster.auto_requeue:
-            wanted = cluster.requeue_signal or getattr(signal, "SIGUSR1", None)
+            wanted: Any = cluster.requeue_signal or getattr(signal, "SIGUSR1", None)
             # submitit has a handler of its own for the signal that it asks SLURM for
             lightnings = getattr(trainer._signal_connector, "_slurm_sigusr_handler_fn", None)
             handler = signal.getsignal(wanted)
