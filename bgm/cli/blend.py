@@ -16,6 +16,7 @@ def main(cfg: DictConfig) -> None:
     out = safetensors_path(cfg.out)
     before, after = read_own(cfg.before), read_own(cfg.after)
     state = blend_weights(before, after, cfg.share)
-    of = {name: provenance(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
-    write_safetensors(out, state, after.network, {"bgm_card": describe_run(cfg) | {"blend_of": of}})
+    hashes = {name: provenance(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
+    card = describe_run(cfg) | {"blend_of": hashes}
+    write_safetensors(out, state, after.network, {"bgm_card": card})
     say(f"{out}: {cfg.share:g} of the way from {cfg.before} to {cfg.after}")

@@ -1,4 +1,4 @@
-"""What a captured background suffers in the benchmarks of Lin et al. 2021, appendix D.2."""
+"""How a plate differs from its shot's background in Lin et al. 2021, appendix D.2."""
 
 from functools import lru_cache
 from statistics import NormalDist

@@ -1,4 +1,4 @@
-"""From folders to manifests: who stands where before which background, and how plates suffer."""
+"""Benchmarks of photographs: which subject before which background, and how plates differ."""
 
 import math
 from collections.abc import Sequence
