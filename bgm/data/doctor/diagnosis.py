@@ -189,4 +189,4 @@ def _group_pairs(
     for (code, place), names in groups.items():
         level = "error" if code == "leak" and how == "the same file" else "warning"
         sentence = "splits share pictures" if code == "leak" else "pictures are there twice"
-        yield Finding(level, code, where, f"{sentence}: {how}", len(names), tuple(names[:SHOWN]))
+        yield Finding(level, code, place, f"{sentence}: {how}", len(names), tuple(names[:SHOWN]))
