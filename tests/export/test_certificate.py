@@ -13,7 +13,7 @@ from torchvision.ops import roi_align
 from bgm.errors import BadInput
 from bgm.export import CertifyOptions, Exported, export_and_certify
 from bgm.export.target import Runtimes
-from bgm.export.tolerances import Tolerance
+from bgm.export.tolerances import PRECISIONS, Tolerance
 from bgm.model import (
     GatherCrop,
     MattingBase,
@@ -70,7 +70,7 @@ def test_it_holds_what_one_needs_to_trust_a_file(net, tmp_path):
     assert facts["files"][0]["bytes"] == out.stat().st_size
     assert len(facts["files"][0]["sha256"]) == 64
     assert facts["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
-    assert facts["limits"] == {"largest": 1e-4, "mean": 1e-4, "steered": 1e-4, "mad_rise": 0.01}
+    assert facts["limits"] == PRECISIONS["float32"]._asdict()
     assert {x["pictures"] for x in facts["comparisons"]} == {
         "random",
         "smooth",
@@ -245,7 +245,7 @@ def test_refining_without_error_is_refused(net, tmp_path):
 
 def test_a_worse_matte_is_refused(net, tmp_path):
     target = Copies()
-    target.tolerance, target.off = Tolerance(1.0, 1.0, 1.0, 0.01), 0.02
+    target.tolerance, target.off = Tolerance(1.0, 1.0, 1.0, 0.0, 0.01), 0.02
     options = CertifyOptions("brief", OnePicture())
     check_refused(target, net, tmp_path, r"mattes worse .* on 1 black picture.* 1% more", options)
 

@@ -1,6 +1,7 @@
 """The proof itself: what it must let pass and what it must catch, on networks in eager PyTorch."""
 
 import copy
+import random
 from functools import partial
 
 import pytest
@@ -15,8 +16,23 @@ from bgm.export.certify.steered_error import steer_error
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
 from bgm.export.prepare import prepare_network
 from bgm.export.shapes import Shape
-from bgm.model import GatherCrop, RoiAlignCrop, Sampling, ScatterElementReplace, Thresholding
-from tests.export.networks import mobile, tiny
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.torchscript import TorchScriptExport
+from bgm.model import (
+    Full,
+    GatherCrop,
+    MattingBase,
+    MattingRefine,
+    PatchRefiner,
+    RoiAlignCrop,
+    Sampling,
+    ScatterElementReplace,
+    ScatterNdReplace,
+    Thresholding,
+    UnfoldCrop,
+    mobilenetv2,
+)
+from tests.export.networks import TinyEncoder, mobile, tiny, write
 
 check = partial(check_everywhere, shapes=[Shape(1, 64, 96), Shape(2, 68, 132), Shape(2, 80, 1056)])
 
@@ -241,3 +257,28 @@ def test_pictures_are_always_the_same(name):
     assert max(src.max(), bgr.max()) <= 1
     assert torch.equal(src, draw(2, 64, 96)[0])
     assert not torch.equal(src[0], src[1])
+
+
+SELECTS = [lambda: Sampling(1_600), lambda: Thresholding(0.3), lambda: Full()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(50))
+def test_sound_files_are_accepted(tmp_path, seed):
+    """Random weights, settings, methods and sizes; every tenth network is a MobileNetV2 in ONNX."""
+    rng = random.Random(seed)
+    torch.manual_seed(seed)
+    encoder = mobilenetv2() if seed % 10 == 0 else TinyEncoder()
+    refiner = PatchRefiner(rng.choice([1, 3]), select=rng.choice(SELECTS)())
+    net = MattingRefine(MattingBase(encoder), refiner, rng.choice([1 / 2, 1 / 3, 1 / 4, 1 / 8]))
+    batch, height, width = rng.randint(1, 3), 4 * rng.randint(16, 60), 4 * rng.randint(16, 60)
+    methods = {
+        "crop": rng.choice([UnfoldCrop, RoiAlignCrop, GatherCrop])(),
+        "replace": rng.choice([ScatterNdReplace, ScatterElementReplace])(),
+    }
+    if seed % 10 == 0:
+        target = OnnxExport(shape=[batch, height, width], **methods)
+    else:
+        target = TorchScriptExport(**methods)
+    run = write(target, net.eval(), tmp_path / f"net{target.suffix}")
+    check_everywhere(net, run, target.tolerance, [Shape(batch, height, width)])

@@ -41,6 +41,8 @@ def errors(facts: Facts) -> str:
     for kind in dict.fromkeys(x["pictures"] for x in comparisons):
         largest = [x["largest"] for x in comparisons if x["pictures"] == kind]
         rows.append([kind, *(f"{max(x[n] for x in largest):.1e}" for n in names)])
+        eager = [x["eager"] for x in comparisons if x["pictures"] == kind]
+        rows.append([f"PyTorch, {kind}", *(f"{max(x[n] for x in eager):.1e}" for n in names)])
     rows.append(["mean, worst batch", *(f"{facts['worst'][n]['mean']:.1e}" for n in names)])
     covered = [f"- {what}: {count:,}" for what, count in facts["coverage"].items()]
     ties = sum(x["ties"] for x in comparisons)
@@ -49,7 +51,9 @@ def errors(facts: Facts) -> str:
             "## Against PyTorch",
             f"{len(comparisons)} comparisons ({facts['grid']} grid): batches {batches}; sizes "
             f"{sizes}.",
-            f"Largest error allowed {limits['largest']:.0e}, mean error {limits['mean']:.0e} on "
+            "Errors are from the network in float64; PyTorch's are those of the network in eager "
+            f"float32. Allowed are {limits['rounding']:g} times PyTorch's, and on top of that a "
+            f"largest error of {limits['largest']:.0e} and a mean error of {limits['mean']:.0e} on "
             f"plain pictures, {limits['steered']:.0e} on those that steer the error.",
             "",
             *table(["largest error", *names], rows),

@@ -127,6 +127,10 @@ class OnnxExport(Target):
         written = model.opset_imports.get("")
         if written != self.opset:
             raise BadInput(f"opset {self.opset} cannot be written: torch wrote {written} instead")
+        # torch writes a newer one, which onnxruntime before 1.18 refuses to load.
+        onnx = require_package("onnx")
+        opset = onnx.helper.make_opsetid("", self.opset)
+        model.ir_version = onnx.helper.find_min_ir_version_for([opset])
         model.metadata_props.update(metadata)
         program.save(path)
 
