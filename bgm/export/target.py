@@ -143,7 +143,7 @@ class Target:
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the part and selection asked for."""
         if refiner_of(net) is not None and self.backbone_scale is not None:
-            net = net.at_scale(self.backbone_scale)
+            net = net.at_scale(self.backbone_scale)  # type: ignore[operator]
         if self.part == "base" and refiner_of(net) is not None:
             base = copy_to_cpu(net.get_submodule("base"))
             base.trained_scale = net.backbone_scale  # for `describe` only
