@@ -1,7 +1,7 @@
 """Random numbers that belong to samples, not to batches: row i is a function of (seed, draw[i])."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 COLUMNS = 96  # more than all ingredients together ever ask for; BatchRng raises when it runs out
 CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
+D = TypeVar("D", bound=Any)  # a named tuple of (B, ...) tensors
 SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
 
 
@@ -42,21 +43,17 @@ class BatchRng:
         return (low + (high - low + 1) * next(self._columns)).long()
 
 
-D = TypeVar("D", bound=tuple)
-
-
 def apply_drawn(x: Tensor, draw: D, change: Callable[[Tensor, D], Tensor]) -> Tensor:
     """Pass the rows of x (B, ...) where draw.on to change(rows, draw of these rows); keep the rest.
 
     draw is a named tuple of (B, ...) CPU tensors with a bool field `on`; change keeps the shape.
     kornia's p computes the whole batch and then masks; this computes what was drawn.
     """
-    on: Tensor = draw.on  # type: ignore[attr-defined] # every named tuple of draws has it
-    if not on.any():
+    if not draw.on.any():
         return x
-    if on.all():
+    if draw.on.all():
         return change(x, draw)
-    rows = on.nonzero().squeeze(1)
+    rows = draw.on.nonzero().squeeze(1)
     there = rows.to(x.device)
     return x.index_copy(0, there, change(x.index_select(0, there), take_rows(draw, rows)))
 

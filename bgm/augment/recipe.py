@@ -135,7 +135,7 @@ class Augment(nn.Module):
         )
 
     @torch.no_grad()
-    def apply(self, sample: Sample, params: Draws) -> Batch:  # type: ignore[override] # no map
+    def replay(self, sample: Sample, params: Draws) -> Batch:
         """Apply what was drawn, without any randomness; sample as collated, it stays as it is.
 
         Replays to the bit on one device. In float32, autocast or not. Raises BadInput when
@@ -155,7 +155,7 @@ class Augment(nn.Module):
 
     def forward(self, sample: Sample) -> Batch:
         """Draw for sample.draw, then apply."""
-        return self.apply(sample, self.draw(sample.draw))
+        return self.replay(sample, self.draw(sample.draw))
 
     def _compose(self, sample: Sample, params: Draws) -> Batch:
         fgr, pha = self.placing.subject(sample, params, self.size)
