@@ -31,6 +31,7 @@ def main(cfg: DictConfig) -> None:
     more than an export in float16 may.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
+    assert stored.network is not None  # of our own
     state = {name: to_float16(name, value) for name, value in stored.state.items()}
     card = {
         "licence": str(cfg.licence),
