@@ -100,10 +100,6 @@ class Target:
         """Every file that `write` makes for path, path itself first."""
         return [path]
 
-    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
-        """Nodes by execution provider and operator; {} for runtimes without providers."""
-        return {}
-
     def check_request(self, net: nn.Module, out: Path) -> None:
         """Raise BadInput for what can be told before writing."""
         if out.is_dir():

@@ -94,7 +94,6 @@ def certify(
         "matting": compare_mattes(net, run, options.matting_set, target.tolerance),
         "operators": operators,
         "unsupported_operators": sorted(target.unsupported_ops),
-        "nodes_by_provider": target.placement(model, *smooth(*min(grid.shapes(net)))),
         "time": measure_time(net, run, shape, smooth),
         "comparisons": [asdict(comparison) for comparison in report.comparisons],
     }
