@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bgm.export.cells import CellsRefiner, SharedCells
+from bgm.export.cells_refiner import CellsRefiner, SharedCells
 from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 

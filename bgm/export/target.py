@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.cells import SharedCells
+from bgm.export.cells_refiner import SharedCells
 from bgm.export.metadata import describe_network
 from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported, require_package

@@ -3,7 +3,7 @@
 from bgm.metrics.difference_keys import DifferenceKey, TunedKey, all_zero, tune_keys
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
-from bgm.metrics.metric import METRICS, Mattes, Metric, mode_of, scale_label
+from bgm.metrics.metric import METRICS, Metric, MetricInput, mode_of, scale_label
 from bgm.metrics.protocols import PROTOCOLS, Protocol, metrics_of, score
 from bgm.metrics.scores import Scores
 from bgm.trimap import trimap_of
@@ -14,8 +14,8 @@ __all__ = [
     "DifferenceKey",
     "Dtssd",
     "Interval",
-    "Mattes",
     "Metric",
+    "MetricInput",
     "Protocol",
     "Scores",
     "TunedKey",

@@ -11,7 +11,7 @@ from bgm.metrics.functional import Mask, absolute, change, count, foreground, ra
 from bgm.metrics.grad import gradient_error
 
 
-class Mattes(NamedTuple):
+class MetricInput(NamedTuple):
     """What a metric looks at: one picture's mattes, checked and of one type."""
 
     pha: Pair  # (H, W)
@@ -35,7 +35,7 @@ class Metric(NamedTuple):
     scale: float
     unit: str
     higher_is_better: bool
-    function: Callable[[Mattes], float]
+    function: Callable[[MetricInput], float]
     needs: Literal["pha", "fgr", "before"] = "pha"
 
     @property
@@ -57,41 +57,41 @@ def scale_label(scale: float, unit: str = "") -> str:
     return f"{power if scale != 1 else 'x1'} {unit}".rstrip()
 
 
-def _mad(m: Mattes) -> float:
+def _mad(m: MetricInput) -> float:
     return ratio(absolute(m.pha, m.mask), count(m.pha, m.mask))
 
 
-def _mse(m: Mattes) -> float:
+def _mse(m: MetricInput) -> float:
     return ratio(squared(m.pha, m.mask), count(m.pha, m.mask))
 
 
-def _grad(m: Mattes) -> float:
+def _grad(m: MetricInput) -> float:
     return gradient_error(m.pha, m.mask, normalise=m.grad_normalise)
 
 
-def _conn(m: Mattes) -> float:
+def _conn(m: MetricInput) -> float:
     return connectivity_error(m.pha, m.mask, order=m.order)
 
 
-def _fg_mse(m: Mattes) -> float:
+def _fg_mse(m: MetricInput) -> float:
     """BackgroundMattingV2's: summed where true > 0, divided by the whole unknown area."""
     assert m.fgr is not None
     return ratio(squared(m.fgr, foreground(m.pha, m.mask)), count(m.pha, m.mask) * 3)
 
 
-def _fgr_mse(m: Mattes) -> float:
+def _fgr_mse(m: MetricInput) -> float:
     assert m.fgr is not None
     seen = foreground(m.pha, m.mask)
     return ratio(squared(m.fgr, seen), count(m.pha, seen) * 3)
 
 
-def _fgr_mad(m: Mattes) -> float:
+def _fgr_mad(m: MetricInput) -> float:
     assert m.fgr is not None
     seen = foreground(m.pha, m.mask)
     return ratio(absolute(m.fgr, seen), count(m.pha, seen) * 3)
 
 
-def _dtssd(m: Mattes) -> float:
+def _dtssd(m: MetricInput) -> float:
     assert m.before is not None
     return change(m.before, m.pha)
 

@@ -9,7 +9,7 @@ from bgm.errors import BadInput
 from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
 from bgm.metrics.components import Order
 from bgm.metrics.functional import Mask
-from bgm.metrics.metric import METRICS, Mattes, Metric
+from bgm.metrics.metric import METRICS, Metric, MetricInput
 
 Scale = Literal["native", "table"]
 
@@ -113,7 +113,7 @@ def score(
         mask = np.equal(known, 128).view(np.uint8) if chosen.region == "unknown" else None
     fgr = _foregrounds(fgr_pred, fgr_true, pair.true.shape)
     earlier = None if before is None else matte_pair(*before)
-    mattes = Mattes(pair, mask, fgr, earlier, chosen.order, grad_normalise)
+    mattes = MetricInput(pair, mask, fgr, earlier, chosen.order, grad_normalise)
     there = {"pha": True, "fgr": fgr is not None, "before": earlier is not None}
     return {
         name: row.function(mattes) * row.scale

@@ -22,7 +22,7 @@ class Listed(NamedTuple):
     number: Tensor  # of every position of the grid: which of the N is there, if any is
 
 
-class Grid:
+class CellGrid:
     """Where cells lie in a batch: in the tall grid its pictures stand one below the other.
 
     Every picture has a margin of two cells around it, so that neighbours are plain steps and no

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bgm.model.cells import Grid, half_pixels_around, half_rows_around, impulses, matrix
+from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around, impulses, matrix
 from bgm.model.patches import Sampling, ScatterNdReplace
 from bgm.ops import resize
 
@@ -91,7 +91,7 @@ class PatchRefiner(nn.Module):
 
         maps: hid, pha, fgr (B, 36, Hc, Wc).
         """
-        grid = Grid(src, maps := maps.permute(0, 2, 3, 1).contiguous())
+        grid = CellGrid(src, maps := maps.permute(0, 2, 3, 1).contiguous())
         if self.training:
             return self.convolve(*self.windows(grid, src, bgr, maps, index))[keep]
         index = index[keep]
@@ -101,7 +101,7 @@ class PatchRefiner(nn.Module):
         return torch.cat([self.convolve(*self.windows(grid, src, bgr, maps, i)) for i in parts])
 
     def windows(
-        self, grid: Grid, src: Tensor, bgr: Tensor, maps: Tensor, index: Tensor
+        self, grid: CellGrid, src: Tensor, bgr: Tensor, maps: Tensor, index: Tensor
     ) -> tuple[Tensor, Tensor]:
         """What `convolve` takes, conv1 computed once for every pixel that windows share."""
         ring, side = self.full_pad // 2, 2 + self.full_pad

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bgm.model.cells import (
+    CellGrid,
     Cells,
-    Grid,
     as_cells,
     grown,
     half_pixels_around,
@@ -111,7 +111,7 @@ class SparseRefiner(nn.Module):
         H, W = src.shape[2], src.shape[3]
         small = [H // 4, W // 4]
         ref = self.select(err if list(err.shape[2:]) == small else resize(err, small)).ref
-        grid = Grid(src, coarse)
+        grid = CellGrid(src, coarse)
         chosen = grid.tall(ref)
         for top, bottom in bands(chosen.sum(1)):
             rows = F.pad(chosen[top:bottom], (0, 0, grid.MARGIN, grid.MARGIN))
@@ -122,7 +122,7 @@ class SparseRefiner(nn.Module):
         self,
         own: Tensor,
         top: int,
-        grid: Grid,
+        grid: CellGrid,
         src: Tensor,
         bgr: Tensor | Cells,
         coarse: Tensor,
@@ -147,7 +147,7 @@ class SparseRefiner(nn.Module):
         as_cells(fgr).index_put_(places, (answer[:, 1:] + shot).clamp(0, 1))
 
     def on_cells(
-        self, half: Tensor, halved: Tensor, number: Tensor, at: Tensor, grid: Grid
+        self, half: Tensor, halved: Tensor, number: Tensor, at: Tensor, grid: CellGrid
     ) -> Tensor:
         """conv1 on the cells at `at`: (2 * cells, 48), rows of 2 half-size pixels of 24 channels.
 
@@ -171,7 +171,7 @@ class SparseRefiner(nn.Module):
         far_number: Tensor,
         near_number: Tensor,
         at: Tensor,
-        grid: Grid,
+        grid: CellGrid,
     ) -> Tensor:
         """conv2, conv3, conv4 on the patches at `at`: (P, 4, 4, 4), pha and the residual fgr."""
         side, found = self.side, features.new_empty(len(at), 64)

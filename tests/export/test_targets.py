@@ -11,7 +11,7 @@ import torch
 
 from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, open_exported, provenance
-from bgm.export.cells import SharedCells
+from bgm.export.cells_refiner import SharedCells
 from bgm.export.certify.test_pictures import smooth
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx

@@ -12,7 +12,7 @@ from torch import nn
 from bgm.errors import BadInput
 from bgm.export.certify.check import Report, check, coverage
 from bgm.export.certify.compare import Run
-from bgm.export.certify.grid import Grid, grid_of
+from bgm.export.certify.grid import ShapeGrid, grid_of
 from bgm.export.certify.markdown import as_markdown
 from bgm.export.certify.steered_error import steer_error
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
@@ -71,7 +71,7 @@ def certify(
     grid = grid_of(name)
     if (shape := target.shape) is not None:
         shapes = [shape]
-        name, grid = "one shape", Grid(lambda _: shapes, shape)
+        name, grid = "one shape", ShapeGrid(lambda _: shapes, shape)
     run = target.open(model)
     report = compare_everywhere(target, net, run, model, metadata, grid.shapes(net))
     operators = target.operators(model)

@@ -42,7 +42,7 @@ def small(net: nn.Module) -> list[Shape]:
     return [Shape(b, *size) for size in (SQUARE, UPRIGHT, ODD) for b in (1, 2, 3)]
 
 
-class Grid(NamedTuple):
+class ShapeGrid(NamedTuple):
     """Shapes to compare in, and the one to time."""
 
     shapes: Callable[[nn.Module], list[Shape]]
@@ -50,14 +50,14 @@ class Grid(NamedTuple):
 
 
 GRIDS = {
-    "default": Grid(default, Shape(1, 540, 960)),
-    "full": Grid(full, Shape(1, 1080, 1920)),
-    "small": Grid(small, Shape(1, *ODD)),
-    "brief": Grid(brief, Shape(1, 80, WIDE)),
+    "default": ShapeGrid(default, Shape(1, 540, 960)),
+    "full": ShapeGrid(full, Shape(1, 1080, 1920)),
+    "small": ShapeGrid(small, Shape(1, *ODD)),
+    "brief": ShapeGrid(brief, Shape(1, 80, WIDE)),
 }
 
 
-def grid_of(name: str) -> Grid:
+def grid_of(name: str) -> ShapeGrid:
     """A grid by its name; BadInput names the known ones."""
     if name not in GRIDS:
         raise BadInput(f"grid {name!r} is unknown, expected one of {', '.join(GRIDS)}")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export.cells import SharedCells
+from bgm.export.cells_refiner import SharedCells
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target

@@ -9,7 +9,7 @@ from bgm.model.cells import half_pixels_around, half_rows_around
 from bgm.model.sparse import SparseRefiner, sliding
 from bgm.ops import resize
 
-MARGIN = 2  # cells around every picture, see `bgm.model.cells.Grid`
+MARGIN = 2  # cells around every picture, see `bgm.model.cells.CellGrid`
 
 
 class SharedCells(nn.Module):
