@@ -1,8 +1,10 @@
 """Samples and scenes: from files, from folders of finished scenes, or made from nothing."""
 
 from bgm.data.clips import Clips, open_subjects
+from bgm.data.cropped import CroppedSubjects
 from bgm.data.datamodule import MattingData
 from bgm.data.matting import Backgrounds, Composites, Subjects
+from bgm.data.mixed import MixedSources
 from bgm.data.mixture import Mixture
 from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
@@ -12,7 +14,9 @@ __all__ = [
     "Backgrounds",
     "Clips",
     "Composites",
+    "CroppedSubjects",
     "MattingData",
+    "MixedSources",
     "Mixture",
     "Pool",
     "Procedural",

@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from bgm.data.begun import Begun, told
+from bgm.data.places import Folders, pictures_of_places
 from bgm.data.resizing import (
     cover_square,
     match,
@@ -128,18 +129,19 @@ class Subjects:
 
 
 class Backgrounds:
-    """Background pictures of one folder, at any depth, or of its shards: uint8 (3, H, W).
+    """Background pictures of folders, at any depth, or of a folder's shards: uint8 (3, H, W).
 
+    folder: one or several, or "system", the wallpapers of a Linux desktop.
     begun: what a run that is resumed began with.
     """
 
-    def __init__(self, folder: str | Path, begun: Begun | None = None) -> None:
-        packed = is_packed(folder)
-        found = {"bgr": read_shards(folder)["bgr"] if packed else find_pictures(folder)}
-        if begun and packed:
-            begun.unchanged(list(found["bgr"]), folder)
+    def __init__(self, folder: Folders, begun: Begun | None = None) -> None:
+        root, pictures = pictures_of_places(folder)
+        found = {"bgr": pictures}
+        if begun and is_packed(root):
+            begun.unchanged(list(pictures), root)
         elif begun:
-            found = begun.completed(found, {"bgr": folder})
+            found = begun.completed(found, {"bgr": root})
         self.stems = list(found["bgr"])
         self.files = compact(found["bgr"], self.stems)
         self._begun, self._told = begun, None

@@ -4,6 +4,7 @@ from bgm.lit.callbacks import Ema, GrowCrops, LineProgress, progress
 from bgm.lit.card import RunCard
 from bgm.lit.checkpoints import Checkpoints
 from bgm.lit.curves import Curves
+from bgm.lit.depthwise import QuickDepthwise
 from bgm.lit.finetuning import FrozenBatchNorm, KeepOld, fine_tune
 from bgm.lit.matting import BaseStage, Matting, RefineStage
 from bgm.lit.pictures import Pictures
@@ -23,6 +24,7 @@ __all__ = [
     "LineProgress",
     "Matting",
     "Pictures",
+    "QuickDepthwise",
     "RefineStage",
     "RunCard",
     "VaryScale",

@@ -15,6 +15,10 @@ from bgm.errors import BadInput
 from bgm.weights.shipped import located
 
 
+# Of classifiers: torchvision's ResNets and MobileNetV2, efficientnet-lite-pytorch's.
+FIRST_CONVOLUTIONS = {"conv1.weight", "features.0.0.weight", "_conv_stem.weight"}
+
+
 class Stored(NamedTuple):
     """What a weight file holds."""
 
@@ -128,7 +132,7 @@ def kind_of(state: dict[str, Tensor]) -> str | None:
         return "bgmv2"
     if any(k.startswith("backbone.") for k in state):
         return "deeplabv3"
-    if "conv1.weight" in state or "features.0.0.weight" in state:
+    if FIRST_CONVOLUTIONS & state.keys():
         return "classifier"
     return None
 
