@@ -3,10 +3,10 @@
     python benchmarks/photographs.py SOURCES OUT [each=40] [seed=0]
 
 SOURCES: a folder that holds, at any depth, the files named in `PHOTOGRAPHS` and `MAPS` below (where
-they come from, and the commands that fetch them, are in docs/photographs.md). OUT: a new folder of
-JPEG views of at most 512 px and `sources.json`, which says from which file each source's views come,
-by whom, under which licence. Light maps (.exr, or .exr.js of npm) need the package OpenEXR.
-each: views a source. A view is a function of (seed, the source's name, its number).
+they come from, and the commands that fetch them, are in docs/network.md). OUT: a new folder of JPEG
+views of at most 512 px and `sources.json`: of each source where it comes from, by whom it is, under
+which licence. Light maps (.exr, or .exr.js of npm) need the package OpenEXR. each: views a source.
+A view is a function of (seed, the source's name, its number).
 """
 
 import base64
@@ -47,16 +47,11 @@ PHOTOGRAPHS = {  # name of the file: (source, author, licence)
 }
 BLENDER = ("Blender's wheel, studiolights/world", "Greg Zaal, Poly Haven", "CC0-1.0")
 PMNDRS = ("npm @pmndrs/assets", "Poly Haven", "CC0-1.0")
-MAPS = {
-    f"{name}.exr": BLENDER
-    for name in "city courtyard forest interior night studio sunrise sunset".split()
-} | {
-    f"{name}.exr.js": PMNDRS
-    for name in (
-        "apartment bridge city dawn esplanade forest hall lab lobby night park sky studio sunrise "
-        "sunset venice warehouse workshop"
-    ).split()
-}
+OF_BLENDER = """city courtyard forest interior night studio sunrise sunset"""
+OF_PMNDRS = """apartment bridge city dawn esplanade forest hall lab lobby night park sky studio
+    sunrise sunset venice warehouse workshop"""
+MAPS = {f"{name}.exr": BLENDER for name in OF_BLENDER.split()}
+MAPS |= {f"{name}.exr.js": PMNDRS for name in OF_PMNDRS.split()}
 
 
 def rng_of(seed: int, name: str, number: int) -> np.random.Generator:
@@ -117,9 +112,7 @@ def sampled(light: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarra
     down, right = (row - top)[..., None], (column - left)[..., None]
     rows = [top.clip(0, height - 1), (top + 1).clip(0, height - 1)]
     columns = [left % width, (left + 1) % width]
-    above, below = (
-        light[r, columns[0]] * (1 - right) + light[r, columns[1]] * right for r in rows
-    )
+    above, below = (light[r, columns[0]] * (1 - right) + light[r, columns[1]] * right for r in rows)
     return above * (1 - down) + below * down
 
 

@@ -6,7 +6,8 @@ MODEL: anything that eval.py takes. SCENES: a folder src/ bgr/ pha/, such as `bg
 Keys: base_scale, backbone_scale (those of eval.py), every=N (each Nth scene only).
 Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
 holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
-are alike (mean difference below 0.04); then MAD x1e3 and Grad and Conn /1000 by group, where a
+are alike (mean difference below 0.04), and the specks, as a share of where the truth is 0: pixels
+above a tenth; then MAD x1e3 and Grad and Conn /1000 by group, where a
 manifest.json tells the files' names: what stands before the first `_`. Inside and outside are where
 alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once more into what is
 nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges.
@@ -32,13 +33,14 @@ KNOBS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale":
 AROUND = np.ones((15, 15), np.uint8)
 SURE = 0.01
 SOFT = 0.05
+SPECK = 0.1
 PARTS = ("inside", "outside", "band", "soft")
 ALIKE = 0.04  # mean over channels of |src - bgr|
 
 
 class Errors(NamedTuple):
     """Of one scene: MAD and its parts (soft is part of band), shares of the subject's inside,
-    Grad and Conn in thousands."""
+    of the place, Grad and Conn in thousands."""
 
     mad: float
     inside: float
@@ -48,6 +50,7 @@ class Errors(NamedTuple):
     holes: float
     alike: float
     holes_alike: float
+    specks: float
     grad: float
     conn: float
 
@@ -65,6 +68,8 @@ def errors(scene: Batch, pred: np.ndarray) -> Errors:
     soft = band & (pha > SOFT) & (pha < 1 - SOFT)
     parts = [np.where(where, wrong, 0).mean() for where in (inside, outside, band, soft)]
     shares = [part.sum() / max(inside.sum(), 1) for part in (hole, alike, hole & alike)]
+    nothing = pha == 0
+    shares.append((nothing & (pred / 255 > SPECK)).sum() / max(nothing.sum(), 1))
     others = score(pred, scene.pha[0], protocol="frame", only=("grad", "conn"))
     return Errors(wrong.mean(), *parts, *shares, others["grad"], others["conn"])
 
@@ -92,7 +97,7 @@ def main(model: str, folder: str, *words: str) -> None:
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
         f"holes: {mean.holes:.2%} of the inside; {mean.holes_alike:.2%} where shot and plate are "
-        f"alike, which {mean.alike:.2%} of it is"
+        f"alike, which {mean.alike:.2%} of it is; specks: {mean.specks:.3%} of where nothing is"
     )
     by_kind: dict[str, list[Errors]] = defaultdict(list)
     kinds = groups(Path(folder), [scenes.names[i] for i in chosen])

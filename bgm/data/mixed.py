@@ -10,7 +10,7 @@ from bgm.data.recolour import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample
 
-SALT = 0x5EED5  # keeps these choices apart from those of the dataset below, which has the same draws
+SALT = 0x5EED5  # keeps these choices apart from the dataset's, which has the same draws
 
 
 class MixedSources(Dataset[Sample]):

@@ -52,7 +52,7 @@ def phases(x: Tensor, step: int) -> Tensor:
     """(B, C, H, W) -> (step * step * B, C, ceil(H / step), ceil(W / step)): its coarse lattices."""
     if step == 1:
         return x
-    B, C, H, W = x.shape
+    H, W = x.shape[-2:]
     x = F.pad(x, (0, -W % step, 0, -H % step))
     parts = [x[:, :, i::step, j::step] for i in range(step) for j in range(step)]
     return torch.cat(parts).contiguous(memory_format=torch.channels_last)
@@ -62,9 +62,9 @@ def joined(parts: Tensor, step: int, height: int, width: int) -> Tensor:
     """The picture (B, C, height, width) whose lattices `phases` gave."""
     if step == 1:
         return parts
-    B, C, h, w = parts.shape
-    x = parts.reshape(step, step, B // step**2, C, h, w).permute(2, 4, 0, 5, 1, 3)
-    x = x.reshape(B // step**2, h * step, w * step, C)[:, :height, :width]
+    _, C, h, w = parts.shape
+    x = parts.reshape(step, step, -1, C, h, w).permute(2, 4, 0, 5, 1, 3)
+    x = x.reshape(-1, h * step, w * step, C)[:, :height, :width]
     return x.permute(0, 3, 1, 2)
 
 

