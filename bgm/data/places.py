@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bgm.data.shards import is_packed, read_shards
+from bgm.data.shards.tar import is_packed, read_shards
 from bgm.errors import BadInput
 from bgm.pictures import EXTENSIONS, Member, find_pictures
 
