@@ -1,5 +1,7 @@
 """Photographs and rendered subjects added to samples that are drawn."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,6 +13,17 @@ from bgm.errors import BadInput
 from bgm.types import Sample
 
 SALT = 0x5EED5  # keeps these choices apart from the dataset's, which has the same draws
+
+
+class Choices(NamedTuple):
+    """What of a sample is exchanged, and the generator for the rest of its choices."""
+
+    place: bool
+    subject: bool
+    recolour: bool
+    texture: bool
+    which: tuple[float, ...]  # subject, place and pattern, as shares of their lists
+    rng: np.random.Generator
 
 
 class MixedSources(Dataset[Sample]):
@@ -61,26 +74,41 @@ class MixedSources(Dataset[Sample]):
 
     def __getitems__(self, draws: list[int]) -> list[Sample]:
         """The samples of these draws; the dataset makes its own in one go where it can."""
+        choices = {draw: self.choose(draw) for draw in draws}
+        # Drawing is dear: not for samples of which nothing would be left.
+        wanted = [d for d, chosen in choices.items() if not (chosen.place and chosen.subject)]
         many = getattr(self.dataset, "__getitems__", None)
-        drawn = many(draws) if many else [self.dataset[draw] for draw in draws]
-        return [self.exchanged(sample, draw) for sample, draw in zip(drawn, draws, strict=True)]
+        made = many(wanted) if many else [self.dataset[draw] for draw in wanted]
+        drawn = dict(zip(wanted, made, strict=True))
+        return [self.exchanged(drawn.get(draw), choices[draw], draw) for draw in draws]
 
-    def exchanged(self, sample: Sample, draw: int) -> Sample:
-        """A sample of the dataset with what its draw exchanges."""
+    def choose(self, draw: int) -> Choices:
+        """What a draw exchanges."""
         rng = np.random.default_rng([SALT, self.seed, draw])
         place, subject, recolour, texture = rng.random(4)
-        which = rng.random(3)
-        pha, fgr, bgr, has_fgr, _ = sample
-        if subject < self.subject_share:
-            pha, fgr = self.subjects.read(int(which[0] * len(self.subjects)), self.size)
+        return Choices(
+            place < self.background_share,
+            subject < self.subject_share,
+            recolour < self.recolour,
+            texture < self.texture,
+            tuple(rng.random(3)),
+            rng,
+        )
+
+    def exchanged(self, sample: Sample | None, chosen: Choices, draw: int) -> Sample:
+        """A sample of the dataset with what its draw exchanges; None where that is all of it."""
+        first, second, third = chosen.which
+        if chosen.subject:
+            pha, fgr = self.subjects.read(int(first * len(self.subjects)), self.size)
             has_fgr = torch.tensor(self.subjects.has_fgr)
-        if place < self.background_share:
-            bgr = self.photograph(which[1])
-        if place < self.background_share or subject < self.subject_share:
-            if texture < self.texture:
-                fgr = recoloured(fgr, pha, self.photograph(which[2]), rng, pattern=1.0)
-            elif recolour < self.recolour:
-                fgr = recoloured(fgr, pha, bgr, rng)
+        else:
+            pha, fgr, has_fgr = sample.pha, sample.fgr, sample.has_fgr
+        bgr = self.photograph(second) if chosen.place else sample.bgr
+        if chosen.place or chosen.subject:
+            if chosen.texture:
+                fgr = recoloured(fgr, pha, self.photograph(third), chosen.rng, pattern=1.0)
+            elif chosen.recolour:
+                fgr = recoloured(fgr, pha, bgr, chosen.rng)
         return Sample(pha, fgr, bgr, has_fgr, torch.tensor(draw))
 
     def photograph(self, at: float) -> Tensor:
