@@ -3,6 +3,7 @@
 from bgm.augment.cast import CastShadow
 from bgm.augment.geometry import Affine
 from bgm.augment.ground import ContactShadow, Reflection
+from bgm.augment.parallax import Parallax
 from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
 from bgm.augment.pipeline import Augment, Draws
 from bgm.augment.rng import Dice
@@ -21,6 +22,7 @@ __all__ = [
     "Exposure",
     "Jpeg",
     "Noise",
+    "Parallax",
     "Reflection",
     "Shadow",
     "Sharpen",

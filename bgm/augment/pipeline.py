@@ -10,6 +10,7 @@ from bgm.augment.crops import check_list, check_range, one_of, within
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, joined, warp_same
 from bgm.augment.ground import ContactShadow, Reflection
+from bgm.augment.parallax import Parallax
 from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
 from bgm.augment.placing import Placing
 from bgm.augment.rng import Dice, at_once, on_drawn, take
@@ -58,6 +59,7 @@ class Augment(nn.Module):
         reflection: Reflection | None = None,
         contact: ContactShadow | None = None,
         cast: CastShadow | None = None,
+        plate_parallax: Parallax | None = None,
     ) -> None:
         super().__init__()
         self.multiple, self.seed = multiple, seed
@@ -77,6 +79,7 @@ class Augment(nn.Module):
         self.jpeg = jpeg or Jpeg()
         self.spill, self.reflection = spill or Spill(), reflection or Reflection()
         self.contact, self.cast = contact or ContactShadow(), cast or CastShadow()
+        self.plate_parallax = plate_parallax or Parallax()
 
     def resize(
         self,
@@ -127,6 +130,7 @@ class Augment(nn.Module):
             reflection=self.reflection.draw(later, unit),
             contact=self.contact.draw(later, unit),
             cast=self.cast.draw(later, unit),
+            plate_parallax=self.plate_parallax.draw(later),
         )
 
     @torch.no_grad()
@@ -180,6 +184,7 @@ class Augment(nn.Module):
         bgr = on_drawn(bgr, d.plate_blur, self.plate_blur.apply)
         bgr = on_drawn(bgr, d.plate_noise, self.noise.apply)
         bgr = on_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
+        bgr = on_drawn(bgr, d.plate_parallax, self.plate_parallax.apply)
         bgr = on_drawn(bgr, joined(d.plate_affine, d.plate_shift, bgr.shape[-2:]), warp_same)
         return (
             on_drawn(src, d.src_jpeg, self.jpeg.apply),
