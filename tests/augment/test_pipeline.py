@@ -146,7 +146,8 @@ def test_float32_under_autocast():
 def test_src_is_the_composite_without_shadow_noise_and_compression():
     batch = all_on(shadow=Shadow(), noise=Noise(), jpeg=Jpeg(), plate_jitter=ColourJitter(),
                    plate_affine=Affine(), plate_shift=Affine(), plate_exposure=Exposure(),
-                   plate_blur=Blur(), plate_parallax=Parallax(), **LIGHT)(make(list(range(5))))  # fmt: skip
+                   plate_blur=Blur(), plate_parallax=Parallax(),
+                   **LIGHT)(make(list(range(5))))  # fmt: skip
     assert torch.equal(batch.src, composite(batch.fgr, batch.pha, batch.bgr))
 
 
