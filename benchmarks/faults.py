@@ -33,7 +33,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.data import Procedural
-from bgm.train.checkpointing.checkpoint_files import glance, newest
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint, read_lazily
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = 4  # steps from checkpoint to checkpoint
@@ -87,8 +87,8 @@ class Run:
 
     def ended(self) -> None:
         """Note how it ended."""
-        said, path = self.said(), newest(self.folder)
-        kept = glance(path)["global_step"] if path else 0
+        said, path = self.said(), newest_checkpoint(self.folder)
+        kept = read_lazily(path)["global_step"] if path else 0
         lost = (steps(said) or [0])[-1] - kept
         self.ends.append(End(self.process.returncode, kept, lost, len(said)))
 

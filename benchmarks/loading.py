@@ -29,7 +29,7 @@ from bgm.data.composites import collate
 from bgm.data.folders import Backgrounds, Subjects, split
 from bgm.data.procedural import Procedural
 from bgm.data.resizing import cover_square, open_picture, resize_subject, to_tensor
-from bgm.data.shards.packing import packed_reduced
+from bgm.data.shards.packing import pack_reduced
 from bgm.data.shards.tar import write_shards
 from bgm.types import Sample
 
@@ -67,7 +67,7 @@ def laid_out(root: Path, outside: str, fgr: str, pha: str) -> tuple[Subjects, Ba
 def packed(data: tuple[Subjects, Backgrounds], folder: Path, short: int) -> tuple:
     """The same subject and background out of shards that were reduced for crops of short."""
     for kind, pictures in zip(("train", "bgr"), data, strict=True):
-        write_shards(folder / kind, packed_reduced(pictures, short, QUALITY, 0), 1 << 28)
+        write_shards(folder / kind, pack_reduced(pictures, short, QUALITY, 0), 1 << 28)
     return Subjects(folder / "train"), Backgrounds(folder / "bgr")
 
 

@@ -89,11 +89,11 @@ def main(rounds: int = 7) -> None:
     for name, size in SIZES.items():
         pred, true, trimap = shot(*size)
         floats = (pred / np.float32(255.01)).astype(np.float32)
-        ours, theirs = score(pred, true, trimap), plain(pred, true, trimap)
+        ours, theirs = score(pred, true, trimap, protocol="bgmv2"), plain(pred, true, trimap)
         for metric, value in theirs.items():
             assert abs(ours[metric] - value) <= 5e-6 * abs(value) + 1e-7, (metric, ours, theirs)
         work = [
-            lambda p=pred, t=true, u=trimap: score(p, t, u),
+            lambda p=pred, t=true, u=trimap: score(p, t, u, protocol="bgmv2"),
             lambda p=pred, t=true: score(p, t, protocol="rvm"),
             lambda p=floats, t=true: score(p, t, protocol="rvm"),
             lambda p=pred, t=true, u=trimap: plain(p, t, u),

@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 import bgm
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "kornia", "numpy", "pillow", "hydra-core")
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "kornia", "numpy")
+PACKAGES += ("opencv-python-headless", "pillow", "hydra-core")
 
 
 def about(cfg: DictConfig) -> dict[str, Any]:

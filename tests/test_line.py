@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 import bgm
 from bgm.cli.blend import main as blend
+from bgm.cli.launch import command_line
 from bgm.cli.release import main as release
 from bgm.cli.show import facts
 from bgm.cli.show import main as show
@@ -43,7 +44,8 @@ def script(name, *args):
     argv = sys.argv
     sys.argv = [f"{name}.py", *map(str, args)]
     try:
-        importlib.import_module(name).main()
+        with command_line():
+            importlib.import_module(name).main()
     except SystemExit as stop:
         return stop.code
     finally:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.augment.rng import Dice
+from bgm.augment.rng import BatchRng
 
 NODES = 4  # along each side: how fast depth changes across the picture
 
@@ -31,11 +31,11 @@ class Parallax:
     p: float = 0.0
     translate: float = 0.01
 
-    def draw(self, dice: Dice) -> ParallaxDraw:
+    def draw(self, rng: BatchRng) -> ParallaxDraw:
         """Draw 3 + NODES**2 columns."""
-        on = dice.chance(self.p)
-        shift = [dice.uniform(-self.translate, self.translate) for _ in range(2)]
-        nodes = [dice.uniform(-1.0, 1.0) for _ in range(NODES**2)]
+        on = rng.chance(self.p)
+        shift = [rng.uniform(-self.translate, self.translate) for _ in range(2)]
+        nodes = [rng.uniform(-1.0, 1.0) for _ in range(NODES**2)]
         nearness = torch.stack(nodes, dim=1).reshape(-1, NODES, NODES)
         return ParallaxDraw(on, torch.stack(shift, dim=1), nearness)
 

@@ -21,7 +21,7 @@ from bgm.eval.baselines import score_baselines
 from bgm.eval.scoring import by_network, score_scenes
 from bgm.files import write_text
 from bgm.infer.models import open_model
-from bgm.metrics import Scores
+from bgm.metrics import Metric, Scores
 from bgm.ops import resize
 from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
@@ -129,22 +129,30 @@ def matte_sample(scenes: Scenes, out: Path) -> None:
 
 
 def write_report(scores: dict[str, Scores], out: Path, seconds: float) -> None:
-    report = {
-        metric: {name: s.mean()[metric] for name, s in scores.items()}
-        for metric in ("mad", "mse", "grad", "conn")
-    }
-    about = {"protocol": PROTOCOL, "scales": scores["refined"].scales, "seconds": round(seconds)}
+    means = {name: s.mean() for name, s in scores.items()}
+    metrics = shared_metrics(scores)
+    report = {m: {name: mean[m] for name, mean in means.items()} for m in metrics}
+    scales = {name: metric.scale for name, metric in metrics.items()}
+    about = {"protocol": PROTOCOL, "scales": scales, "seconds": round(seconds)}
     write_text(out / "report.json", json.dumps(report | about, indent=1) + "\n")
+
+
+def shared_metrics(scores: dict[str, Scores]) -> dict[str, Metric]:
+    """The metrics that all of these have: trivial mattes have no foreground."""
+    found = [s.metrics for s in scores.values()]
+    return {name: row for name, row in found[0].items() if all(name in other for other in found)}
 
 
 def tell(scores: dict[str, Scores], out: Path) -> None:
     """The short table and the paths of what was left."""
     table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
-    for column in ("", "MAD x1e3", "MSE x1e3", "Grad /1000", "Conn /1000"):
-        table.add_column(column, justify="right" if column else "left")
+    metrics = shared_metrics(scores)
+    table.add_column("")
+    for metric in metrics.values():
+        table.add_column(metric.label, justify="right")
     for name, label in ROWS.items():
         mean = scores[name].mean()
-        table.add_row(label, *(f"{mean[m]:.4g}" for m in ("mad", "mse", "grad", "conn")))
+        table.add_row(label, *(f"{mean[m]:.4g}" for m in metrics))
     say(table)
     for path in (
         "model.ckpt",

@@ -17,7 +17,7 @@ LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
 
 
-def sentence(error: BaseException, cfg: Any = None) -> str | None:
+def error_message(error: BaseException, cfg: Any = None) -> str | None:
     """The sentence for the user, or None for a defect of ours, which shows its traceback."""
     for cause in causes(error):
         if isinstance(cause, BadInput):

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from bgm.cli.doctor import folders
 from bgm.console import say, tracked
 from bgm.data import Backgrounds, open_subjects
-from bgm.data.shards.packing import SMALLEST, packed_frames, packed_pictures, packed_reduced
-from bgm.data.shards.tar import Packed, write_shards
+from bgm.data.shards.packing import SMALLEST, pack_files, pack_frames, pack_reduced
+from bgm.data.shards.tar import PackedFile, write_shards
 from bgm.errors import BadInput
 
 
@@ -47,15 +47,15 @@ def place(named: dict, root: Path) -> Path:
     return given[0].relative_to(root)
 
 
-def opened(role: str, folder: Path, cfg: DictConfig) -> tuple[Iterator[Packed], int]:
+def opened(role: str, folder: Path, cfg: DictConfig) -> tuple[Iterator[PackedFile], int]:
     """The pictures of a folder to be packed, and how many there are."""
     if role == "scenes":
         raise BadInput(f"{folder} holds finished scenes: pack takes subjects and backgrounds")
     data = Backgrounds(folder) if role == "backgrounds" else open_subjects(folder)
     if hasattr(data, "frame"):
-        return packed_frames(data, cfg.quality, cfg.size), 2 * len(data)
+        return pack_frames(data, cfg.quality, cfg.size), 2 * len(data)
     if cfg.size is not None:
         count = len(data) * (1 if role == "backgrounds" else 2)
-        return packed_reduced(data, cfg.size, cfg.quality, cfg.workers), count
+        return pack_reduced(data, cfg.size, cfg.quality, cfg.workers), count
     files = {"bgr": data.files} if role == "backgrounds" else data.files
-    return packed_pictures(data.stems, files), len(data) * len(files)
+    return pack_files(data.stems, files), len(data) * len(files)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from bgm.data.folders import Subjects, snapped, split
-from bgm.data.loaders.file_snapshot import Begun
+from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.data.resizing import resize_subject
 from bgm.errors import BadInput
 from bgm.pictures import pair_by_stem
@@ -35,13 +35,13 @@ class Clips:
         *,
         use_fgr: bool = True,
         snap: int = 3,
-        begun: Begun | None = None,
+        snapshot: FileSnapshot | None = None,
     ) -> None:
         self.has_fgr, self.snap = use_fgr, snap
         found = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
         self.stems = pair_by_stem(**found)
-        if begun:
-            begun.unchanged(self.stems, root)
+        if snapshot:
+            snapshot.check_same(self.stems, root)
         self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
         self.frames = [_frames(*pair) for pair in zip(*self.files.values(), strict=True)]
         self.starts = np.cumsum([0, *self.frames]).tolist()
@@ -70,9 +70,9 @@ class Clips:
         options = {"has_fgr": self.has_fgr, "snap": self.snap}
         return {"stems": self.stems, "frames": self.frames, "bytes": sizes, **options}
 
-    def began_with(self) -> Begun:
+    def file_snapshot(self) -> FileSnapshot:
         """What a resumed run has to find again."""
-        return Begun(self.stems, {}, {})
+        return FileSnapshot(self.stems, {}, {})
 
     def frame(self, index: int) -> Image.Image:
         """One frame as an "RGBA" picture, straight alpha."""

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgm.data.loaders.file_snapshot import Begun, told
+from bgm.data.loaders.file_snapshot import FileSnapshot, take_snapshot
 from bgm.data.places import Folders, pictures_of_places
 from bgm.data.resizing import (
     cover_square,
@@ -30,7 +30,7 @@ class Subjects:
     RGBA), or fgr and pha, or rgba.
     use_fgr=False is for colours that are the photograph itself: alpha is learnt, fgr is not.
     snap: alpha of JPEG files within snap of 0 or 255 becomes that; JPEG noise is never exactly 0.
-    begun: what a run that is resumed began with; files that have gone or broken since are then
+    snapshot: what a run that is resumed began with; files that have gone or broken since are then
     found when they are read. Raises BadInput at construction otherwise: no or empty folders, stems
     that do not pair, pictures of different sizes, no alpha channel (a spread of 1000 files is
     looked at, the rest when read).
@@ -45,7 +45,7 @@ class Subjects:
         rgba: str | Path | None = None,
         use_fgr: bool = True,
         snap: int = 3,
-        begun: Begun | None = None,
+        snapshot: FileSnapshot | None = None,
     ) -> None:
         given = (root is not None, fgr is not None and pha is not None, rgba is not None)
         if sum(given) != 1 or (fgr is None) != (pha is None):
@@ -64,13 +64,13 @@ class Subjects:
             found = read_shards(root)
         else:
             found = {kind: find_pictures(f) for kind, f in folders.items() if f is not None}
-            found = begun.completed(found, folders) if begun else found
+            found = snapshot.apply_to(found, folders) if snapshot else found
         self.stems = pair_by_stem(**found)
-        if packed and begun:
-            begun.unchanged(self.stems, root)
+        if packed and snapshot:
+            snapshot.check_same(self.stems, root)
         self.files = {kind: compact(paths, self.stems) for kind, paths in found.items()}
-        self._begun, self._told = begun, None
-        for index in _evenly(0 if begun else len(self), LOOKED_AT):
+        self._snapshot, self._taken = snapshot, None
+        for index in _evenly(0 if snapshot else len(self), LOOKED_AT):
             self._check(index)
 
     def __len__(self) -> int:
@@ -91,12 +91,13 @@ class Subjects:
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""
         options = {"has_fgr": self.has_fgr, "snap": self.snap}
-        return {"stems": self.stems, "bytes": self.began_with().sizes, **options}
+        return {"stems": self.stems, "bytes": self.file_snapshot().sizes, **options}
 
-    def began_with(self) -> Begun:
+    def file_snapshot(self) -> FileSnapshot:
         """What a resumed run is to go on with; the sizes are those of the first call."""
-        self._told = self._told or told(self.stems, self.files, self._begun)
-        return self._told
+        if self._taken is None:
+            self._taken = take_snapshot(self.stems, self.files, self._snapshot)
+        return self._taken
 
     def open(self, index: int, short: int | None = None) -> Image.Image:
         """One subject as an "RGBA" picture, straight alpha; with short perhaps a smaller one."""
@@ -132,20 +133,20 @@ class Backgrounds:
     """Background pictures of folders, at any depth, or of a folder's shards: uint8 (3, H, W).
 
     folder: one or several, or "system", the wallpapers of a Linux desktop.
-    begun: what a run that is resumed began with.
+    snapshot: what a run that is resumed began with.
     """
 
-    def __init__(self, folder: Folders, begun: Begun | None = None) -> None:
+    def __init__(self, folder: Folders, snapshot: FileSnapshot | None = None) -> None:
         root, pictures = pictures_of_places(folder)
         found = {"bgr": pictures}
-        if begun and is_packed(root):
-            begun.unchanged(list(pictures), root)
-        elif begun:
-            found = begun.completed(found, {"bgr": root})
+        if snapshot and is_packed(root):
+            snapshot.check_same(list(pictures), root)
+        elif snapshot:
+            found = snapshot.apply_to(found, {"bgr": root})
         self.stems = list(found["bgr"])
         self.files = compact(found["bgr"], self.stems)
-        self._begun, self._told = begun, None
-        for index in _evenly(0 if begun else len(self), LOOKED_AT):
+        self._snapshot, self._taken = snapshot, None
+        for index in _evenly(0 if snapshot else len(self), LOOKED_AT):
             picture_size(self.files[index])
 
     def __len__(self) -> int:
@@ -160,12 +161,13 @@ class Backgrounds:
 
     def describe(self) -> dict:
         """What tells these backgrounds from others: stems and file sizes in bytes."""
-        return {"stems": self.stems, "bytes": self.began_with().sizes["bgr"]}
+        return {"stems": self.stems, "bytes": self.file_snapshot().sizes["bgr"]}
 
-    def began_with(self) -> Begun:
+    def file_snapshot(self) -> FileSnapshot:
         """What a resumed run is to go on with; the sizes are those of the first call."""
-        self._told = self._told or told(self.stems, {"bgr": self.files}, self._begun)
-        return self._told
+        if self._taken is None:
+            self._taken = take_snapshot(self.stems, {"bgr": self.files}, self._snapshot)
+        return self._taken
 
 
 def split(subject: Image.Image) -> tuple[Tensor, Tensor]:

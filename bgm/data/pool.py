@@ -36,9 +36,9 @@ class Pool(Dataset[Sample]):
 
     def pair(self, draw: int) -> tuple[int, int]:
         """Which subject and which background of the pool a draw brings together."""
-        dice = np.random.default_rng([SALT, self.seed, draw])
-        subject, other = (int(n) for n in dice.integers(self.size, size=2))
-        return subject, subject if dice.random() < self.own else other
+        rng = np.random.default_rng([SALT, self.seed, draw])
+        subject, other = (int(n) for n in rng.integers(self.size, size=2))
+        return subject, subject if rng.random() < self.own else other
 
     def __getitem__(self, draw: int) -> Sample:
         return self.__getitems__([draw])[0]

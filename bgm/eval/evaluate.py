@@ -24,6 +24,7 @@ from bgm.eval.trimaps import Trimaps
 from bgm.files import beside
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
+from bgm.run_info import hardware, versions
 from bgm.weights import located
 
 KNOBS = ("select", "backbone_scale", "base_scale")  # what changes a model's answer
@@ -126,11 +127,12 @@ def score_subject(subject: Subject, scenes: Scenes, cfg: DictConfig) -> Scores:
         if before := len(journal.rows):
             say(f"going on after {before} of {len(scenes)} pictures that an earlier run has scored")
         scores = score_cases(subject.cases, subject.rules, threads=cfg.threads, journal=journal)
-        scores.about = subject.about | {"seconds": round(time.monotonic() - start, 1)}
-        scores.about["resumed_after"] = before
+        scores.facts = {"versions": versions(), "hardware": hardware()}
+        scores.facts |= subject.about | {"seconds": round(time.monotonic() - start, 1)}
+        scores.facts["resumed_after"] = before
         write_scores(scores, subject.out)
     if cfg.examples:
-        scores.about["examples"] = save_examples(
+        scores.facts["examples"] = save_examples(
             subject.cases, scenes, scores, subject.out, cfg.examples
         )
     return scores

@@ -1,6 +1,5 @@
 """Small pictures of the best and the worst mattes, kept beside the scores for the report."""
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,11 @@ def save_examples(
 ) -> list[dict[str, Any]]:
     """Write out-pictures/RANK-{src,bgr,true,pred,error}.png, the worst and best `number` of each.
 
-    Ranked by the first of mad, mse and sad that there is. Returns what the JSON says of them.
+    Ranked by the protocol's first metric. Returns what the JSON says of them.
     """
     folder = out.with_name(f"{out.name}-pictures")
     shutil.rmtree(folder, ignore_errors=True)  # an earlier run's
-    metric = next(m for m in ("mad", "mse", "sad") if m in scores.metrics)
+    metric = next(iter(scores.metrics))
     found = []
     for rank, name in ranked(scores, metric, number):
         index = scenes.names.index(name)
@@ -40,8 +39,7 @@ def save_examples(
 
 def ranked(scores: Scores, metric: str, number: int) -> list[tuple[str, str]]:
     """(worst-1, name), ..., (best-1, name), ...: no picture twice."""
-    values = {n: row[metric] for n, row in scores.rows.items() if not math.isnan(row[metric])}
-    names = sorted(values, key=lambda name: -values[name])
+    names = scores.worst_first(metric)
     worst, rest = names[:number], names[number:]
     best = rest[::-1][:number]
     return [

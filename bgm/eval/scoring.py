@@ -12,7 +12,7 @@ from bgm.console import tracked
 from bgm.errors import BadInput
 from bgm.eval.cases import Case, Cases, Matted, MattedScenes, by_network
 from bgm.eval.partial_scores import Entry, Journal
-from bgm.eval.temporal import Temporal
+from bgm.eval.temporal import Pair, PreviousFrames
 from bgm.eval.trimaps import Trimaps
 from bgm.metrics import Scores, score
 from bgm.metrics.protocols import Scale, find_protocol
@@ -78,8 +78,9 @@ def score_cases(
     scores = Scores(rules.protocol, rules.scale)
     entries: dict[str, Entry] = dict(journal.rows) if journal else {}
     todo = [i for i, name in enumerate(cases.names) if name not in entries]
-    temporal = Temporal(cases.names if "dtssd" in scores.scales else [], _mattes(cases))
-    for name, entry in tracked(_found(cases, rules, temporal, todo, threads), what, len(todo)):
+    over_time = any(metric.needs == "before" for metric in scores.known.values())
+    previous = PreviousFrames(cases.names if over_time else [], _mattes(cases))
+    for name, entry in tracked(_found(cases, rules, previous, todo, threads), what, len(todo)):
         entries[name] = entry
         if journal:
             journal.add(name, entry)
@@ -103,11 +104,11 @@ def _mattes(cases: Cases) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
 
 
 def _found(
-    cases: Cases, rules: Rules, temporal: Temporal, todo: list[int], threads: int | None
+    cases: Cases, rules: Rules, previous: PreviousFrames, todo: list[int], threads: int | None
 ) -> Iterator[tuple[str, Entry]]:
     """Names and entries as they are found. Threads: decoding, cv2 and torch let go of the GIL."""
     pool = ThreadPoolExecutor(threads or cores())
-    futures = {pool.submit(_entry, cases, i, rules, temporal): cases.names[i] for i in todo}
+    futures = {pool.submit(_entry, cases, i, rules, previous): cases.names[i] for i in todo}
     try:
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
@@ -122,19 +123,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _entry(cases: Cases, index: int, rules: Rules, temporal: Temporal) -> Entry:
+def _entry(cases: Cases, index: int, rules: Rules, previous: PreviousFrames) -> Entry:
     name = cases.names[index]
     try:
         case = cases[index]
-        temporal.put(index, case.pha, case.true)
-        row = score_case(case, rules)
-        return row if isinstance(row, str) else row | temporal.row(index)
+        previous.put(index, case.pha, case.true)
+        row = score_case(case, rules, previous.frame_before(index))
+        if previous.is_first(index) and not isinstance(row, str):
+            row["dtssd"] = 0.0  # as RobustVideoMatting counts it
+        return row
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from None
 
 
-def score_case(case: Case, rules: Rules) -> Entry:
-    """The scores of one case by a protocol's folder rules: cropped; or why it is skipped."""
+def score_case(case: Case, rules: Rules, before: Pair | None = None) -> Entry:
+    """The scores of one case by a protocol's folder rules: cropped; or why it is skipped.
+
+    before: the mattes of the frame before this one, for the metrics over time.
+    """
     multiple = find_protocol(rules.protocol).multiple
     case = Case(*(x if x is None else cropped(x, multiple) for x in case))
     unknown = case.trimap is not None and bool((case.trimap == 128).any())
@@ -147,6 +153,7 @@ def score_case(case: Case, rules: Rules) -> Entry:
         case.trimap,
         fgr_pred=case.fgr,
         fgr_true=case.true_fgr,
+        before=before,
         **rules._asdict(),
     )
 
@@ -165,7 +172,7 @@ def write_scores(
     """Write out.csv and out.json (with the baselines' means); returns their paths."""
     if baselines:
         means = {name: {"mean": b.mean(), "median": b.median()} for name, b in baselines.items()}
-        scores.about["baselines"] = means
+        scores.facts["baselines"] = means
     out = Path(out)
     paths = [out.with_name(f"{out.name}.csv"), out.with_name(f"{out.name}.json")]
     scores.write_csv(paths[0])

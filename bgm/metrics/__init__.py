@@ -10,16 +10,20 @@ from bgm.metrics.difference_keys import (
 )
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
-from bgm.metrics.protocols import PROTOCOLS, Protocol, scale_label, scales, score
+from bgm.metrics.metric import METRICS, Mattes, Metric, mode_of, scale_label
+from bgm.metrics.protocols import PROTOCOLS, Protocol, metrics_of, score
 from bgm.metrics.scores import Scores
 from bgm.trimap import trimap_of
 
 __all__ = [
+    "METRICS",
     "PROTOCOLS",
     "DifferenceKey",
     "Dtssd",
     "Found",
     "Interval",
+    "Mattes",
+    "Metric",
     "Protocol",
     "Scores",
     "all_zero",
@@ -28,9 +32,10 @@ __all__ = [
     "difference_key",
     "dtssd",
     "interval",
+    "metrics_of",
+    "mode_of",
     "paired",
     "scale_label",
-    "scales",
     "score",
     "trimap_of",
 ]

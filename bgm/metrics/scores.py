@@ -15,8 +15,8 @@ from rich.text import Text
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.metrics.intervals import Interval, interval
-from bgm.metrics.origin import hardware, versions
-from bgm.metrics.protocols import Scale, scale_label, scales
+from bgm.metrics.metric import Metric
+from bgm.metrics.protocols import Scale, metrics_of
 
 Row = dict[str, float]
 
@@ -24,22 +24,23 @@ Row = dict[str, float]
 class Scores:
     """Rows of `score`, by name of the picture, in the order in which they were added.
 
-    about: what else is to be written down about them: plain values that JSON can hold.
+    facts: what else is to be written down about them, plain values that JSON can hold: the model,
+    the data, versions, hardware.
     """
 
     def __init__(self, protocol: str = "frame", scale: Scale = "native") -> None:
         self.protocol, self.scale = protocol, scale
-        self.scales = scales(protocol, scale)
+        self.known = metrics_of(protocol, scale)
         self.rows: dict[str, Row] = {}
         self.skipped: dict[str, str] = {}  # name -> why
-        self.about: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
 
     def add(self, name: str, row: Row) -> None:
         """Add one picture's scores; BadInput for a name or a metric that does not belong here."""
         if name in self.rows:
             raise BadInput(f"picture {name} has been scored already")
-        if strange := [metric for metric in row if metric not in self.scales]:
-            known = ", ".join(self.scales)
+        if strange := [metric for metric in row if metric not in self.known]:
+            known = ", ".join(self.known)
             raise BadInput(
                 f"{', '.join(strange)} of {name} is not in protocol {self.protocol} ({known})"
             )
@@ -50,9 +51,18 @@ class Scores:
         self.skipped[name] = why
 
     @property
-    def metrics(self) -> list[str]:
-        """The metrics that at least one row has, in the protocol's order."""
-        return [m for m in self.scales if any(m in row for row in self.rows.values())]
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that at least one row has, by name, in the protocol's order."""
+        found = {name for row in self.rows.values() for name in row}
+        return {name: metric for name, metric in self.known.items() if name in found}
+
+    def worst_first(self, metric: str) -> list[str]:
+        """Names of the pictures that have a value of this metric, ranked by it."""
+        values = {n: row[metric] for n, row in self.rows.items() if metric in row}
+        values = {n: value for n, value in values.items() if not math.isnan(value)}
+        return sorted(
+            values, key=values.__getitem__, reverse=not self.known[metric].higher_is_better
+        )
 
     def values(self, metric: str) -> list[float]:
         """The values of one metric, without the pictures where it is missing or NaN."""
@@ -81,8 +91,8 @@ class Scores:
         """A rich table: a column per metric with its scale, a row per picture, mean and median."""
         table = Table(title=title or self._title())
         table.add_column("picture", overflow="fold")
-        for metric in self.metrics:
-            table.add_column(f"{metric} {scale_label(self.scales[metric])}", justify="right")
+        for metric in self.metrics.values():
+            table.add_column(metric.label, justify="right")
         rows = list(self.rows.items()) if pictures else []
         for index, (name, row) in enumerate(rows):
             table.add_row(Text(name), *self._cells(row), end_section=index == len(rows) - 1)
@@ -99,14 +109,15 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """All that the JSON holds; NaN is None, for JSON has no NaN."""
+        metrics = self.metrics
         return {
             "protocol": self.protocol,
             "scale": self.scale,
-            "scales": {m: self.scales[m] for m in self.metrics},
-            "versions": versions(),
-            "hardware": hardware(),
-            **self.about,
-            "count": {m: len(self.values(m)) for m in self.metrics},
+            "scales": {name: m.scale for name, m in metrics.items()},
+            "units": {name: m.unit for name, m in metrics.items()},
+            "higher_is_better": [name for name, m in metrics.items() if m.higher_is_better],
+            **self.facts,
+            "count": {m: len(self.values(m)) for m in metrics},
             "mean": _without_nan(self.mean()),
             "median": _without_nan(self.median()),
             "interval": {
@@ -125,7 +136,8 @@ class Scores:
 
         A picture without a metric has an empty cell, NaN is "nan"; digits are not cut.
         """
-        ends = {"(mean)": self.mean(), "(median)": self.median(), "(scale)": self.scales}
+        scales = {name: metric.scale for name, metric in self.metrics.items()}
+        ends = {"(mean)": self.mean(), "(median)": self.median(), "(scale)": scales}
         text = io.StringIO()
         out = csv.writer(text, lineterminator="\n")
         out.writerow(["name", *self.metrics])
@@ -135,4 +147,4 @@ class Scores:
 
 
 def _without_nan(row: Row) -> dict[str, float | None]:
-    return {metric: None if math.isnan(value) else value for metric, value in row.items()}
+    return {metric: value if math.isfinite(value) else None for metric, value in row.items()}

@@ -62,7 +62,7 @@ class FrozenBatchNorm(pl.Callback):
                 part.eval()
 
 
-class KeepOld(BestCheckpoint):
+class ForgettingGuard(BestCheckpoint):
     """Keep the best checkpoint on new data that is not much worse on old data; stop beyond that.
 
     limit: by what share of the score before training the old score may get worse. The first

@@ -27,7 +27,7 @@ class Matting(pl.LightningModule):
 
     network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
     rates shaped like the module tree. warmup_steps, final_lr: see `learning_rates.factor`.
-    metrics: those of `bgm.metrics.MatteMetrics` that validation reports, on eval.py's scales.
+    metrics: those that validation reports, on eval.py's scales; None: all of `MatteMetrics`.
     compile: the network goes through torch.compile. checkpoint_activations: less memory for about
     a third more time. Neither changes a key in a checkpoint.
     """
@@ -38,7 +38,7 @@ class Matting(pl.LightningModule):
         lr: Any,
         warmup_steps: int = 0,
         final_lr: float = 1.0,
-        metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn"),
+        metrics: Sequence[str] | None = None,
         compile: bool = False,
         checkpoint_activations: bool = False,
     ):
@@ -70,7 +70,7 @@ class Matting(pl.LightningModule):
         """
         return initialise(self.network, path, kinds)
 
-    def resumable(self, path: str | None) -> str | None:
+    def check_resumable(self, path: str | None) -> str | None:
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
         if path is not None:
             stored = read_weights(path)

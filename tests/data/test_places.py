@@ -26,10 +26,10 @@ def test_several_folders_resume_with_what_they_began_with(tmp_path):
     for name in ("a/1.jpg", "b/2.jpg", "b/3.jpg"):
         picture(tmp_path / name)
     folders = [tmp_path / "a", tmp_path / "b"]
-    begun = Backgrounds(folders).began_with()
+    snapshot = Backgrounds(folders).file_snapshot()
     (tmp_path / "b" / "3.jpg").unlink()
     picture(tmp_path / "b" / "0.jpg")
-    again = Backgrounds(folders, begun=begun)
+    again = Backgrounds(folders, snapshot=snapshot)
     assert again.stems == ["a/1", "b/2", "b/3"]
     with pytest.raises(BadInput, match="3"):
         again.read(2, 16)

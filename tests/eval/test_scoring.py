@@ -245,11 +245,11 @@ def test_a_journal_of_something_else_is_begun_anew(place):
 def test_eval_resumes_by_itself(place, monkeypatch, capsys):
     plain, calls = scoring.score_case, []
 
-    def stops(case, rules):
+    def stops(*args):
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return plain(case, rules)
+        return plain(*args)
 
     args = [f"pred={place / 'pred'}", "threads=1"]
     monkeypatch.setattr(scoring, "score_case", stops)

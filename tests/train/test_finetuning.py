@@ -9,7 +9,14 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
-from bgm.train import BaseStage, FrozenBatchNorm, KeepOld, Pictures, RefineStage, fine_tune
+from bgm.train import (
+    BaseStage,
+    ForgettingGuard,
+    FrozenBatchNorm,
+    PictureGrids,
+    RefineStage,
+    fine_tune,
+)
 from bgm.weights import build
 from tests.data.folders import make
 from tests.quiet import QUIET
@@ -70,7 +77,7 @@ def fitted(folder, callbacks):
 
 
 def test_frozen_statistics_and_parts_stay(tmp_path):
-    pictures = Pictures(every_n_steps=1)  # it calls module.train()
+    pictures = PictureGrids(every_n_steps=1)  # it calls module.train()
     changed = fitted(tmp_path, [pictures, FrozenBatchNorm()])
     statistics = {k for k in changed if "running_" in k or "num_batches" in k}
     assert not statistics
@@ -105,7 +112,7 @@ class Scripted(pl.LightningModule):
 
 
 def kept(folder, scores, steps, resume=None, **options):
-    keep = KeepOld(0.1, dirpath=folder, filename="best", enable_version_counter=False)
+    keep = ForgettingGuard(0.1, dirpath=folder, filename="best", enable_version_counter=False)
     fit = pl.Trainer(
         max_steps=steps,
         callbacks=[keep],

@@ -36,7 +36,7 @@ def train(root, run, *words):
 def test_resumed_is_uninterrupted_when_files_have_gone(tmp_path, capsys):
     roots = [make(tmp_path / name, subjects=8, backgrounds=6) for name in ("one", "two")]
     lose = [f"+callbacks.lose.{k}={v}" for k, v in
-            {"_target_": "tests.cli.test_resuming.Lose", "root": roots[0]}.items()]  # fmt: skip
+            {"_target_": "tests.train.test_resume.Lose", "root": roots[0]}.items()]  # fmt: skip
     assert train(roots[0], tmp_path / "whole", *lose, "trainer.max_steps=7") == 0
     assert train(roots[1], tmp_path / "killed", "trainer.max_steps=2") == 0
     for name in LOST:

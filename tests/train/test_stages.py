@@ -11,7 +11,15 @@ from benchmarks.kills import differences
 from bgm.augment import Augment
 from bgm.data import MattingData, Procedural
 from bgm.errors import BadInput
-from bgm.train import BaseStage, Curves, Ema, GrowCrops, LastCheckpoint, Pictures, RefineStage
+from bgm.train import (
+    BaseStage,
+    Ema,
+    GrowCrops,
+    LastCheckpoint,
+    PictureGrids,
+    RefineStage,
+    TolerantTensorBoardLogger,
+)
 from bgm.train.callbacks.weight_averaging import warming
 from bgm.types import Batch
 from tests.quiet import QUIET
@@ -110,10 +118,10 @@ def test_crops_grow_with_the_steps(tmp_path):
 
 
 def test_pictures_are_written(tmp_path):
-    logger = Curves(tmp_path, name=None)
+    logger = TolerantTensorBoardLogger(tmp_path, name=None)
     tags = []
     logger.experiment.add_image = lambda tag, picture, step: tags.append((tag, picture.shape[0]))
-    fit = trainer(tmp_path, max_steps=2, logger=logger, callbacks=[Pictures(every_n_steps=2)])
+    fit = trainer(tmp_path, max_steps=2, logger=logger, callbacks=[PictureGrids(every_n_steps=2)])
     fit.fit(RefineStage(REFINE, lr=1e-3), data(tmp_path, 64))
     assert tags == [("train/pictures", 3)]
     fit.validate(RefineStage(REFINE, lr=1e-3), data(tmp_path, 64), verbose=False)

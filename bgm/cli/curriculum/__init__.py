@@ -1,9 +1,8 @@
 """Several trainings one after the other, each from the best checkpoint of the one before."""
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -11,37 +10,28 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.curriculum.ledger import NAME, Ledger, train
-from bgm.cli.error_messages import sentence
+from bgm.cli.error_messages import error_message
 from bgm.cli.launch import as_typed
 from bgm.console import is_first, say
 from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
-from bgm.train.checkpointing.checkpoint_files import newest
-from bgm.train.resume import data_of
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint
+from bgm.train.resume import build_data
 
-R = TypeVar("R")
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits
 
 
-def staged(body: Callable[[DictConfig], R]) -> Callable[[DictConfig], R | None]:
-    """body for one training; a config with stages runs all of them, each as its own process.
+def run_curriculum(cfg: DictConfig) -> None:
+    """Run all stages of a config that has some, each training as its own process.
 
     Its own process: DDP starts its ranks anew, and memory is given back between the stages.
     """
-
-    @functools.wraps(body)
-    def run(cfg: DictConfig) -> R | None:
-        if not cfg.get("stages"):
-            return body(cfg)
-        stages = words(cfg.stages, list(HydraConfig.get().overrides.task), cfg.init)
-        if cfg.resume:
-            raise BadInput(
-                "a curriculum goes on by itself in its run folder: hydra.run.dir=..., not resume"
-            )
-        curriculum(Path(HydraConfig.get().runtime.output_dir), stages)
-        return None
-
-    return run
+    stages = words(cfg.stages, list(HydraConfig.get().overrides.task), cfg.init)
+    if cfg.resume:
+        raise BadInput(
+            "a curriculum goes on by itself in its run folder: hydra.run.dir=..., not resume"
+        )
+    curriculum(Path(HydraConfig.get().runtime.output_dir), stages)
 
 
 def words(stages: Mapping, given: list[str], init: str | None) -> dict[str, list[str]]:
@@ -124,10 +114,10 @@ def check(stages: dict[str, list[str]], ledger: Ledger) -> None:
         try:
             cfg = composed(given)
             if not ledger.done(name) and is_first():
-                underway = newest(ledger.place(name))
-                data_of(cfg, underway and str(underway))
+                underway = newest_checkpoint(ledger.place(name))
+                build_data(cfg, underway and str(underway))
         except Exception as error:
-            said = sentence(error)
+            said = error_message(error)
             if said is None:
                 raise
             raise BadInput(f"{where}: {said}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from bgm.data.doctor.diagnosis import diagnose
 from bgm.data.doctor.inventory import Finding, Part
-from bgm.data.doctor.item_report import Look, Looks
+from bgm.data.doctor.item_report import ItemReport, ItemReports
 
 SAMPLED = 24  # items of a part at most
 
@@ -21,16 +21,16 @@ def checkup(datasets: Mapping[str, Any], seconds: float) -> list[str]:
     if not parts:
         return []
     start = time.monotonic()
-    looks = _looked(parts, start + seconds)
-    found = [f for f in [*_shared_paths(parts), *diagnose(parts, looks)] if f.level != "note"]
+    reports = _inspect_until(parts, start + seconds)
+    found = [f for f in [*_shared_paths(parts), *diagnose(parts, reports)] if f.level != "note"]
     counts = ", ".join(f"{len(part):,} {part.where}" for part in parts)
-    took = f"{len(looks)} looked at in {time.monotonic() - start:.1f} s"
+    took = f"{len(reports)} looked at in {time.monotonic() - start:.1f} s"
     lines = [f"data: {counts}; {took}, {'nothing' if not found else len(found)} found"]
-    lines += [line(finding) for finding in found]
+    lines += [finding_line(finding) for finding in found]
     return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(found)
 
 
-def line(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """One finding on one line."""
     example = f": {finding.examples[0]}" if finding.examples else ""
     count = f" ({finding.count})" if finding.count > 1 else ""
@@ -53,22 +53,22 @@ def parts_of(split: str, dataset: Any) -> list[Part]:
     return parts
 
 
-def _looked(parts: list[Part], until: float) -> list[Look]:
+def _inspect_until(parts: list[Part], until: float) -> list[ItemReport]:
     """Looks at items of all parts in turn until time is up, one of each at least."""
-    looks = Looks(parts, SAMPLED)
-    turns = sorted(range(len(looks)), key=lambda i: (_rank(looks, i), looks.chosen[i][0]))
+    reports = ItemReports(parts, SAMPLED)
+    turns = sorted(range(len(reports)), key=lambda i: (_rank(reports, i), reports.chosen[i][0]))
     seen = []
     for index in turns:
         if time.monotonic() > until and len(seen) >= len(parts):
             break
-        seen.append(looks[index])
+        seen.append(reports[index])
     return seen
 
 
-def _rank(looks: Looks, index: int) -> int:
+def _rank(reports: ItemReports, index: int) -> int:
     """How many items of the same part come before this one."""
-    part = looks.chosen[index][0]
-    return index - next(i for i, (other, _) in enumerate(looks.chosen) if other == part)
+    part = reports.chosen[index][0]
+    return index - next(i for i, (other, _) in enumerate(reports.chosen) if other == part)
 
 
 def _shared_paths(parts: list[Part]) -> list[Finding]:

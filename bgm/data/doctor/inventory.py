@@ -44,7 +44,7 @@ class Part:
         return len(self.stems) if self.clips is None else len(self.clips)
 
 
-def take_stock(split: str, role: str, folders: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
+def take_inventory(split: str, role: str, folders: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
     """List a part's files, and what is missing or does not pair among them; raises nothing.
 
     folders: the arguments of `Subjects` (root, or fgr and pha, or rgba), of `Backgrounds` (folder)

@@ -17,7 +17,7 @@ SMALL = 64  # pixels a side: enough to see what lies outside a subject
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
 
 
-class Look(NamedTuple):
+class ItemReport(NamedTuple):
     """What was seen of one item."""
 
     part: int  # which of the parts
@@ -32,46 +32,48 @@ class Look(NamedTuple):
     jpeg_alpha: bool = False
     outside: str = ""  # "black", "white" or "flat" where one colour fills all of alpha 0
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8
-    twin: int = 0  # dHash, 64 bits: near-duplicates differ in few of them
+    dhash: int = 0  # dHash, 64 bits: near-duplicates differ in few of them
     digest: bytes = b""  # of the bytes of the file
 
 
-class Looks(Dataset[Look]):
-    """Looks at chosen items of parts; item -> Look, raises nothing that a file can cause."""
+class ItemReports(Dataset[ItemReport]):
+    """Chosen items of parts -> ItemReport; raises nothing that a file can cause."""
 
     def __init__(self, parts: list[Part], limit: int | None = None) -> None:
         self.parts = parts
-        self.chosen = [(n, i) for n, part in enumerate(parts) for i in spread(len(part), limit)]
+        self.chosen = [
+            (n, i) for n, part in enumerate(parts) for i in spread_indices(len(part), limit)
+        ]
 
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def __getitem__(self, index: int) -> Look:
+    def __getitem__(self, index: int) -> ItemReport:
         number, item = self.chosen[index]
-        return look(number, self.parts[number], item)
+        return inspect_item(number, self.parts[number], item)
 
 
-def spread(length: int, limit: int | None) -> list[int]:
+def spread_indices(length: int, limit: int | None) -> list[int]:
     """At most limit indices, evenly over range(length); all of them for None."""
     most = length if limit is None else min(length, limit)
     return sorted({int(i) for i in np.linspace(0, length - 1, most)}) if length else []
 
 
-def look(number: int, part: Part, item: int) -> Look:
+def inspect_item(number: int, part: Part, item: int) -> ItemReport:
     """Look at one item of a part."""
     if part.clips is not None:
         name = part.clips.name(item)
-        return _look_at_frame(Look(number, f"{part.root}: {name}", name), part, item)
+        return _inspect_frame(ItemReport(number, f"{part.root}: {name}", name), part, item)
     files = {kind: paths[item] for kind, paths in part.files.items()}
     main = next(iter(files.values()))
-    seen = Look(number, str(main), part.stems[item])
+    seen = ItemReport(number, str(main), part.stems[item])
     try:
-        return _look_at_files(seen, part.role, files)
+        return _inspect_files(seen, part.role, files)
     except BadInput as error:
         return seen._replace(broken=str(error))
 
 
-def _look_at_frame(seen: Look, part: Part, item: int) -> Look:
+def _inspect_frame(seen: ItemReport, part: Part, item: int) -> ItemReport:
     try:
         frame = part.clips.frame(item)
     except BadInput as error:
@@ -79,10 +81,10 @@ def _look_at_frame(seen: Look, part: Part, item: int) -> Look:
     alpha = frame.getchannel("A")
     histogram = np.array(alpha.histogram(), np.uint32)
     seen = seen._replace(alpha_name=seen.name, alpha=histogram, jpeg_alpha=True, mode="L")
-    return _with_likeness(seen, frame.convert("RGB"), alpha, frame.tobytes())
+    return _with_fingerprints(seen, frame.convert("RGB"), alpha, frame.tobytes())
 
 
-def _look_at_files(seen: Look, role: str, files: dict) -> Look:
+def _inspect_files(seen: ItemReport, role: str, files: dict) -> ItemReport:
     main = next(iter(files.values()))
     sizes = {path: picture_size(path) for path in files.values()}
     if len(set(sizes.values())) > 1:
@@ -107,7 +109,7 @@ def _look_at_files(seen: Look, role: str, files: dict) -> Look:
         name = str(files.get("pha", main))
         seen = seen._replace(alpha_name=name, alpha=histogram, jpeg_alpha=jpeg, mode=mode)
     shown = pha if role == "subjects" else None
-    return _with_likeness(seen, colour.convert("RGB"), shown, _bytes(main))
+    return _with_fingerprints(seen, colour.convert("RGB"), shown, _bytes(main))
 
 
 def _open(content: bytes, path: str | Member) -> Image.Image:
@@ -147,9 +149,9 @@ def read_gray(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _with_likeness(
-    seen: Look, colour: Image.Image, alpha: Image.Image | None, content: bytes
-) -> Look:
+def _with_fingerprints(
+    seen: ItemReport, colour: Image.Image, alpha: Image.Image | None, content: bytes
+) -> ItemReport:
     """Add what is outside the subject, the fingerprints and the thumbnail."""
     if alpha is not None:
         size = (SMALL, max(1, SMALL * alpha.size[1] // alpha.size[0]))
@@ -162,7 +164,7 @@ def _with_likeness(
     return seen._replace(
         size=seen.size if seen.size != (0, 0) else alpha.size[::-1],
         thumb=np.array(colour.resize((8, 8), Image.Resampling.BOX)),
-        twin=int.from_bytes(bits.tobytes(), "big"),
+        dhash=int.from_bytes(bits.tobytes(), "big"),
         digest=hashlib.blake2b(content, digest_size=16).digest(),
     )
 

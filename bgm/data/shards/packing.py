@@ -13,41 +13,41 @@ from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.loaders.resumable import Loader
 from bgm.data.loaders.sampler import ShardSampler
 from bgm.data.resizing import cover_square, open_picture, resize_subject
-from bgm.data.shards.tar import Packed
+from bgm.data.shards.tar import PackedFile
 from bgm.errors import BadInput
 from bgm.pictures import Member, picture_size
 
 SMALLEST = 16  # pixels: as small as anything here is trained on
 
 
-def packed_pictures(
+def pack_files(
     stems: Sequence[str], files: Mapping[str, Sequence[str | Member]]
-) -> Iterator[Packed]:
+) -> Iterator[PackedFile]:
     """The files of every stem, byte for byte: shards read as the folder did."""
     for index, stem in enumerate(stems):
         yield from _as_they_are(stem, {kind: paths[index] for kind, paths in files.items()})
 
 
-def packed_frames(clips: Clips, quality: int, size: int | None = None) -> Iterator[Packed]:
+def pack_frames(clips: Clips, quality: int, size: int | None = None) -> Iterator[PackedFile]:
     """Every frame of clips in order: colours as JPEG of a quality, alpha as PNG (without loss).
 
-    With size larger frames are reduced as `Reduced` does.
+    With size larger frames are reduced as `ReducedPictures` does.
     """
     for index in range(len(clips)):
         yield from _in_two(clips.name(index), _at_most(clips.frame(index), size), quality)
 
 
-def packed_reduced(
+def pack_reduced(
     data: Subjects | Backgrounds, size: int, quality: int, workers: int
-) -> Iterator[Packed]:
+) -> Iterator[PackedFile]:
     """The pictures of every stem in order, reduced by so many processes."""
-    reduced = Reduced(data, size, quality)
+    reduced = ReducedPictures(data, size, quality)
     order = ShardSampler(len(reduced))  # goes on from where a worker was killed
     items = Loader(reduced, batch_size=None, sampler=order, num_workers=workers, collate_fn=list)
     return chain.from_iterable(items)
 
 
-class Reduced(Dataset[list[Packed]]):
+class ReducedPictures(Dataset[list[PackedFile]]):
     """Pictures as training at `size` takes them: `read(index, size)` gives the same from these.
 
     Subjects have a short side of size then, colours (JPEG of a quality) averaged with alpha as
@@ -64,7 +64,7 @@ class Reduced(Dataset[list[Packed]]):
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> list[Packed]:
+    def __getitem__(self, index: int) -> list[PackedFile]:
         stem, data = self.data.stems[index], self.data
         files = {"bgr": data.files} if isinstance(data, Backgrounds) else data.files
         paths = {kind: of_kind[index] for kind, of_kind in files.items()}
@@ -74,7 +74,7 @@ class Reduced(Dataset[list[Packed]]):
         if isinstance(data, Backgrounds):
             place = open_picture(paths["bgr"], "RGB", self.size)[0]
             content = _encoded(cover_square(place, self.size), ".jpg", self.quality)
-            return [Packed(stem, "bgr", ".jpg", content)]
+            return [PackedFile(stem, "bgr", ".jpg", content)]
         subject = _at_most(data.open(index, self.size), self.size)
         return list(_in_two(stem, subject, self.quality))
 
@@ -84,17 +84,17 @@ def _at_most(subject: Image.Image, size: int | None) -> Image.Image:
     return subject if size is None or min(subject.size) <= size else resize_subject(subject, size)
 
 
-def _as_they_are(stem: str, paths: Mapping[str, str | Member]) -> Iterator[Packed]:
+def _as_they_are(stem: str, paths: Mapping[str, str | Member]) -> Iterator[PackedFile]:
     for kind, path in paths.items():
         suffix = Path(path.name if isinstance(path, Member) else path).suffix.lower()
-        yield Packed(stem, kind, suffix, _content(path))
+        yield PackedFile(stem, kind, suffix, _content(path))
 
 
-def _in_two(stem: str, subject: Image.Image, quality: int) -> Iterator[Packed]:
+def _in_two(stem: str, subject: Image.Image, quality: int) -> Iterator[PackedFile]:
     """A subject ("RGBA") as two files."""
     pictures = {"fgr": (subject.convert("RGB"), ".jpg"), "pha": (subject.getchannel("A"), ".png")}
     for kind, (picture, suffix) in pictures.items():
-        yield Packed(stem, kind, suffix, _encoded(picture, suffix, quality))
+        yield PackedFile(stem, kind, suffix, _encoded(picture, suffix, quality))
 
 
 def _content(path: str | Member) -> bytes:

@@ -19,7 +19,7 @@ from bgm.pictures import Member
 INDEX = ".json"  # beside every tar: name -> [offset, size], so that headers are not walked through
 
 
-class Packed(NamedTuple):
+class PackedFile(NamedTuple):
     """One picture file to be packed."""
 
     stem: str  # "clip7/0001"
@@ -82,7 +82,7 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     return {kind: dict(sorted(members.items())) for kind, members in found.items()}
 
 
-def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: int) -> int:
+def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:
     """Write pictures to folder/000000.tar, ... with an index each; the folder appears whole.
 
     Pictures of one stem follow each other and stay in one shard; a shard is closed when it has
@@ -96,7 +96,7 @@ def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: in
     shards = 0
     try:
         partial.mkdir(parents=True)
-        pending: list[Packed] = []
+        pending: list[PackedFile] = []
         rest = iter(pictures)
         while True:
             pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
@@ -112,10 +112,10 @@ def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: in
 
 
 def _write_shard(
-    path: Path, pictures: Iterable[Packed], pending: list[Packed], shard_bytes: int
-) -> tuple[list[Packed], bool]:
+    path: Path, pictures: Iterable[PackedFile], pending: list[PackedFile], shard_bytes: int
+) -> tuple[list[PackedFile], bool]:
     """Fill one shard; return the picture that belongs to the next, and whether there is none."""
-    left: list[Packed] = []
+    left: list[PackedFile] = []
     stem, written = None, 0
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for picture in chain(pending, pictures):
@@ -130,7 +130,7 @@ def _write_shard(
     return left, not left
 
 
-def _name(picture: Packed) -> str:
+def _name(picture: PackedFile) -> str:
     """webdataset's key ends at the first dot of the name: dots in a stem are written %2E."""
     stem = quote(picture.stem, safe="/ ").replace(".", "%2E")
     return f"{stem}.{picture.kind}{picture.suffix}"

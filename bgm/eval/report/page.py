@@ -2,25 +2,25 @@
 
 import json
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
 from bgm.eval.report.published import published
-from bgm.eval.report.runs import KINDS, Run, data_uri
-from bgm.metrics import interval, paired, scale_label
-from bgm.metrics.intervals import LEVEL, RESAMPLES
+from bgm.eval.report.runs import KINDS, Run, Shown, data_uri
+from bgm.metrics import interval, paired
+from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
-RANKING = ("mad", "mse", "sad")
 ABOUT = (
     *("model", "predictions", "sha256", "device", "select", "backbone_scale", "base_scale", "data"),
     *("scenes", "sizes", "protocol", "scale", "quantise", "trimaps", "grad_normalise"),
     *("mask_known", "seconds", "hardware", "versions"),
 )
+
+Metrics = Mapping[str, Shown]
 
 
 def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
@@ -36,12 +36,12 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
                 f"{runs[0].label} and {run.label} differ in protocol or scales "
                 f"({first['protocol']}, {run.scores['protocol']}): they cannot be compared"
             )
-    metrics = list(first["scales"])
+    metrics = runs[0].metrics()
     return _template().render(
         title=title,
         runs=runs,
         protocol=first["protocol"],
-        heads=[(m, scale_label(first["scales"][m])) for m in metrics],
+        metrics=metrics.values(),
         about=[(key, [_told(run.scores.get(key)) for run in runs]) for key in _keys(runs)],
         results=_results(runs, metrics),
         published=[
@@ -49,7 +49,7 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
             for row, values in published(first["protocol"], first["scales"])
         ],
         differences=[_difference(runs[0], run, metrics) for run in runs[1:]],
-        plots=_plots(runs, metrics, first["scales"]),
+        plots=_plots(runs, metrics),
         examples=[(run, _examples(run)) for run in runs],
         kinds=KINDS,
         pictures=_pictures(runs, metrics),
@@ -93,7 +93,7 @@ def _told(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def _results(runs: Sequence[Run], metrics: list[str]) -> list[dict[str, Any]]:
+def _results(runs: Sequence[Run], metrics: Metrics) -> list[dict[str, Any]]:
     """A row per run: mean, interval and median of every metric; then its baselines."""
     rows = []
     for run in runs:
@@ -116,25 +116,33 @@ def _results(runs: Sequence[Run], metrics: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _difference(one: Run, other: Run, metrics: list[str]) -> dict[str, Any]:
+def _difference(one: Run, other: Run, metrics: Metrics) -> dict[str, Any]:
     found = [paired(one.values(m), other.values(m)) for m in metrics]
     return {
         "label": f"{other.label} − {one.label}",
-        "cells": found,
+        "cells": [(i, _verdict(i, m)) for i, m in zip(found, metrics.values(), strict=True)],
         "number": max((i.number for i in found), default=0),
     }
 
 
-def _plots(runs: Sequence[Run], metrics: list[str], scales: dict[str, float]) -> dict[str, list]:
+def _verdict(difference: Interval, metric: Shown) -> str:
+    """ "better", "worse", or "" where the interval holds 0."""
+    if difference.high < 0 or difference.low > 0:
+        return "better" if (difference.low > 0) == metric.higher_is_better else "worse"
+    return ""
+
+
+def _plots(runs: Sequence[Run], metrics: Metrics) -> dict[str, list]:
     """Plots by heading."""
-    labels = {m: f"{m} {scale_label(scales[m])}" for m in metrics}
-    wanted = [m for m in ("mad", "mse", "grad", "conn") if m in metrics][:3]
-    values = {run.label: run.values(wanted[0]) for run in runs} if wanted else {}
-    found = {"Pictures": [sorted_values(values, labels[wanted[0]])]} if any(values.values()) else {}
+    first = next(iter(metrics.values()), None)
+    values = {run.label: run.values(first.name) for run in runs} if first else {}
+    found = {"Pictures": [sorted_values(values, first)]} if first and any(values.values()) else {}
     by_run = {run.label: run.curves for run in runs if run.curves}
     for name in dict.fromkeys(name for of in by_run.values() for name in of):
+        points = [p for of in by_run.values() for p in of.get(name, [])]
+        there = [m for m in metrics.values() if any(m.name in point for point in points)]
         heading = f"Robustness: {name.replace('_', ' ')}"
-        found[heading] = [curve_plot(by_run, name, m, labels[m]) for m in wanted]
+        found[heading] = [curve_plot(by_run, name, metric) for metric in there]
     return found
 
 
@@ -143,22 +151,18 @@ def _examples(run: Run) -> list[dict[str, Any]]:
     return [e | {"pictures": run.pictures[e["rank"]]} for e in examples if run.pictures[e["rank"]]]
 
 
-def _pictures(runs: Sequence[Run], metrics: list[str]) -> list[tuple[str, list[list[Any]]]]:
+def _pictures(runs: Sequence[Run], metrics: Metrics) -> list[tuple[str, list[list[Any]]]]:
     """Rows (name, per metric the values of all runs), the first run's worst first."""
-    ranking = next((m for m in RANKING if m in metrics), metrics[0] if metrics else None)
     by_name = [{row["name"]: row for row in run.scores["pictures"]} for run in runs]
     names = list(dict.fromkeys(name for rows in by_name for name in rows))
-    worst = partial(_value, by_name[0], metric=ranking)
-    names.sort(key=lambda name: -worst(name))
+    if ranking := next(iter(metrics.values()), None):
+        values = runs[0].values(ranking.name)
+        worst = sorted(values, key=values.__getitem__, reverse=not ranking.higher_is_better)
+        names = list(dict.fromkeys([*worst, *names]))
     return [
         (name, [[rows.get(name, {}).get(m) for rows in by_name] for m in metrics])
         for name in names[:MOST_ROWS]
     ]
-
-
-def _value(rows: dict[str, Any], name: str, metric: str | None) -> float:
-    value = rows.get(name, {}).get(metric)
-    return -math.inf if value is None else value
 
 
 def _downloads(run: Run) -> dict[str, str]:

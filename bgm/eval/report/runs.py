@@ -9,11 +9,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bgm.errors import BadInput
+from bgm.metrics import scale_label
 
 KINDS = ("src", "bgr", "true", "pred", "error")
 LARGEST = 400_000  # bytes of a picture: a page holds a few dozen of them
 ROBUSTNESS = "-robustness"  # OUT-robustness.json lies beside OUT.json
 Curves = dict[str, list[dict[str, float]]]
+
+
+class Shown(NamedTuple):
+    """A metric as a JSON file describes it."""
+
+    name: str
+    scale_label: str
+    higher_is_better: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.scale_label}"
 
 
 class Run(NamedTuple):
@@ -28,6 +41,14 @@ class Run(NamedTuple):
         """Metric by name of the picture, without those where it is missing or NaN."""
         rows = self.scores["pictures"]
         return {row["name"]: row[metric] for row in rows if row.get(metric) is not None}
+
+    def metrics(self) -> dict[str, Shown]:
+        """The metrics of this file by name, as they were where it was written."""
+        units, higher = (self.scores.get(key, ()) for key in ("units", "higher_is_better"))
+        return {
+            name: Shown(name, scale_label(scale, units[name] if units else ""), name in higher)
+            for name, scale in self.scores["scales"].items()
+        }
 
     def csv(self) -> str:
         """One line per picture."""
