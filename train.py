@@ -9,7 +9,7 @@ from pytorch_lightning import seed_everything
 from bgm.cli.curriculum import run_curriculum
 from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
 from bgm.paths import conf_dir
-from bgm.run_info import about
+from bgm.run_info import describe_run
 from bgm.train.resume import build_data, find_checkpoint
 from bgm.train.trainer import add_run_card, build_trainer, load_initial_weights, report_result
 
@@ -23,7 +23,7 @@ def main(cfg: DictConfig) -> float | None:
         silence_lightning()
         seed_everything(cfg.seed, workers=True, verbose=False)
         stage, trainer = instantiate(cfg.stage), build_trainer(cfg)
-        add_run_card(trainer, about(cfg), HydraConfig.get().runtime.output_dir)
+        add_run_card(trainer, describe_run(cfg), HydraConfig.get().runtime.output_dir)
         checkpoint = find_checkpoint(cfg, stage.check_resumable)
         load_initial_weights(stage, cfg)
         trainer.fit(stage, build_data(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)

@@ -38,7 +38,7 @@ from bgm.train.checkpointing.checkpoint_files import newest_checkpoint, read_laz
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = 4  # steps from checkpoint to checkpoint
 SMALL = f"""
-experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2 workers=2
+experiment=base backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2 workers=2
 augment.size=64 augment.crop=[48,64] valid_augment.size=64 valid_augment.crop=[48,64]
 trainer.max_epochs=-1 trainer.max_steps=1000000 trainer.check_val_every_n_epoch=null
 trainer.val_check_interval=40 callbacks.last.every_n_steps={EVERY} data.checkup_seconds=1

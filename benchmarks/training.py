@@ -35,10 +35,10 @@ from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.resizing import to_image
-from bgm.data.shards.packing import pack_files
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
 from bgm.paths import conf_dir
+from bgm.pictures import to_image
 from bgm.types import Batch, Sample
 
 ALONE = ["trainer=default", "trainer.logger=false", "trainer.val_check_interval=null"]
@@ -130,8 +130,8 @@ def write_pictures(root: Path, made: Sequence[Sample]) -> tuple[Subjects, Backgr
 
 def packed(root: Path, subjects: Subjects, backgrounds: Backgrounds) -> tuple[Path, Path]:
     """The same pictures as shards."""
-    write_shards(root / "train", pack_files(subjects.stems, subjects.files), 1 << 28)
-    files = pack_files(backgrounds.stems, {"bgr": backgrounds.files})
+    write_shards(root / "train", pack(subjects), 1 << 28)
+    files = pack(backgrounds)
     write_shards(root / "bgr", files, 1 << 28)
     return root / "train", root / "bgr"
 

@@ -212,7 +212,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
 
     place = [f"data_root={tmp_path / 'data'}", f"hydra.run.dir={tmp_path / 'run'}"]
     base = runs / "base" / "last.ckpt"
-    folder = ["experiment=base_folder", "backbone=mobilenetv2", "trainer.accelerator=cpu"]
+    folder = ["experiment=base", "backbone=mobilenetv2", "trainer.accelerator=cpu"]
     assert "does not exist" in refused("train", *folder, *place)
     (tmp_path / "data" / "train").mkdir(parents=True)
     assert "0 pictures" in refused("train", *folder, *place)

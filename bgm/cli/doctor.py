@@ -2,21 +2,31 @@
 
 from collections.abc import Iterator
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 from rich.table import Table
 from torch.utils.data import DataLoader
 
 from bgm.console import say, tracked
-from bgm.data.doctor import Finding, ItemReport, ItemReports, Part, diagnose, take_inventory
+from bgm.data.doctor import (
+    Finding,
+    ItemReport,
+    ItemReports,
+    Part,
+    diagnose,
+    part_of,
+    take_inventory,
+)
 from bgm.errors import BadInput
 
+PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def main(cfg: DictConfig) -> None:
     """Look at the files of a data config and print a report; exit code 1 when there are errors."""
-    inventories = [take_inventory(*named) for named in folders(cfg)]
+    inventories = [open_part(*named) for named in sources(cfg)]
     if not inventories:
         raise BadInput(f"data={cfg.data._target_} names no folders: there is nothing to look at")
     parts = [part for part, _ in inventories]
@@ -31,18 +41,32 @@ def main(cfg: DictConfig) -> None:
         raise SystemExit(1)
 
 
-def folders(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
-    """(split, role, folders) of everything on disk that a data config names."""
+def sources(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
+    """(split, role, config) of every source of subjects, of backgrounds or of scenes in a config.
+
+    Sources of our own are in it if they name a place, those of other packages always.
+    """
     data = OmegaConf.to_container(cfg.data, resolve=True)
     for split in ("train", "valid", "test"):
         node = data.get(split) or {}
         for role in ("subjects", "backgrounds"):
-            named = node.get(role) or {}
-            keys = ("root", "fgr", "pha", "rgba") if role == "subjects" else ("folder",)
-            if any(named.get(key) for key in keys):
-                yield split, role, {key: named.get(key) for key in keys}
+            config = node.get(role) or {}
+            if not is_own(config) or any(config.get(key) for key in PLACES):
+                yield split, role, config
         if "root" in node:
-            yield split, "scenes", {"root": node["root"]}
+            yield split, "scenes", node
+
+
+def is_own(config: dict) -> bool:
+    """Whether a source is one of `bgm.data`, whose files are listed even where they do not pair."""
+    return config.get("_target_", "bgm.data.").startswith("bgm.data.")
+
+
+def open_part(split: str, role: str, config: dict) -> tuple[Part, list[Finding]]:
+    """What there is to examine of a source, and what is missing or does not pair."""
+    if is_own(config):
+        return take_inventory(split, role, {key: config.get(key) for key in PLACES})
+    return part_of(split, instantiate(config), config["_target_"]), []
 
 
 def inspect(parts: list[Part], limit: int | None, workers: int) -> list[ItemReport]:

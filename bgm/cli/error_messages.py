@@ -52,6 +52,9 @@ def meaningless(error: HydraException) -> str:
     lines = str(error).splitlines()
     absent = re.match(r"In '.*': Could not find '(.+)/(.+)'", lines[0])
     if absent:
+        renamed = re.fullmatch(r"(base|refine)_(\w+)", absent[2])
+        if absent[1] == "experiment" and renamed:
+            return f"experiment={absent[2]} is now experiment={renamed[1]} data={renamed[2]}"
         options = [line.strip() for line in lines if line.startswith("\t") and "=" not in line]
         return f"{absent[1]}={absent[2]} is none of {', '.join(options)}"
     return " ".join(lines[:2]) if lines[0].startswith("Could not override") else lines[0]

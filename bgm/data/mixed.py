@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.interfaces import BackgroundSource, SubjectSource, get_samples
 from bgm.data.recolour import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample
@@ -44,9 +44,9 @@ class MixedSources(Dataset[Sample]):
         size: int,
         seed: int,
         *,
-        backgrounds: Backgrounds | None = None,
+        backgrounds: BackgroundSource | None = None,
         background_share: float = 0.0,
-        subjects: Subjects | None = None,
+        subjects: SubjectSource | None = None,
         subject_share: float = 0.0,
         recolour: float = 0.0,
         texture: float = 0.0,
@@ -77,9 +77,7 @@ class MixedSources(Dataset[Sample]):
         choices = {draw: self.choose(draw) for draw in draws}
         # Drawing is dear: not for samples of which nothing would be left.
         wanted = [d for d, chosen in choices.items() if not (chosen.place and chosen.subject)]
-        many = getattr(self.dataset, "__getitems__", None)
-        made = many(wanted) if many else [self.dataset[draw] for draw in wanted]
-        drawn = dict(zip(wanted, made, strict=True))
+        drawn = dict(zip(wanted, get_samples(self.dataset, wanted), strict=True))
         return [self.exchanged(drawn.get(draw), choices[draw], draw) for draw in draws]
 
     def choose(self, draw: int) -> Choices:

@@ -1,12 +1,11 @@
-"""Where pictures of places lie: a folder, several folders, or a Linux desktop's wallpapers."""
+"""Pictures of places in several folders, or among a Linux desktop's wallpapers."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bgm.data.shards.tar import is_packed, read_shards
 from bgm.errors import BadInput
-from bgm.pictures import EXTENSIONS, Member, find_pictures
+from bgm.pictures import EXTENSIONS, find_pictures
 
 SYSTEM = "system"  # the word, in the place of a folder
 WALLPAPERS = ("backgrounds", "wallpapers")  # in each of the folders for shared data
@@ -15,20 +14,18 @@ SMALL = ("screenshot", "preview", "thumbnail")  # stems of pictures that show ot
 Folders = str | Path | Sequence[str | Path]
 
 
-def pictures_of_places(folder: Folders) -> tuple[Path, dict[str, Path] | dict[str, Member]]:
+def gather_pictures(folder: Folders) -> tuple[Path, dict[str, Path]]:
     """The folder that all pictures lie under, and stem -> file as `find_pictures` has it.
 
-    folder: one, which may be packed, several, or "system". Raises BadInput where there is none.
+    folder: several folders, or "system". Raises BadInput where there is no picture.
     """
     if folder == SYSTEM:
         found = wallpapers()
-    elif isinstance(folder, str | Path):
-        packed = is_packed(folder)
-        return Path(folder), read_shards(folder)["bgr"] if packed else find_pictures(folder)
     else:
-        if not folder:
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        found = [path for each in folders for path in find_pictures(each).values()]
+        if not found:
             raise BadInput("backgrounds is an empty list of folders")
-        found = [path for each in folder for path in find_pictures(each).values()]
     root = Path(os.path.commonpath([path.parent for path in found]))
     stems = {path.relative_to(root).with_suffix("").as_posix(): path for path in found}
     if len(stems) < len(found):

@@ -1,13 +1,6 @@
 """Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
 
-from bgm.metrics.difference_keys import (
-    DifferenceKey,
-    Found,
-    all_zero,
-    best_key,
-    best_threshold,
-    difference_key,
-)
+from bgm.metrics.difference_keys import DifferenceKey, TunedKey, all_zero, tune_keys
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
 from bgm.metrics.metric import METRICS, Mattes, Metric, mode_of, scale_label
@@ -20,16 +13,13 @@ __all__ = [
     "PROTOCOLS",
     "DifferenceKey",
     "Dtssd",
-    "Found",
     "Interval",
     "Mattes",
     "Metric",
     "Protocol",
     "Scores",
+    "TunedKey",
     "all_zero",
-    "best_key",
-    "best_threshold",
-    "difference_key",
     "dtssd",
     "interval",
     "metrics_of",
@@ -38,4 +28,5 @@ __all__ = [
     "scale_label",
     "score",
     "trimap_of",
+    "tune_keys",
 ]

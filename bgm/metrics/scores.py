@@ -5,7 +5,7 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,36 +56,32 @@ class Scores:
         found = {name for row in self.rows.values() for name in row}
         return {name: metric for name, metric in self.known.items() if name in found}
 
+    def by_name(self, metric: str) -> Row:
+        """Name of the picture -> value of a metric, where it is not missing or NaN."""
+        values = {name: row.get(metric, math.nan) for name, row in self.rows.items()}
+        return {name: value for name, value in values.items() if not math.isnan(value)}
+
     def worst_first(self, metric: str) -> list[str]:
         """Names of the pictures that have a value of this metric, ranked by it."""
-        values = {n: row[metric] for n, row in self.rows.items() if metric in row}
-        values = {n: value for n, value in values.items() if not math.isnan(value)}
-        return sorted(
-            values, key=values.__getitem__, reverse=not self.known[metric].higher_is_better
-        )
-
-    def values(self, metric: str) -> list[float]:
-        """The values of one metric, without the pictures where it is missing or NaN."""
-        found = (row.get(metric, math.nan) for row in self.rows.values())
-        return [value for value in found if not math.isnan(value)]
+        values = self.by_name(metric)
+        falling = not self.known[metric].higher_is_better
+        return sorted(values, key=values.__getitem__, reverse=falling)
 
     def mean(self) -> Row:
-        """Mean over `values`, per metric; NaN where no picture has one."""
+        """Mean per metric over the pictures that have a value; NaN where none has."""
         return self._over_pictures(statistics.fmean)
 
     def median(self) -> Row:
-        """Median over `values`, per metric; NaN where no picture has one."""
+        """Median per metric over the pictures that have a value; NaN where none has."""
         return self._over_pictures(statistics.median)
 
     def intervals(self) -> dict[str, Interval]:
         """Bootstrap 95 % interval of the mean, per metric; see `interval`."""
-        return {
-            m: interval({name: row[m] for name, row in self.rows.items() if m in row})
-            for m in self.metrics
-        }
+        return {metric: interval(self.by_name(metric)) for metric in self.metrics}
 
-    def _over_pictures(self, average: Callable[[list[float]], float]) -> Row:
-        return {m: average(v) if (v := self.values(m)) else math.nan for m in self.metrics}
+    def _over_pictures(self, average: Callable[[Iterable[float]], float]) -> Row:
+        values = {metric: self.by_name(metric).values() for metric in self.metrics}
+        return {metric: average(v) if v else math.nan for metric, v in values.items()}
 
     def table(self, title: str | None = None, pictures: bool = True) -> Table:
         """A rich table: a column per metric with its scale, a row per picture, mean and median."""
@@ -117,7 +113,7 @@ class Scores:
             "units": {name: m.unit for name, m in metrics.items()},
             "higher_is_better": [name for name, m in metrics.items() if m.higher_is_better],
             **self.facts,
-            "count": {m: len(self.values(m)) for m in metrics},
+            "count": {m: len(self.by_name(m)) for m in metrics},
             "mean": _without_nan(self.mean()),
             "median": _without_nan(self.median()),
             "interval": {
@@ -132,18 +128,23 @@ class Scores:
         write_text(path, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
 
     def write_csv(self, path: str | Path) -> None:
-        """Write name and metrics per picture, then rows (mean), (median), (scale); like the JSON.
+        """Write name and metrics per picture, then rows (mean), (median) and (scale).
 
         A picture without a metric has an empty cell, NaN is "nan"; digits are not cut.
         """
         scales = {name: metric.scale for name, metric in self.metrics.items()}
         ends = {"(mean)": self.mean(), "(median)": self.median(), "(scale)": scales}
-        text = io.StringIO()
-        out = csv.writer(text, lineterminator="\n")
-        out.writerow(["name", *self.metrics])
-        for name, row in [*self.rows.items(), *ends.items()]:
-            out.writerow([name, *(repr(row[m]) if m in row else "" for m in self.metrics)])
-        write_text(path, text.getvalue())
+        rows = [{"name": name, **row} for name, row in (self.rows | ends).items()]
+        write_text(path, csv_text(["name", *self.metrics], rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV below a head; what a row lacks, or has as None, is an empty cell."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def _without_nan(row: Row) -> dict[str, float | None]:

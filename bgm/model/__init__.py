@@ -3,6 +3,7 @@
 from bgm.model.base import MattingBase
 from bgm.model.efficientnet import efficientnet_lite0
 from bgm.model.encoders import mobilenetv2, resnet50, resnet101
+from bgm.model.optimize import OptimizedBase, OptimizedRefine, optimize
 from bgm.model.patches import (
     Full,
     GatherCrop,
@@ -22,6 +23,8 @@ __all__ = [
     "GatherCrop",
     "MattingBase",
     "MattingRefine",
+    "OptimizedBase",
+    "OptimizedRefine",
     "PatchRefiner",
     "RoiAlignCrop",
     "Sampling",
@@ -31,6 +34,7 @@ __all__ = [
     "UnfoldCrop",
     "efficientnet_lite0",
     "mobilenetv2",
+    "optimize",
     "resnet50",
     "resnet101",
     "swap_patches",

@@ -10,12 +10,11 @@ from bgm.train.callbacks.weight_averaging import Ema
 from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
 from bgm.train.checkpointing.save import BestCheckpoint, LastCheckpoint
 from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
-from bgm.train.stages import BaseStage, Matting, RefineStage
+from bgm.train.stages import MattingStage
 from bgm.train.tensorboard import TolerantTensorBoardLogger
 
 __all__ = [
     "AtomicCheckpointIO",
-    "BaseStage",
     "BestCheckpoint",
     "Ema",
     "ForgettingGuard",
@@ -23,10 +22,9 @@ __all__ = [
     "GrowCrops",
     "LastCheckpoint",
     "LineProgress",
-    "Matting",
+    "MattingStage",
     "PictureGrids",
     "QuickDepthwise",
-    "RefineStage",
     "RunCard",
     "TolerantTensorBoardLogger",
     "VaryScale",

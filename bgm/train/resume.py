@@ -18,8 +18,8 @@ from bgm.train.checkpointing.checkpoint_files import (
 )
 
 # What decides the result of a step; folders, workers, logging and the length may change.
-DECIDES = ("backbone", "select", "network", "stage", "augment", "data.train", "seed", "batch_size")
-DECIDES += ("trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
+DECIDES = ("backbone", "select", "network", "stage", "loss", "augment", "data.train", "seed")
+DECIDES += ("batch_size", "trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
 DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
 
 

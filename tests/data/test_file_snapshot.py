@@ -8,9 +8,10 @@ from folders import make
 
 from bgm.augment import Augment
 from bgm.data import MattingData, Mixture
-from bgm.data.composites import Backgrounds, Composites, Subjects
+from bgm.data.composites import Composites
+from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, file_snapshots
-from bgm.data.shards.packing import pack_files
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
 from bgm.errors import BadInput
 
@@ -108,9 +109,8 @@ def test_a_file_broken_since_is_no_reason_to_stop(root, tmp_path):
 def test_shards_must_be_whole(root, tmp_path):
     subjects = Subjects(root / "train")
     for name, stems in {"all": subjects.stems, "few": subjects.stems[1:]}.items():
-        files = {k: [f for f in v if f.rpartition("/")[2].partition(".")[0] in stems]
-                 for k, v in subjects.files.items()}  # fmt: skip
-        write_shards(tmp_path / name, pack_files(stems, files), 1 << 20)
+        files = [file for file in pack(subjects) if file.stem in stems]
+        write_shards(tmp_path / name, files, 1 << 20)
     snapshot = Subjects(tmp_path / "all").file_snapshot()
     assert Subjects(tmp_path / "all", snapshot=snapshot).stems == subjects.stems
     with pytest.raises(BadInput, match=r"few: 0 has gone since .*: put it back, or .*=allow"):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bgm.data import Backgrounds, CroppedSubjects, MixedSources
+from bgm.data import Backgrounds, CroppedSubjects, MixedSources, Subjects
+from bgm.data.loaders.file_snapshot import file_snapshots
 from bgm.data.recolour import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample
@@ -34,7 +35,7 @@ def files(tmp_path):
         save(tmp_path / "people" / f"{n}.png", rgba)
     return {
         "backgrounds": Backgrounds(tmp_path / "bgr"),
-        "subjects": CroppedSubjects(tmp_path / "people", each=2),
+        "subjects": CroppedSubjects(Subjects(tmp_path / "people"), each=2),
     }
 
 
@@ -103,8 +104,8 @@ def test_crops_lie_inside_the_picture_and_differ(tmp_path):
     rgba[10:, 20:60] = 255
     rgba[..., 0], rgba[..., 1] = np.arange(80), np.arange(60)[:, None]
     Image.fromarray(rgba).save(tmp_path / "1.png")
-    crops = CroppedSubjects(tmp_path, each=40, zoom=(1.0, 3.0))
-    assert len(crops) == 40
+    crops = CroppedSubjects(Subjects(tmp_path), each=40, zoom=(1.0, 3.0))
+    assert len(crops) == len({crops.name(index) for index in range(40)}) == 40
     sizes = set()
     for index in range(40):
         pha, fgr = crops[index]
@@ -119,5 +120,13 @@ def test_crops_lie_inside_the_picture_and_differ(tmp_path):
 
 
 def test_crops_out_of_range_are_named(tmp_path):
+    save(tmp_path / "1.png", np.full((8, 8, 4), 255, np.uint8))
     with pytest.raises(BadInput, match="each >= 1 and a range zoom above 0"):
-        CroppedSubjects(tmp_path, each=0)
+        CroppedSubjects(Subjects(tmp_path), each=0)
+
+
+def test_what_a_run_began_with_is_found_through_crops(tmp_path, files):
+    mixed = MixedSources(Drawn(), SIZE, 0, **files, background_share=0.5, subject_share=0.5)
+    found = file_snapshots(mixed)
+    assert found["backgrounds"]["snapshot"]["stems"] == ["0", "1", "2"]
+    assert found["subjects"]["subjects"]["snapshot"]["stems"] == ["0", "1", "2"]

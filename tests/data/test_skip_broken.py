@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from bgm.augment import Augment
-from bgm.data.composites import Backgrounds, Composites, Subjects
+from bgm.data.composites import Composites
 from bgm.data.datamodule import MattingData
+from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.loaders.skip_broken import Faults, SkipBroken, replacements
 from bgm.data.procedural import Procedural
 from bgm.errors import BadInput

@@ -60,7 +60,7 @@ def test_it_is_in_every_output_of_eval(added, place, capsys):
 
 def test_it_is_in_curves_and_in_validation(added, place):
     scenes = Scenes(place / "scenes")
-    curves = score_curves(scenes, lambda s: (to_uint8(s.src[0]).numpy(), None), "frame", "blur")
+    curves = score_curves(scenes, lambda s: (to_uint8(s.src[0]).numpy(), None), ["blur"])
     assert all("psnr" in row for row in curves["blur"])
     table, _ = write_curves(curves, place / "out")
     assert "psnr" in next(csv.DictReader(table.open()))

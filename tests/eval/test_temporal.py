@@ -7,13 +7,26 @@ import pytest
 import torch
 
 from bgm.data.scenes import Scenes, write_scenes
-from bgm.eval.scoring import score_scenes
+from bgm.eval.cases import Case, ComputedCases
+from bgm.eval.scoring import Rules, score_cases
 from bgm.eval.temporal import KEPT, PreviousFrames
 from bgm.metrics import dtssd
 from bgm.pictures import to_uint8
 from bgm.types import Batch
 
 NAMES = ["one/0", "one/1", "one/2", "two/0", "two/1", "two/2"]
+
+
+class Cases:
+    """Cases of made-up mattes, by name; writes down which are asked for."""
+
+    def __init__(self, names, mattes):
+        self.names, self.mattes, self.asked = names, mattes, []
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        pred, true = self.mattes[index % len(self.mattes)]
+        return Case(pred, None, true, None, None)
 
 
 def pairs(n, seed=0):
@@ -24,7 +37,7 @@ def pairs(n, seed=0):
 @pytest.mark.parametrize("put", [True, False])
 def test_the_frame_before_is_that_of_the_clip(order, put):
     made = pairs(6)
-    previous = PreviousFrames(NAMES, lambda index: tuple(made[index]))
+    previous = PreviousFrames(Cases(NAMES, made))
     for index in order:
         if put:
             previous.put(index, *made[index])
@@ -36,19 +49,18 @@ def test_the_frame_before_is_that_of_the_clip(order, put):
 
 def test_what_was_put_is_not_made_again_and_memory_is_bounded():
     made = pairs(2)
-    calls = []
-    names = [f"c/{n:03d}" for n in range(3 * KEPT)]
-    previous = PreviousFrames(names, lambda index: calls.append(index) or tuple(made[0]))
-    for index in range(len(names)):
+    cases = Cases([f"c/{n:03d}" for n in range(3 * KEPT)], made)
+    previous = PreviousFrames(cases)
+    for index in range(len(cases.names)):
         previous.put(index, *made[index % 2])
         previous.frame_before(index)
-    assert calls == []
+    assert cases.asked == []
     previous.frame_before(1)
-    assert calls == [0]
+    assert cases.asked == [0]
 
 
 def test_single_pictures_have_no_frame_before():
-    previous = PreviousFrames(["a", "b", "alone/0"], lambda index: 1 / 0)
+    previous = PreviousFrames(Cases(["a", "b", "alone/0"], []))
     for index in range(3):
         previous.put(index, *pairs(1)[0])
         assert previous.frame_before(index) is None
@@ -67,7 +79,8 @@ def test_rvm_scores_of_scenes_that_are_clips(tmp_path):
     def run(scene):
         return to_uint8(scene.src[0]).numpy(), None
 
-    scores = score_scenes(scenes, run, "rvm")
+    cases = ComputedCases(scenes, run)
+    scores = score_cases(cases, Rules("rvm"))
     preds, trues = (
         [to_uint8(x).numpy() for x in xs]
         for xs in zip(*[(s.src[0], s.pha[0]) for s in made], strict=True)
@@ -78,5 +91,5 @@ def test_rvm_scores_of_scenes_that_are_clips(tmp_path):
     pairs_only = statistics.fmean(c.mean_without_first for c in clips)
     assert mean["dtssd_pairs"] == pytest.approx(pairs_only)
     assert scores.metrics["dtssd"].scale == 1e2
-    assert len(scores.values("dtssd_pairs")) == 4
-    assert "dtssd" not in score_scenes(scenes, run, "frame").metrics
+    assert len(scores.by_name("dtssd_pairs")) == 4
+    assert "dtssd" not in score_cases(cases, Rules("frame")).metrics

@@ -9,7 +9,7 @@ import torch
 from tests.data.folders import make
 from tests.test_line import script
 
-WORDS = """experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu
+WORDS = """experiment=base backbone=mobilenetv2 trainer.accelerator=cpu
 batch_size=2 workers=0
 augment.size=32 augment.crop=[32,32] valid_augment.size=32 valid_augment.crop=[32,32]
 trainer.max_epochs=-1 trainer.val_check_interval=2 trainer.check_val_every_n_epoch=null

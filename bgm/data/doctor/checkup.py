@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
+from torch.utils.data import Dataset
+
+from bgm.data.clips import Clips
+from bgm.data.composites import Composites
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import Finding, Part
+from bgm.data.doctor.inventory import Finding, Part, part_of
 from bgm.data.doctor.item_report import ItemReport, ItemReports
+from bgm.data.mixture import Mixture
 
 SAMPLED = 24  # items of a part at most
 
 
-def checkup(datasets: Mapping[str, Any], seconds: float) -> list[str]:
+def checkup(datasets: Mapping[str, Dataset], seconds: float) -> list[str]:
     """Look at a few items of every split for so many seconds; returns lines to print.
 
     datasets: split -> dataset. Those that are not made of subjects and backgrounds on disk
@@ -37,20 +41,14 @@ def finding_line(finding: Finding) -> str:
     return f"  {finding.level}: {finding.where}: {finding.sentence}{count}{example}"
 
 
-def parts_of(split: str, dataset: Any) -> list[Part]:
+def parts_of(split: str, dataset: Dataset) -> list[Part]:
     """The parts of a dataset that are files; of a mixture those of what is mixed."""
-    parts = []
-    for name, data in getattr(dataset, "mixed", {}).items():
-        parts += parts_of(split if name == "new" else f"{name} {split}", data)
-    subjects, backgrounds = (getattr(dataset, k, None) for k in ("subjects", "backgrounds"))
-    if hasattr(subjects, "frame"):
-        parts.append(Part(split, "subjects", "clips", subjects.stems, {}, subjects))
-    elif hasattr(subjects, "files"):
-        parts.append(Part(split, "subjects", "", subjects.stems, subjects.files))
-    if hasattr(backgrounds, "files"):
-        files = {"bgr": backgrounds.files}
-        parts.append(Part(split, "backgrounds", "", backgrounds.stems, files))
-    return parts
+    if isinstance(dataset, Mixture):
+        named = {split if n == "new" else f"{n} {split}": d for n, d in dataset.mixed.items()}
+        return [part for name, data in named.items() for part in parts_of(name, data)]
+    if isinstance(dataset, Composites):
+        return [part_of(split, dataset.subjects), part_of(split, dataset.backgrounds)]
+    return []
 
 
 def _inspect_until(parts: list[Part], until: float) -> list[ItemReport]:
@@ -88,5 +86,5 @@ def _shared_paths(parts: list[Part]) -> list[Finding]:
 
 
 def _paths(part: Part) -> set[str]:
-    files = part.clips.files if part.clips is not None else part.files
+    files = part.source.videos if isinstance(part.source, Clips) else part.files
     return {str(path) for path in next(iter(files.values()), [])}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from bgm.data.clips import Clips
 from bgm.data.doctor.inventory import SHOWN, Finding, Part
 from bgm.data.doctor.item_report import ItemReport
 from bgm.data.doctor.near_duplicates import find_near_duplicates
@@ -25,11 +26,11 @@ def _backgrounds(parts: Sequence[Part]) -> Iterator[Finding]:
         if part.role == "backgrounds" and part.split == "train" and 0 < len(part) < FEW:
             said = f"only {len(part)} backgrounds, fewer than {FEW}: a network learns them by heart"
             yield Finding("warning", "few backgrounds", part.where, said, len(part))
-        if part.clips is not None:
-            every = part.clips.keyframe_every(0)
+        if isinstance(part.source, Clips):
+            every = part.source.keyframe_every(0)
             if every > 24:
                 said = f"a keyframe every {every:.0f} frames: jumps are slow, bgm pack helps"
-                yield Finding("note", "keyframes", part.where, said, len(part.stems))
+                yield Finding("note", "keyframes", part.where, said, len(part.source.stems))
 
 
 Check = tuple[str, str, str, Callable[[ItemReport], bool]]
@@ -41,7 +42,7 @@ def _soft(seen: ItemReport) -> int:
 
 def _noise(seen: ItemReport) -> bool:
     near = seen.alpha[1 : SNAP + 1].sum() + seen.alpha[255 - SNAP : 255].sum()
-    return bool(near > 0.01 * seen.alpha.sum())
+    return bool(near > 0.01 * seen.alpha.sum() and seen.alpha[2:].any())
 
 
 def _both(seen: ItemReport) -> bool:
@@ -49,6 +50,18 @@ def _both(seen: ItemReport) -> bool:
 
 
 ALPHA: tuple[Check, ...] = (
+    (
+        "error",
+        "0 and 1",
+        "alpha is stored as 0 and 1, expected 0 to 255: multiply it by 255",
+        lambda s: s.alpha[1] > 0.005 * s.alpha.sum() and not s.alpha[2:].any(),
+    ),
+    (
+        "error",
+        "inverted",
+        "alpha is high along the border and low in the middle: is it inverted?",
+        lambda s: s.inverted,
+    ),
     ("warning", "empty", "alpha is 0 everywhere: no subject", lambda s: s.alpha[1:].sum() == 0),
     ("warning", "full", "alpha is 255 everywhere: no edge", lambda s: s.alpha[:255].sum() == 0),
     (

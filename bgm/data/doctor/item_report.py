@@ -1,7 +1,6 @@
-"""One item looked at closely: whether it can be read, its sizes, its alpha, what it looks like."""
+"""One item examined: whether it can be read, its sizes, its alpha, what it looks like."""
 
 import hashlib
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +9,9 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from bgm.data.doctor.inventory import Part
+from bgm.data.folders import spread_indices
 from bgm.errors import BadInput
-from bgm.pictures import Member, picture_size, read_picture
+from bgm.pictures import File, Member, open_image, picture_size, to_mode
 
 SMALL = 64  # pixels a side: enough to see what lies outside a subject
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
@@ -29,6 +29,7 @@ class ItemReport(NamedTuple):
     mode: str = ""  # Pillow's mode of the alpha file, "L" where it is as it should be
     alpha_name: str = ""  # the file that alpha is in
     alpha: np.ndarray | None = None  # (256,) pixels of each value
+    inverted: bool = False  # alpha is high along the border and low in the middle
     jpeg_alpha: bool = False
     outside: str = ""  # "black", "white" or "flat" where one colour fills all of alpha 0
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8
@@ -53,79 +54,77 @@ class ItemReports(Dataset[ItemReport]):
         return inspect_item(number, self.parts[number], item)
 
 
-def spread_indices(length: int, limit: int | None) -> list[int]:
-    """At most limit indices, evenly over range(length); all of them for None."""
-    most = length if limit is None else min(length, limit)
-    return sorted({int(i) for i in np.linspace(0, length - 1, most)}) if length else []
-
-
 def inspect_item(number: int, part: Part, item: int) -> ItemReport:
-    """Look at one item of a part."""
-    if part.clips is not None:
-        name = part.clips.name(item)
-        return _inspect_frame(ItemReport(number, f"{part.root}: {name}", name), part, item)
+    """Examine one item of a part."""
+    stem = part.name(item)
     files = {kind: paths[item] for kind, paths in part.files.items()}
-    main = next(iter(files.values()))
-    seen = ItemReport(number, str(main), part.stems[item])
+    name = str(next(iter(files.values()))) if files else f"{part.root}: {stem}"
+    report = ItemReport(number, name, stem)
     try:
-        return _inspect_files(seen, part.role, files)
+        if part.source is not None:
+            return _inspect_picture(report, part.source.open(item))
+        return _inspect_files(report, part.role, files)
     except BadInput as error:
-        return seen._replace(broken=str(error))
+        return report._replace(broken=str(error))
 
 
-def _inspect_frame(seen: ItemReport, part: Part, item: int) -> ItemReport:
-    try:
-        frame = part.clips.frame(item)
-    except BadInput as error:
-        return seen._replace(broken=str(error))
-    alpha = frame.getchannel("A")
-    histogram = np.array(alpha.histogram(), np.uint32)
-    seen = seen._replace(alpha_name=seen.name, alpha=histogram, jpeg_alpha=True, mode="L")
-    return _with_fingerprints(seen, frame.convert("RGB"), alpha, frame.tobytes())
+def _inspect_picture(report: ItemReport, picture: Image.Image) -> ItemReport:
+    """A picture that is in no picture file: a frame of a clip, a background made by a program."""
+    colour, content = picture.convert("RGB"), picture.tobytes()
+    report = report._replace(size=picture.size[::-1])
+    if picture.mode != "RGBA":
+        return _with_fingerprints(report, colour, None, content)
+    alpha = picture.getchannel("A")
+    report = report._replace(alpha_name=report.name, jpeg_alpha=True, mode="L")
+    return _with_fingerprints(_with_alpha(report, alpha), colour, alpha, content)
 
 
-def _inspect_files(seen: ItemReport, role: str, files: dict) -> ItemReport:
+def _with_alpha(report: ItemReport, alpha: Image.Image) -> ItemReport:
+    """Add the histogram of alpha ("L"), and whether it looks inverted."""
+    x = np.asarray(alpha.resize((16, 16), Image.Resampling.BOX)).astype(float) / 255
+    border = np.concatenate([x[0], x[:, 0], x[:, -1]]).mean()  # subjects touch the lower one
+    return report._replace(
+        alpha=np.array(alpha.histogram(), np.uint32),
+        inverted=bool(border > 0.6 and x[4:12, 4:12].mean() < border - 0.4),
+    )
+
+
+def _inspect_files(report: ItemReport, role: str, files: dict) -> ItemReport:
     main = next(iter(files.values()))
     sizes = {path: picture_size(path) for path in files.values()}
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
-        return seen._replace(broken=f"sizes differ: {said}", code="sizes")
-    raw = {kind: _bytes(path) for kind, path in files.items()}
-    seen = seen._replace(size=next(iter(sizes.values())))
-    pha, colour = None, _open(raw.pop(next(iter(files))), main)
+        return report._replace(broken=f"sizes differ: {said}", code="sizes")
+    report = report._replace(size=next(iter(sizes.values())))
+    colour, *others = (_decoded(path) for path in files.values())
+    pha = None
     if "rgba" in files:
         if not colour.has_transparency_data:
             said = f"{main} has no alpha channel (mode {colour.mode})"
-            return seen._replace(broken=said, code="no alpha")
+            return report._replace(broken=said, code="no alpha")
         pha, mode = colour.convert("RGBA").getchannel("A"), "L"
-    for kind, content in raw.items():
-        image = _open(content, files[kind])
+    for kind, image in zip(list(files)[1:], others, strict=True):
         if kind == "pha":
             mode = _mode(image)
-            pha = read_gray(image)
+            pha = to_mode(image, "L")
     if pha is not None:
         jpeg = str(files.get("pha", "")).lower().endswith((".jpg", ".jpeg"))
-        histogram = np.array(pha.histogram(), np.uint32)
         name = str(files.get("pha", main))
-        seen = seen._replace(alpha_name=name, alpha=histogram, jpeg_alpha=jpeg, mode=mode)
+        report = _with_alpha(report._replace(alpha_name=name, jpeg_alpha=jpeg, mode=mode), pha)
     shown = pha if role == "subjects" else None
-    return _with_fingerprints(seen, colour.convert("RGB"), shown, _bytes(main))
+    return _with_fingerprints(report, colour.convert("RGB"), shown, _bytes(main))
 
 
-def _open(content: bytes, path: str | Member) -> Image.Image:
-    """Decode all of a file: what is cut off shows at its end only."""
-    try:
-        image = Image.open(BytesIO(content))
+def _decoded(path: File) -> Image.Image:
+    """All of a file: what is cut off shows at its end only."""
+    with open_image(path) as image:
         if image.format == "JPEG" and image.mode == "RGB":
             image.draft("RGB", (DRAFT, DRAFT))  # entropy decoding still goes to the end
         image.load()
-    except Exception:
-        read_picture(path)  # it has the sentence for every way a file can be broken
-        raise BadInput(f"picture {path} is broken or truncated") from None
-    return image
+        return image
 
 
-def _bytes(path: str | Member) -> bytes:
+def _bytes(path: File) -> bytes:
     try:
         return path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
     except OSError as error:
@@ -142,27 +141,19 @@ def _mode(image: Image.Image) -> str:
     return "L" if image.mode.startswith("I") else image.mode
 
 
-def read_gray(image: Image.Image) -> Image.Image:
-    """The picture in mode "L", 16 bits scaled."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    return image.convert("L")
-
-
 def _with_fingerprints(
-    seen: ItemReport, colour: Image.Image, alpha: Image.Image | None, content: bytes
+    report: ItemReport, colour: Image.Image, alpha: Image.Image | None, content: bytes
 ) -> ItemReport:
     """Add what is outside the subject, the fingerprints and the thumbnail."""
     if alpha is not None:
         size = (SMALL, max(1, SMALL * alpha.size[1] // alpha.size[0]))
         small, shown = colour.resize(size, Image.Resampling.BOX), alpha.resize(size, 4)
         clear = np.asarray(alpha.resize(size, Image.Resampling.BOX)) == 0
-        seen = seen._replace(outside=_flat(np.asarray(small)[clear], clear.size))
+        report = report._replace(outside=_flat(np.asarray(small)[clear], clear.size))
         colour = Image.composite(small, Image.new("RGB", size, (128, 128, 128)), shown)
     gray = np.asarray(colour.convert("L").resize((9, 8), Image.Resampling.BOX)).astype(int)
     bits = np.packbits(gray[:, 1:] > gray[:, :-1])
-    return seen._replace(
-        size=seen.size if seen.size != (0, 0) else alpha.size[::-1],
+    return report._replace(
         thumb=np.array(colour.resize((8, 8), Image.Resampling.BOX)),
         dhash=int.from_bytes(bits.tobytes(), "big"),
         digest=hashlib.blake2b(content, digest_size=16).digest(),

@@ -1,26 +1,47 @@
-"""Build the page: numbers to tables, tables and pictures into one HTML text."""
+"""The page: scores of one or more runs as one HTML file that asks no network for anything."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
 from bgm.eval.report.published import published
-from bgm.eval.report.runs import KINDS, Run, Shown, data_uri
+from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
+from bgm.files import write_text
 from bgm.metrics import interval, paired
 from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
-ABOUT = (
+FACTS = (
     *("model", "predictions", "sha256", "device", "select", "backbone_scale", "base_scale", "data"),
     *("scenes", "sizes", "protocol", "scale", "quantise", "trimaps", "grad_normalise"),
     *("mask_known", "seconds", "hardware", "versions"),
 )
+Columns = Mapping[str, Column]
 
-Metrics = Mapping[str, Shown]
+
+def write_report(files: Sequence[str | Path], out: str | Path) -> list[Path]:
+    """Write the page of some OUT.json to out; returns its path.
+
+    Raises BadInput as `read_run` and `page` do.
+    """
+    labels = labels_of([Path(f) for f in files])
+    runs = [read_run(f, label) for f, label in zip(files, labels, strict=True)]
+    title = labels[0] if len(runs) == 1 else " and ".join(labels[:3])
+    write_text(out, page(runs, f"Matting scores: {title}"))
+    return [Path(out)]
+
+
+def labels_of(files: Sequence[Path]) -> list[str]:
+    """File names without suffix; with their folders where names are not enough, then numbered."""
+    for labels in ([f.stem for f in files], [f"{f.parent.name}/{f.stem}" for f in files]):
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{label} ({i})" for i, label in enumerate(labels, 1)]
 
 
 def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
@@ -36,23 +57,23 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
                 f"{runs[0].label} and {run.label} differ in protocol or scales "
                 f"({first['protocol']}, {run.scores['protocol']}): they cannot be compared"
             )
-    metrics = runs[0].metrics()
+    columns = runs[0].columns()
+    results = [(run, [interval(run.values(name)) for name in columns]) for run in runs]
+    rows = published(first["protocol"], first["scales"])
+    facts = [key for key in FACTS if any(run.scores.get(key) is not None for run in runs)]
     return _template().render(
         title=title,
         runs=runs,
         protocol=first["protocol"],
-        metrics=metrics.values(),
-        about=[(key, [_told(run.scores.get(key)) for run in runs]) for key in _keys(runs)],
-        results=_results(runs, metrics),
-        published=[
-            (row, [values.get(m) for m in metrics])
-            for row, values in published(first["protocol"], first["scales"])
-        ],
-        differences=[_difference(runs[0], run, metrics) for run in runs[1:]],
-        plots=_plots(runs, metrics),
-        examples=[(run, _examples(run)) for run in runs],
+        columns=columns,
+        facts=[(key, [_fact(run.scores.get(key)) for run in runs]) for key in facts],
+        results=results,
+        clips=max((i.groups for i in results[0][1]), default=0),
+        published=[(row, [values.get(name) for name in columns]) for row, values in rows],
+        differences=[_difference(runs[0], run, columns) for run in runs[1:]],
+        plots=_plots(runs, columns),
         kinds=KINDS,
-        pictures=_pictures(runs, metrics),
+        pictures=_pictures(runs, columns),
         most=MOST_ROWS,
         downloads=[_downloads(run) for run in runs],
         level=round(LEVEL * 100),
@@ -83,85 +104,62 @@ def number(x: float | None) -> str:
     return f"{x:.4g}" if abs(x) < 1e4 else f"{x:.0f}"
 
 
-def _keys(runs: Sequence[Run]) -> list[str]:
-    return [key for key in ABOUT if any(run.scores.get(key) is not None for run in runs)]
-
-
-def _told(value: Any) -> str:
+def _fact(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" if k != "processor" else str(v) for k, v in value.items())
+        return ", ".join(f"{k} {_fact(v)}" for k, v in value.items() if v not in ("", []))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "–" if value is None else str(value)
 
 
-def _results(runs: Sequence[Run], metrics: Metrics) -> list[dict[str, Any]]:
-    """A row per run: mean, interval and median of every metric; then its baselines."""
-    rows = []
-    for run in runs:
-        found = [interval(run.values(m)) for m in metrics]
-        medians = [run.scores["median"].get(m) for m in metrics]
-        skipped = run.scores.get("skipped", [])
-        rows.append(
-            {
-                "label": run.label,
-                "number": len(run.scores["pictures"]),
-                "groups": max((i.groups for i in found), default=0),
-                "skipped": skipped,
-                "cells": list(zip(found, medians, strict=True)),
-                "baselines": [
-                    (name, [b["mean"].get(m) for m in metrics])
-                    for name, b in run.scores.get("baselines", {}).items()
-                ],
-            }
-        )
-    return rows
-
-
-def _difference(one: Run, other: Run, metrics: Metrics) -> dict[str, Any]:
-    found = [paired(one.values(m), other.values(m)) for m in metrics]
+def _difference(one: Run, other: Run, columns: Columns) -> dict[str, Any]:
+    """Mean differences picture by picture, each with its interval and its verdict."""
+    means = [paired(one.values(name), other.values(name)) for name in columns]
     return {
         "label": f"{other.label} − {one.label}",
-        "cells": [(i, _verdict(i, m)) for i, m in zip(found, metrics.values(), strict=True)],
-        "number": max((i.number for i in found), default=0),
+        "cells": [(i, _verdict(i, c)) for i, c in zip(means, columns.values(), strict=True)],
+        "number": max((i.number for i in means), default=0),
     }
 
 
-def _verdict(difference: Interval, metric: Shown) -> str:
+def _verdict(difference: Interval, column: Column) -> str:
     """ "better", "worse", or "" where the interval holds 0."""
     if difference.high < 0 or difference.low > 0:
-        return "better" if (difference.low > 0) == metric.higher_is_better else "worse"
+        return "better" if (difference.low > 0) == column.higher_is_better else "worse"
     return ""
 
 
-def _plots(runs: Sequence[Run], metrics: Metrics) -> dict[str, list]:
+def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
     """Plots by heading."""
-    first = next(iter(metrics.values()), None)
-    values = {run.label: run.values(first.name) for run in runs} if first else {}
-    found = {"Pictures": [sorted_values(values, first)]} if first and any(values.values()) else {}
+    plots: dict[str, list[str]] = {}
+    for first in list(columns.values())[:1]:
+        values = {run.label: run.values(first.name) for run in runs}
+        if any(values.values()):
+            plots["Pictures"] = [sorted_values(values, first)]
     by_run = {run.label: run.curves for run in runs if run.curves}
-    for name in dict.fromkeys(name for of in by_run.values() for name in of):
-        points = [p for of in by_run.values() for p in of.get(name, [])]
-        there = [m for m in metrics.values() if any(m.name in point for point in points)]
-        heading = f"Robustness: {name.replace('_', ' ')}"
-        found[heading] = [curve_plot(by_run, name, metric) for metric in there]
-    return found
+    for name in dict.fromkeys(name for curves in by_run.values() for name in curves):
+        points = [point for curves in by_run.values() for point in curves.get(name, [])]
+        plots[f"Robustness: {name.replace('_', ' ')}"] = [
+            curve_plot(by_run, name, column)
+            for column in columns.values()
+            if any(column.name in point for point in points)
+        ]
+    return plots
 
 
-def _examples(run: Run) -> list[dict[str, Any]]:
-    examples = run.scores.get("examples", [])
-    return [e | {"pictures": run.pictures[e["rank"]]} for e in examples if run.pictures[e["rank"]]]
-
-
-def _pictures(runs: Sequence[Run], metrics: Metrics) -> list[tuple[str, list[list[Any]]]]:
+def _pictures(runs: Sequence[Run], columns: Columns) -> list[tuple[str, list[list[Any]]]]:
     """Rows (name, per metric the values of all runs), the first run's worst first."""
     by_name = [{row["name"]: row for row in run.scores["pictures"]} for run in runs]
-    names = list(dict.fromkeys(name for rows in by_name for name in rows))
-    if ranking := next(iter(metrics.values()), None):
-        values = runs[0].values(ranking.name)
-        worst = sorted(values, key=values.__getitem__, reverse=not ranking.higher_is_better)
-        names = list(dict.fromkeys([*worst, *names]))
+    names = [name for rows in by_name for name in rows]
+    for first in list(columns.values())[:1]:
+        values = runs[0].values(first.name)
+        names = [
+            *sorted(values, key=values.__getitem__, reverse=not first.higher_is_better),
+            *names,
+        ]
     return [
-        (name, [[rows.get(name, {}).get(m) for rows in by_name] for m in metrics])
-        for name in names[:MOST_ROWS]
+        (name, [[rows.get(name, {}).get(column) for rows in by_name] for column in columns])
+        for name in list(dict.fromkeys(names))[:MOST_ROWS]
     ]
 
 

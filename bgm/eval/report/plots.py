@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
-from bgm.eval.report.runs import Curves, Shown
+from bgm.eval.report.runs import Column, Curves
 
 STYLES = [
     {"color": colour, "marker": mark, "linewidth": 1.6}
@@ -17,7 +17,7 @@ STYLES = [
 ]
 
 
-def sorted_values(values: Mapping[str, Mapping[str, float]], metric: Shown) -> str:
+def sorted_values(values: Mapping[str, Mapping[str, float]], metric: Column) -> str:
     """A line per run: one metric of its pictures, from the best to the worst.
 
     values: run -> picture -> value.
@@ -31,7 +31,7 @@ def sorted_values(values: Mapping[str, Mapping[str, float]], metric: Shown) -> s
     return _svg(figure, ax, f"{metric.label}, pictures sorted from best to worst")
 
 
-def curve_plot(runs: Mapping[str, Curves], curve: str, metric: Shown) -> str:
+def curve_plot(runs: Mapping[str, Curves], curve: str, metric: Column) -> str:
     """One metric of all runs against the level of a disturbance."""
     figure, ax = _figure((4.0, 2.8))
     for (run, of), style in zip(runs.items(), cycle(STYLES), strict=False):
