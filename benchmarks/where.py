@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from omegaconf import OmegaConf
 
 from bgm.data import Scenes
 from bgm.eval.cases import predict_with
@@ -89,8 +88,7 @@ def main() -> None:
     parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
     args = parser.parse_args()
     options = {"base_scale": args.base_scale, "backbone_scale": args.backbone_scale}
-    cfg = OmegaConf.create({"device": "auto", "select": None, **options})
-    predict, scenes = predict_with(open_model(args.model, cfg)), Scenes(args.scenes)
+    predict, scenes = predict_with(open_model(args.model, **options)), Scenes(args.scenes)
     chosen = range(0, len(scenes), args.every)
     found = []
     for index in chosen:

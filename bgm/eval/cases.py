@@ -11,7 +11,7 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.predictions import Predictions
 from bgm.eval.trimaps import Trimaps
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.infer.models import Model
 from bgm.pictures import read_picture, to_uint8
 from bgm.types import Batch
@@ -90,7 +90,7 @@ def predict_with(model: Model, how: str = "round") -> Predict:
     def predict(scene: Batch) -> Prediction:
         src, bgr = (x[None].to(model.device) for x in (scene.src, scene.bgr))
         with lock:
-            out = matte(model.net, src, bgr, scale=model.scale)
+            out = run_any_size(model.net, src, bgr, scale=model.scale)
         pha, fgr = (x[0].float().cpu() for x in (out.pha, out.fgr))
         return quantise(pha[0], how, "pha"), quantise(fgr, how, "fgr")
 

@@ -43,7 +43,7 @@ def test_a_folder_is_composed_and_checked(root, tmp_path, capsys):
     assert "sources not looked at" in capsys.readouterr().out
     again = tmp_path / "again"
     assert bgm_compose(f"manifest={out / MANIFEST}", f"out={again}", *place) == 0
-    assert "every file is what the manifest says" in capsys.readouterr().out
+    assert "every picture is what the manifest says" in capsys.readouterr().out
     assert digest(again / MANIFEST) == digest(out / MANIFEST)
     assert bgm_compose(*FOLDER, *place, "seed=1", f"out={tmp_path / 'other'}") == 0
     assert read(tmp_path / "other" / MANIFEST).scenes != read(out / MANIFEST).scenes
