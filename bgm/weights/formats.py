@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.weights.eight_bits import from_eight_bits
 from bgm.weights.shipped import weights_file
 
 # Of classifiers: torchvision's ResNets and MobileNetV2, efficientnet-lite-pytorch's.
@@ -65,7 +66,7 @@ def safetensors_path(out: str | Path) -> Path:
 
 def read_safetensors(path: Path) -> dict:
     try:
-        state = load_file(path)
+        state = from_eight_bits(load_file(path))
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         card = {key: json.loads(metadata[key]) for key in ("network", "card") if key in metadata}
