@@ -6,9 +6,10 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.compose import MANIFEST, Manifest, check, compose, digest, read
+from bgm.compose import MANIFEST, Manifest, check, compose, read
 from bgm.console import say, tracked
 from bgm.errors import BadInput
+from bgm.files import sha256
 from bgm.paths import conf_dir
 
 
@@ -23,7 +24,7 @@ def main(cfg: DictConfig) -> None:
     workers = cfg.workers or os.cpu_count() or 1
     done = compose(manifest, cfg.data_root, out, workers=workers, track=with_progress)
     say(f"{len(done.scenes)} scenes, {len(done.files)} files in {out}")
-    say(f"sha256 of {MANIFEST}, which has all others: {digest(out / MANIFEST)}")
+    say(f"sha256 of {MANIFEST}, which has all others: {sha256(out / MANIFEST)}")
     if manifest.files:
         say("every picture is what the manifest says")
 
@@ -57,4 +58,4 @@ def check_folder(folder: Path, data_root: str | None) -> None:
     files = sum("drawn" not in spec for spec in manifest.sources.values())
     sources = "sources not looked at" if data_root is None else f"{files} source files"
     say(f"{folder}: {len(manifest.files)} composed files and {sources} are what its manifest says")
-    say(f"sha256 of {MANIFEST}: {digest(folder / MANIFEST)}")
+    say(f"sha256 of {MANIFEST}: {sha256(folder / MANIFEST)}")

@@ -25,7 +25,6 @@ from bgm.metrics import Scores
 from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 
-OPTIONS = {"device": "cpu", "backbone_scale": None, "base_scale": 0.5}
 SHIPPED = "mobilenetv2"
 ROWS = {
     "all_zero": "all-zero alpha",
@@ -88,7 +87,8 @@ def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     keys = [s for name, s in scores.items() if name != "all_zero"]
     scores["best_threshold"] = min(keys, key=lambda s: s.mean()["mad"])
     for name, path in (("base", base), ("refined", refined), ("shipped", SHIPPED)):
-        predict = predict_with(open_model(str(path), **OPTIONS))
+        model = open_model(str(path), device="cpu", backbone_scale=None, base_scale=0.5)
+        predict = predict_with(model)
         scores[name] = score_cases(ComputedCases(scenes, predict), Rules(), name)
     return scores
 
@@ -112,8 +112,9 @@ def show_results(scores: dict[str, Scores], out: Path, seconds: float) -> None:
     facts = {"protocol": "frame", "scales": scales, "seconds": round(seconds)}
     write_text(out / "report.json", json.dumps(report | facts, indent=1) + "\n")
     table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
-    for column in ("", *(metric.label for metric in metrics.values())):
-        table.add_column(column, justify="right" if column else "left")
+    table.add_column(no_wrap=True)
+    for metric in metrics.values():
+        table.add_column(metric.label, justify="right")
     for name, label in ROWS.items():
         table.add_row(label, *(f"{means[name][metric]:.4g}" for metric in metrics))
     say(table)

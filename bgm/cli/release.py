@@ -34,6 +34,7 @@ def main(cfg: DictConfig) -> None:
     more than an export in float16 may.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
+    assert stored.network is not None  # of our own
     state = {name: to_float16(name, value) for name, value in stored.state.items()}
     if sum(value.nbytes for value in state.values()) > MOST:
         state = to_eight_bits(state)

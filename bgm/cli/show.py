@@ -10,6 +10,7 @@ from rich.table import Table
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.export import open_exported, target_of
+from bgm.paths import conf_dir
 from bgm.weights import read_weights
 
 
@@ -26,7 +27,8 @@ def main(args: list[str]) -> None:
 def read_facts(path: Path) -> dict[str, str]:
     """Name and value of everything that a model file says about itself."""
     if target_of(path):
-        return open_exported(path).metadata
+        metadata = open_exported(path).metadata
+        return metadata | {"presets": ", ".join(presets_of(metadata)) or "none"}
     stored = read_weights(path)
     floats = [v for k, v in stored.state.items() if v.is_floating_point() and "running_" not in k]
     facts = {
@@ -39,6 +41,16 @@ def read_facts(path: Path) -> dict[str, str]:
     card = dict(stored.card)
     run = card.pop("bgm_card", {})
     return facts | {name: as_yaml(value) for name, value in (card | run).items()}
+
+
+def presets_of(metadata: dict[str, str]) -> list[str]:
+    """The presets of conf/preset whose scale and pixels an exported file has."""
+    select = json.loads(metadata.get("select", "{}"))
+    own = (float(metadata.get("backbone_scale", 0)), select.get("sample_pixels"))
+    presets = {x.stem: OmegaConf.load(x) for x in sorted(Path(conf_dir(), "preset").glob("*.yaml"))}
+    return [
+        name for name, x in presets.items() if own == (x.backbone_scale, x.select.sample_pixels)
+    ]
 
 
 def as_yaml(value: object) -> str:

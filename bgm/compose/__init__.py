@@ -3,7 +3,7 @@
 from bgm.compose.benchmark_sources import BackgroundFolder, SubjectFolder
 from bgm.compose.clip_benchmarks import ClipBenchmark, by_clip
 from bgm.compose.drawn_sources import DrawnBackgrounds, DrawnSubjects
-from bgm.compose.manifest import Manifest, digest, read, write
+from bgm.compose.manifest import Manifest, read, write
 from bgm.compose.photo_benchmarks import PhotoBenchmark, PlatePerturbation, Trimap
 from bgm.compose.write_scenes import MANIFEST, check, compose
 
@@ -21,7 +21,6 @@ __all__ = [
     "by_clip",
     "check",
     "compose",
-    "digest",
     "read",
     "write",
 ]

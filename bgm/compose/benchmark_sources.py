@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgm.compose.drawing import draw
-from bgm.compose.manifest import Manifest, digest, key_of, list_names
+from bgm.compose.manifest import Manifest, key_of, list_names
 from bgm.errors import BadInput
+from bgm.files import sha256
 from bgm.pictures import find_pictures, open_image, pair_by_stem, picture_size, read_picture
 
 
@@ -28,7 +29,7 @@ class Source(NamedTuple):
 
     def hashed(self) -> dict[str, Any]:
         """The spec, with sha256 of a file."""
-        return {**self.spec, "sha256": digest(self.path)} if self.path else self.spec
+        return {**self.spec, "sha256": sha256(self.path)} if self.path else self.spec
 
 
 class BenchmarkSubject(NamedTuple):
@@ -119,7 +120,7 @@ def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
         if "drawn" in spec:
             continue
         try:
-            if digest(Path(data_root, key)) != spec.get("sha256"):
+            if sha256(Path(data_root, key)) != spec.get("sha256"):
                 different.append(key)
         except OSError:
             missing.append(key)

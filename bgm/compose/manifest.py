@@ -150,12 +150,6 @@ def check_plate(plate: PlateDifference, where: str) -> None:
             raise BadInput(f"{what} of {where} is {value}, expected {low} to {high}")
 
 
-def digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hex; OSError where it cannot be read."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def pixel_digest(x: np.ndarray) -> str:
     """SHA-256 of a picture (H, W) or (H, W, C), uint8: of its shape and its pixels, in hex."""
     return hashlib.sha256(repr(x.shape).encode() + np.ascontiguousarray(x).tobytes()).hexdigest()

@@ -51,7 +51,7 @@ class ComputedCases:
         scene = self.scenes[index]
         pha, fgr = self.predict(scene)
         true = to_uint8(scene.pha[0]).numpy()
-        trimap = self.trimaps and self.trimaps(self.names[index], true)
+        trimap = self.trimaps(self.names[index], true) if self.trimaps else None
         if fgr is None or not scene.has_fgr:
             return Case(pha, None, true, None, trimap)
         return Case(pha, fgr, true, to_uint8(scene.fgr).numpy(), trimap)
@@ -76,7 +76,7 @@ class StoredCases:
         _, _, pha_file, fgr_file = self.scenes.files[index]
         pha = quantise(pha, self.quantise, "pha")
         true = read_picture(pha_file, "L")[0].numpy()
-        trimap = self.trimaps and self.trimaps(name, true)
+        trimap = self.trimaps(name, true) if self.trimaps else None
         if fgr is None or fgr_file is None:
             return Case(pha, None, true, None, trimap)
         fgr = quantise(fgr, self.quantise, "fgr")

@@ -102,15 +102,17 @@ def open_model_or_predictions(
         trimaps = Trimaps(scenes.root / "trimap", scenes.names)
     files = [f for row in scenes.files for f in row if f]
     files += trimaps.files.values() if trimaps else []
-    changes = {}  # what is to be other than the model's own
+    facts: dict[str, Any] = {"predictions": pred}
+    changes: dict[str, Any] = {}  # what is to be other than the model's own
     if ckpt:
         select = instantiate(options["select"])
         model = open_model(ckpt, **{**options, "select": select})
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
         answer = ("select", "backbone_scale", *(["base_scale"] if model.scale != 1 else []))
-        plain = OmegaConf.to_container(OmegaConf.create({k: options[k] for k in answer}))
-        changes = {k: v for k, v in plain.items() if v is not None}
+        changes = {k: options[k] for k in answer if options[k] is not None}
+        if options["select"] is not None:
+            changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))
         device = model.device
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
         facts = {"model": ckpt, "sha256": sha256(weights_file(ckpt)), "device": gpu, **changes}
@@ -118,7 +120,6 @@ def open_model_or_predictions(
         predictions = Predictions(str(pred), scenes.names)
         predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)
         files += predictions.files
-        facts = {"predictions": pred}
     facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": describe_sizes(scenes)}
     facts |= {"quantise": quantise, **rules._asdict()}
     facts |= {"trimaps": trimaps.origin} if trimaps else {}

@@ -1,6 +1,5 @@
 """What an exported file says about itself: plain strings under fixed names."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from torch import nn
 
 import bgm
 from bgm.export.prepare import refiner_of
+from bgm.files import sha256
 from bgm.model import Full, Sampling, Thresholding
 from bgm.weights import read_weights, weights_file
 from bgm.weights.build import SELECTIONS, bgmv2_config
@@ -29,12 +29,6 @@ def provenance(ckpt: str | Path) -> dict[str, str]:
         "checkpoint_sha256": sha256(path),
         "network": json.dumps(network),
     }
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file's bytes, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_network(net: nn.Module) -> dict[str, str]:

@@ -36,7 +36,8 @@ class Target:
     alone, "refine" insists on a refined one, None takes what there is. shape: the one
     [batch, height, width] that the file takes, None for every one. tolerance: largest absolute
     difference that any output may have from the network; None takes the precision's, which knows
-    what rounding costs, see `PRECISIONS`. licence: of the weights, written into the file.
+    what rounding costs, see `PRECISIONS`. licence: of the weights, written
+    into the file. backbone_scale: coarse size / full size, None keeps the network's own.
 
     calibration: pairs of src and bgr (B, 3, H, W) in [0, 1], to be set before an int8 export.
     """
@@ -60,6 +61,7 @@ class Target:
         shape: Sequence[int] | None = None,
         tolerance: float | None = None,
         licence: str = "not stated",
+        backbone_scale: float | None = None,
     ):
         if part not in (None, "base", "refine"):
             raise BadInput(f"part {part} is none of base, refine")
@@ -67,6 +69,9 @@ class Target:
             offered = ", ".join(self.precisions)
             raise BadInput(f"precision {precision} is not offered by {self.name}: {offered} are")
         self.crop, self.replace, self.select, self.part = crop, replace, select, part
+        if backbone_scale is not None and not 0 < backbone_scale <= 0.5:
+            raise BadInput(f"backbone_scale {backbone_scale} is not above 0 and at most 0.5")
+        self.backbone_scale = backbone_scale
         self.precision, self.shape, self.licence = precision, fixed_shape(shape), licence
         self.runtime = next(iter(self.runtimes))
         limits = PRECISIONS[precision]
@@ -108,6 +113,8 @@ class Target:
         is_base = refiner_of(net) is None
         if is_base and self.part == "refine":
             raise BadInput("part=refine: the checkpoint holds a base network, without a refiner")
+        if is_base and self.backbone_scale is not None:
+            raise BadInput("backbone_scale=... is for refined networks; a base network has none")
         if self.select is not None and (is_base or self.part == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
         if isinstance(self.crop, SharedCells) and not self.shares_cells:
@@ -135,6 +142,8 @@ class Target:
 
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the part and selection asked for."""
+        if refiner_of(net) is not None and self.backbone_scale is not None:
+            net = net.at_scale(self.backbone_scale)
         if self.part == "base" and refiner_of(net) is not None:
             base = copy_to_cpu(net.base)
             base.trained_scale = net.backbone_scale  # for `describe` only

@@ -17,7 +17,6 @@ from bgm.compose import (
     Trimap,
     check,
     compose,
-    digest,
     read,
     write,
 )
@@ -25,6 +24,7 @@ from bgm.compose.manifest import pixel_digest
 from bgm.compose.write_scenes import blend_floored, blend_rounded, resize, resize_weighted
 from bgm.data import Scenes
 from bgm.errors import BadInput
+from bgm.files import sha256
 from bgm.pictures import read_picture
 from tests.compose.pictures import backgrounds, matte, picture, subjects
 
@@ -44,7 +44,7 @@ def plan(root, **changes):
 
 
 def shas(folder):
-    return {p.relative_to(folder).as_posix(): digest(p) for p in folder.rglob("*") if p.is_file()}
+    return {p.relative_to(folder).as_posix(): sha256(p) for p in folder.rglob("*") if p.is_file()}
 
 
 def test_twice_the_same_files_whatever_the_number_of_threads(root, tmp_path):

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +17,17 @@ from bgm.export.certify.markdown import as_markdown
 from bgm.export.certify.steered_error import steer_error
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
 from bgm.export.certify.timing import affordable_shape, measure_time
-from bgm.export.metadata import sha256
 from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
 from bgm.export.target import Target
 from bgm.export.tolerances import Tolerance
+from bgm.files import sha256
+from bgm.run_info import versions
 
 if TYPE_CHECKING:  # imports the data room, which takes a second
     from bgm.export.certify.matting_set import MattingSet
 
-PACKAGES = ("bgm", "torch", "torchvision", "numpy")
+PACKAGES = ("torch", "torchvision", "numpy")
 MAD_NOISE = 0.05  # MAD x1e3 that a matte may always be worse by: 1/80 of an 8-bit step
 
 
@@ -151,13 +151,8 @@ def compare_mattes(
 
 def environment(packages: Iterable[str]) -> dict[str, Any]:
     """The date, and the versions of PyTorch and of the packages named."""
-    versions = {}
-    for name in (*PACKAGES, *packages):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:  # part of another distribution, or not installed
-            continue
-    return {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "packages": versions}
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return {"date": date, "packages": versions((*PACKAGES, *packages))}
 
 
 def as_json(facts: dict[str, Any]) -> str:
