@@ -4,7 +4,8 @@
 
 Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
 holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
-are alike (mean difference below 0.04); then MAD x1e3 and Grad and Conn /1000 by group, where a
+are alike (mean difference below 0.04), and the specks, as a share of where the truth is 0: pixels
+above a tenth; then MAD x1e3 and Grad and Conn /1000 by group, where a
 manifest.json tells the files' names: what stands before the first `_`. Inside and outside are where
 alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once more into what is
 nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges.
@@ -28,13 +29,14 @@ from bgm.types import Batch
 AROUND = np.ones((15, 15), np.uint8)
 SURE = 0.01
 SOFT = 0.05
+SPECK = 0.1
 PARTS = ("inside", "outside", "band", "soft")
 ALIKE = 0.04  # mean over channels of |src - bgr|
 
 
 class Errors(NamedTuple):
     """Of one scene: MAD and its parts (soft is part of band), shares of the subject's inside,
-    Grad and Conn in thousands."""
+    of the place, Grad and Conn in thousands."""
 
     mad: float
     inside: float
@@ -44,6 +46,7 @@ class Errors(NamedTuple):
     holes: float
     alike: float
     holes_alike: float
+    specks: float
     grad: float
     conn: float
 
@@ -61,6 +64,8 @@ def errors(scene: Batch, pred: np.ndarray) -> Errors:
     soft = band & (pha > SOFT) & (pha < 1 - SOFT)
     parts = [np.where(where, wrong, 0).mean() for where in (inside, outside, band, soft)]
     shares = [part.sum() / max(inside.sum(), 1) for part in (hole, alike, hole & alike)]
+    nothing = pha == 0
+    shares.append((nothing & (pred / 255 > SPECK)).sum() / max(nothing.sum(), 1))
     others = score(pred, scene.pha[0], protocol="frame", only=("grad", "conn"))
     return Errors(wrong.mean(), *parts, *shares, others["grad"], others["conn"])
 
@@ -95,7 +100,7 @@ def main() -> None:
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
         f"holes: {mean.holes:.2%} of the inside; {mean.holes_alike:.2%} where shot and plate are "
-        f"alike, which {mean.alike:.2%} of it is"
+        f"alike, which {mean.alike:.2%} of it is; specks: {mean.specks:.3%} of where nothing is"
     )
     by_kind: dict[str, list[Errors]] = defaultdict(list)
     kinds = groups(args.scenes, [scenes.names[i] for i in chosen])

@@ -39,7 +39,7 @@ def test_experiment_composes_and_builds(name):
     still = sum(p.numel() for part in frozen(net, rates) for p in part.parameters())
     trained = sum(p.numel() for g in parameter_groups(net, rates) for p in g["params"])
     assert trained + still == sum(p.numel() for p in net.parameters())
-    assert (still > 0) == name.startswith("procedural_refine")
+    assert (still > 0) == name.startswith(("procedural_refine", "people_refine"))
     for part in (cfg.augment, cfg.valid_augment, cfg.data, cfg.data.train, cfg.data.valid):
         assert get_object(part._target_)
     assert cfg.valid_augment.seed != cfg.augment.seed

@@ -3,6 +3,7 @@
 from bgm.augment.cast import CastShadow
 from bgm.augment.geometry import Affine
 from bgm.augment.ground import ContactShadow, Reflection
+from bgm.augment.parallax import Parallax
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.recipe import Augment, Draws
 from bgm.augment.rng import BatchRng
@@ -21,6 +22,7 @@ __all__ = [
     "ExposureJitter",
     "Jpeg",
     "Noise",
+    "Parallax",
     "Reflection",
     "Shadow",
     "Sharpen",

@@ -7,6 +7,7 @@ from torch import Tensor
 from bgm.augment.cast import CastDraw
 from bgm.augment.geometry import AffineDraw
 from bgm.augment.ground import ContactDraw, MirrorDraw
+from bgm.augment.parallax import ParallaxDraw
 from bgm.augment.photometry import ColourDraw, ExposureDraw, NoiseDraw, Strength
 from bgm.augment.rng import take_rows
 from bgm.augment.shadow import ShadowDraw
@@ -39,6 +40,7 @@ class Draws(NamedTuple):
     reflection: MirrorDraw
     contact: ContactDraw
     cast: CastDraw
+    plate_parallax: ParallaxDraw
 
     def rows(self, rows: slice) -> "Draws":
         """The choices for these samples of the batch."""

@@ -11,6 +11,7 @@ from bgm.augment.crops import check_list, check_range, random_choice, random_siz
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, joint_map, warp_same
 from bgm.augment.ground import ContactShadow, Reflection
+from bgm.augment.parallax import Parallax
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.placing import Placing
 from bgm.augment.rng import BatchRng, apply_drawn, row_chunks, take_rows
@@ -59,6 +60,7 @@ class Augment(nn.Module):
         reflection: Reflection | None = None,
         contact: ContactShadow | None = None,
         cast: CastShadow | None = None,
+        plate_parallax: Parallax | None = None,
     ) -> None:
         super().__init__()
         self.multiple, self.seed = multiple, seed
@@ -79,6 +81,7 @@ class Augment(nn.Module):
         self.jpeg = jpeg or Jpeg()
         self.spill, self.reflection = spill or Spill(), reflection or Reflection()
         self.contact, self.cast = contact or ContactShadow(), cast or CastShadow()
+        self.plate_parallax = plate_parallax or Parallax()
 
     def resize(
         self,
@@ -132,6 +135,7 @@ class Augment(nn.Module):
             reflection=self.reflection.draw(later, unit),
             contact=self.contact.draw(later, unit),
             cast=self.cast.draw(later, unit),
+            plate_parallax=self.plate_parallax.draw(later),
         )
 
     @torch.no_grad()
@@ -185,6 +189,7 @@ class Augment(nn.Module):
         bgr = apply_drawn(bgr, d.plate_blur, self.plate_blur.apply)
         bgr = apply_drawn(bgr, d.plate_noise, self.noise.apply)
         bgr = apply_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
+        bgr = apply_drawn(bgr, d.plate_parallax, self.plate_parallax.apply)
         plate_map = joint_map(d.plate_affine, d.plate_shift, bgr.shape[-2:])
         bgr = apply_drawn(bgr, plate_map, warp_same)
         return (

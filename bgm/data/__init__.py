@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from bgm.data.clips import Clips, open_subjects
 from bgm.data.composites import Composites
+from bgm.data.cropped import CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
+from bgm.data.mixed import MixedSources
 from bgm.data.mixture import Mixture
 from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
@@ -19,7 +21,9 @@ __all__ = [
     "Backgrounds",
     "Clips",
     "Composites",
+    "CroppedSubjects",
     "MattingData",
+    "MixedSources",
     "Mixture",
     "Pool",
     "Procedural",

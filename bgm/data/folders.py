@@ -9,6 +9,7 @@ from PIL import Image
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.listing import Listing, list_backgrounds, list_subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, take_snapshot
+from bgm.data.places import Folders
 from bgm.data.resizing import match, without_outside
 from bgm.data.shards.tar import compact
 from bgm.errors import BadInput
@@ -129,12 +130,13 @@ class Subjects(PictureFiles, SubjectSource):
 
 
 class Backgrounds(PictureFiles, BackgroundSource):
-    """Background pictures of one folder, at any depth, of its shards, or of a zip.
+    """Background pictures of folders, at any depth, of a folder's shards, or of a zip.
 
+    folder: one or several, or "system", the wallpapers of a Linux desktop.
     snapshot: what a run that is resumed began with.
     """
 
-    def __init__(self, folder: str | Path, snapshot: FileSnapshot | None = None) -> None:
+    def __init__(self, folder: Folders, snapshot: FileSnapshot | None = None) -> None:
         super().__init__(list_backgrounds(folder), folder, snapshot)
         for index in spread_indices(0 if snapshot else len(self), LOOKED_AT):
             picture_size(self.files["bgr"][index])

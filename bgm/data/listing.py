@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from bgm.data.places import SYSTEM, Folders, gather_pictures
 from bgm.data.shards.tar import is_packed, read_shards
 from bgm.errors import BadInput
 from bgm.pictures import HIDDEN, ZIPPED, Member, find_pictures, some_pictures
@@ -46,8 +47,14 @@ def list_subjects(
     return _list({"rgba": root})
 
 
-def list_backgrounds(folder: str | Path) -> Listing:
-    """List backgrounds: a folder of pictures, of tar shards, or a zip, as `list_subjects` does."""
+def list_backgrounds(folder: Folders) -> Listing:
+    """List backgrounds: a folder of pictures, of tar shards, or a zip, as `list_subjects` does.
+
+    folder: or several, or "system": see `bgm.data.places`.
+    """
+    if folder == SYSTEM or not isinstance(folder, str | Path):
+        root, found = gather_pictures(folder)
+        return Listing({"bgr": found}, {"bgr": root})
     if is_packed(folder):
         return Listing({"bgr": read_shards(folder)["bgr"]}, {})
     return _list({"bgr": _existing(folder)})

@@ -28,7 +28,7 @@ class CellsRefiner(SparseRefiner):
         super().__init__(refiner)
         self.crop, self.replace = SharedCells(), ScatterNdReplace()
 
-    def forward(  # type: ignore[override] # the inputs of another class, as it says
+    def forward(  # type: ignore[override]
         self, src: Tensor, bgr: Tensor, pha: Tensor, fgr: Tensor, err: Tensor, hid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `PatchRefiner.forward`."""

@@ -1,6 +1,7 @@
 """Networks: encoders, base, refiner, and the patch methods that an export can swap."""
 
 from bgm.model.base import MattingBase
+from bgm.model.efficientnet import efficientnet_lite0
 from bgm.model.encoders import mobilenetv2, resnet50, resnet101
 from bgm.model.optimize import OptimizedBase, OptimizedRefine, optimize
 from bgm.model.patches import (
@@ -31,6 +32,7 @@ __all__ = [
     "ScatterNdReplace",
     "Thresholding",
     "UnfoldCrop",
+    "efficientnet_lite0",
     "mobilenetv2",
     "optimize",
     "resnet50",

@@ -28,4 +28,5 @@ class Decoder(nn.Module):
         x = self.relu(self.bn1(self.conv1(torch.cat([resize(x4, list(x3.shape[2:])), x3], 1))))
         x = self.relu(self.bn2(self.conv2(torch.cat([resize(x, list(x2.shape[2:])), x2], 1))))
         x = self.relu(self.bn3(self.conv3(torch.cat([resize(x, list(x1.shape[2:])), x1], 1))))
-        return self.conv4(torch.cat([resize(x, list(x0.shape[2:])), x0], 1))
+        # Under autocast x0, the pictures, is float32: cat would widen all of its largest input.
+        return self.conv4(torch.cat([resize(x, list(x0.shape[2:])), x0.to(x.dtype)], 1))

@@ -3,8 +3,10 @@
 from typing import Any
 
 from torch import Tensor, nn
-from torchvision.models.mobilenetv2 import MobileNetV2
-from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2
+from torchvision.models.resnet import Bottleneck, ResNet, ResNet50_Weights, ResNet101_Weights
+
+from bgm.model.pretrained import Pretrained
 
 
 class ResNetEncoder(ResNet):
@@ -27,6 +29,11 @@ class ResNetEncoder(ResNet):
     def blocks(self) -> list[nn.Module]:
         """The residual blocks, in order."""
         return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
+
+    def imagenet(self) -> Pretrained:
+        """Where its ImageNet weights come from."""
+        weights = ResNet101_Weights if len(self.layer3) > 6 else ResNet50_Weights
+        return Pretrained(urls=tuple(known.url for known in weights))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x0 = x
@@ -61,6 +68,10 @@ class MobileNetV2Encoder(MobileNetV2):
     def blocks(self) -> list[nn.Module]:
         """The inverted residual blocks, in order."""
         return list(self.get_submodule("features").children())
+
+    def imagenet(self) -> Pretrained:
+        """Where its ImageNet weights come from."""
+        return Pretrained(urls=tuple(known.url for known in MobileNet_V2_Weights))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         taps = [x]

@@ -3,6 +3,7 @@
 from bgm.train.callbacks.grow_crops import GrowCrops
 from bgm.train.callbacks.picture_grids import PictureGrids
 from bgm.train.callbacks.progress import LineProgress, progress
+from bgm.train.callbacks.quick_depthwise import QuickDepthwise
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.callbacks.vary_scale import VaryScale
 from bgm.train.callbacks.weight_averaging import Ema
@@ -23,6 +24,7 @@ __all__ = [
     "LineProgress",
     "MattingStage",
     "PictureGrids",
+    "QuickDepthwise",
     "RunCard",
     "TolerantTensorBoardLogger",
     "VaryScale",

@@ -12,7 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.weights.eight_bits import from_eight_bits
 from bgm.weights.shipped import weights_file
+
+# Of classifiers: torchvision's ResNets and MobileNetV2, efficientnet-lite-pytorch's.
+FIRST_CONVOLUTIONS = {"conv1.weight", "features.0.0.weight", "_conv_stem.weight"}
 
 
 class Stored(NamedTuple):
@@ -62,7 +66,7 @@ def safetensors_path(out: str | Path) -> Path:
 
 def read_safetensors(path: Path) -> dict:
     try:
-        state = load_file(path)
+        state = from_eight_bits(load_file(path))
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         card = {key: json.loads(metadata[key]) for key in ("network", "card") if key in metadata}
@@ -128,7 +132,7 @@ def kind_of(state: dict[str, Tensor]) -> str | None:
         return "bgmv2"
     if any(k.startswith("backbone.") for k in state):
         return "deeplabv3"
-    if "conv1.weight" in state or "features.0.0.weight" in state:
+    if FIRST_CONVOLUTIONS & state.keys():
         return "classifier"
     return None
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.weights.build import under_base
 from bgm.weights.formats import Stored, read_weights
+from bgm.weights.imagenet import IMAGENET, imagenet_file, input_gain, is_lite, lite_names
 
 # VainF's MobileNetV2 splits `features` in two lists whose numbers go on.
 VAINF_FEATURES = re.compile(r"^backbone\.(low_level_features|high_level_features)\.")
@@ -54,9 +56,12 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
 
     Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
     DeepLabV3 (torchvision, VainF) bring the encoder and the ASPP, their 3-channel first convolution
-    is widened to 6: the weights on src, zeros on bgr. kinds: of `KINDS`, those that the file may be
-    of. Raises BadInput for another kind, and when the base does not fit.
+    is widened to 6 (`widened`). path: or "imagenet", the classifier of net's encoder
+    (`bgm.weights.imagenet`). kinds: of `KINDS`, those that the file may be of. Raises BadInput for
+    another kind, and when the base does not fit.
     """
+    if str(path) == IMAGENET:
+        path = imagenet_file(net)
     stored = read_weights(path)
     check_kind(stored, kinds, str(path))
     own = net.state_dict()
@@ -65,10 +70,10 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
         theirs = under_base(stored.state) if stored.kind == "bgmv2" else dict(stored.state)
         theirs = in_place_of(theirs, refined)
     else:
-        theirs = {
-            ("base." if refined else "") + k: v for k, v in matting_names(stored.state).items()
-        }
-    theirs = {k: widened(v, own[k]) if k in own else v for k, v in theirs.items()}
+        named = matting_names(stored.state)
+        theirs = {("base." if refined else "") + k: v for k, v in named.items()}
+        gain = input_gain(stored.state)
+        theirs = {k: widened(v, own[k], gain) if k in own else v for k, v in theirs.items()}
     matched = [k for k in own if k in theirs and own[k].shape == theirs[k].shape]
     report = Report(
         matched=matched,
@@ -110,6 +115,8 @@ def in_place_of(state: Mapping[str, Tensor], refined: bool) -> dict[str, Tensor]
 
 def matting_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Names of a classifier or DeepLabV3 to the names of MattingBase."""
+    if is_lite(state):
+        return {f"backbone.{k}": v for k, v in lite_names(state).items()}
     out = {}
     whole = any(k.startswith("backbone.") for k in state)
     for key, value in state.items():
@@ -123,12 +130,16 @@ def matting_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def widened(theirs: Tensor, own: Tensor) -> Tensor:
-    """A 3-channel first convolution as 6 channels; zeros on bgr keep its answer to src."""
+def widened(theirs: Tensor, own: Tensor, gain: Tensor) -> Tensor:
+    """A 3-channel first convolution as 6 channels: what it says of src minus what of bgr.
+
+    gain (3,): what the classifier multiplied its input by; what it subtracted cancels. So the
+    network begins by looking at what differs from the plate (zeros on bgr: ten times the error
+    after 260 steps), and before a plate of the mean colour it is the classifier.
+    """
     if theirs.ndim == 4 and own.ndim == 4 and (theirs.shape[1], own.shape[1]) == (3, 6):
-        out = theirs.new_zeros(theirs.shape[0], 6, *theirs.shape[2:])
-        out[:, :3] = theirs
-        return out
+        scaled = theirs * gain.to(theirs.dtype)[:, None, None]
+        return torch.cat([scaled, -scaled], 1)
     return theirs
 
 

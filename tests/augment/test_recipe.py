@@ -19,11 +19,13 @@ from bgm.augment import (
     ExposureJitter,
     Jpeg,
     Noise,
+    Parallax,
     Reflection,
     Shadow,
     Sharpen,
     Spill,
 )
+from bgm.augment.parallax import ParallaxDraw
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
@@ -50,6 +52,7 @@ INGREDIENTS = {
     "reflection": Reflection(0.5),
     "contact": ContactShadow(0.5),
     "cast": CastShadow(0.5),
+    "plate_parallax": Parallax(0.5, 0.05),
 }
 LIGHT = {"reflection": Reflection(), "contact": ContactShadow(), "cast": CastShadow()}
 
@@ -143,7 +146,8 @@ def test_float32_under_autocast():
 def test_src_is_the_composite_without_shadow_noise_and_compression():
     batch = all_on(shadow=Shadow(), noise=Noise(), jpeg=Jpeg(), plate_jitter=ColourJitter(),
                    plate_affine=Affine(), plate_shift=Affine(), plate_exposure=ExposureJitter(),
-                   plate_blur=Blur(), **LIGHT)(make(list(range(5))))  # fmt: skip
+                   plate_blur=Blur(), plate_parallax=Parallax(),
+                   **LIGHT)(make(list(range(5))))  # fmt: skip
     assert torch.equal(batch.src, composite(batch.fgr, batch.pha, batch.bgr))
 
 
@@ -316,3 +320,17 @@ def test_crops_that_do_not_fit(crops):
 def test_fixed_crops_do_not_grow():
     with pytest.raises(BadInput, match="cannot grow"):
         Augment(48, crops=[16]).resize(32, (16, 32))
+
+
+def test_parallax_moves_the_plate_by_nearness_along_one_line():
+    ramp = torch.linspace(0, 1, S).expand(1, 1, S, S)
+    nearness = torch.linspace(-1, 1, 4).expand(1, 4, 4)  # from left to right
+    draw = ParallaxDraw(torch.tensor([True]), torch.tensor([[0.1, 0.0]]), nearness)
+    moved = Parallax().apply(ramp, draw)[0, 0] - ramp[0, 0]
+    inner = moved[:, 8:-8]
+    torch.testing.assert_close(inner, inner[:1].expand_as(inner), atol=1e-6, rtol=0)
+    assert (inner.diff(dim=1) > 0).all()
+    expected = 0.1 * S / (S - 1) * torch.linspace(-1, 1, S)[8:-8]
+    torch.testing.assert_close(inner[0], expected, atol=0.01, rtol=0)
+    upright = ramp.transpose(2, 3)
+    torch.testing.assert_close(Parallax().apply(upright, draw), upright, atol=1e-6, rtol=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from bgm.data.interfaces import SubjectSource
 from bgm.errors import BadInput
 from bgm.pictures import Member
 
@@ -111,7 +112,7 @@ def file_snapshots(data: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, part in vars(data).items():
         own = getattr(part, "file_snapshot", None)
-        inner = file_snapshots(part) if isinstance(part, Dataset) else {}
+        inner = file_snapshots(part) if isinstance(part, Dataset | SubjectSource) else {}
         if own is not None:
             found[name] = {"snapshot": own().state()}
         elif inner:
