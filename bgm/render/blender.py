@@ -1,0 +1,105 @@
+"""The Blender side: builds each picture's scene and writes its passes; runs where bpy is."""
+
+import json
+import math
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from bgm.render import VERSION, camera, light, passes
+from bgm.render.landmarks import Body, Landmarks
+from bgm.render.people import add_person
+from bgm.render.plan import plan
+from bgm.render.streams import Stream
+
+CLOSE = {"full": 0.15, "knees": 0.35, "waist": 0.6, "bust": 0.9, "head": 1.0}
+PAIR_DISTANCE = 0.55  # metres between two people
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> dict:
+    """Build the scene of one planned picture; returns what is in it."""
+    seed, index, ranges = planned["seed"], planned["index"], job["ranges"]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    said = {key: planned[key] for key in ("seed", "index", "kind", "shot")} | {"version": VERSION}
+    close = CLOSE[planned["shot"]]
+    boxes, heads, people = [], [], []
+    place = Stream(seed, index, "place")
+    for person in planned["people"]:
+        number = person["number"]
+        body = Body(Path(job["bodies"]) / f"{index:06d}-{number}.npz", marks)
+        stream = Stream(seed, index, f"person{number}")
+        root, head, words = add_person(body, stream, person, close, ranges, job["forced"])
+        turn = math.radians(place.normal(18))
+        shift = np.array([number * place.uniform((0.4, 0.65)), place.normal(0.12), 0.0])
+        if len(planned["people"]) == 1:
+            turn, shift = 0.0, np.zeros(3)
+        root.location, root.rotation_euler = shift, (0, 0, turn)
+        spin = np.array(
+            [[math.cos(turn), -math.sin(turn), 0], [math.sin(turn), math.cos(turn), 0], [0, 0, 1]]
+        )
+        vertices = body.vertices[marks.is_body] @ spin.T + shift
+        boxes += [vertices.min(0), vertices.max(0)]
+        heads.append(spin @ head.place(0, 0, 0) + shift)
+        people.append((root, words | {"pose": person["pose"]}))
+    said["people"] = [words for _, words in people]
+    low, high = np.min(boxes, 0), np.max(boxes, 0)
+    look = Stream(seed, index, "camera")
+    middle, extent = camera.frame(look, planned["shot"], low, high, heads[0], len(heads))
+    _, words = camera.add_camera(look, middle, extent, heads[0], ranges)
+    angle = words.pop("angle")
+    said["camera"] = words
+    said["map"] = light.light_world(Stream(seed, index, "world"), maps)
+    lamps = Stream(seed, index, "lamps")
+    said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
+    moving = Stream(seed, index, "motion")
+    said["motion"] = camera.add_motion(moving, people[0][0], ranges["motion"], extent)
+    return said
+
+
+def picture(index: int, job: dict, marks: Landmarks, maps: list[Path], work: Path) -> None:
+    """Render one picture's passes into work/INDEX.npz."""
+    started, wall = cpu_seconds(), time.monotonic()
+    planned = plan(job["seed"], index, job["ranges"], job["forced"])
+    said = build(planned, job, marks, maps)
+    built = cpu_seconds()
+    passes.prepare(tuple(job["size"]), index)
+    clean, noisy = passes.colour(job["samples"])
+    coloured = cpu_seconds()
+    alpha = passes.opacity(job["alpha_samples"])
+    done = cpu_seconds()
+    said["cpu_s"] = round(done - started, 2)
+    said["build_s"], said["colour_s"] = round(built - started, 2), round(coloured - built, 2)
+    said["alpha_s"], said["wall_s"] = round(done - coloured, 2), round(time.monotonic() - wall, 1)
+    said["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    partial = work / f".{index:06d}.part.npz"
+    np.savez(partial, clean=clean, noisy=noisy, alpha=alpha, said=json.dumps(said))
+    partial.replace(work / f"{index:06d}.npz")
+
+
+def main(job_path: str) -> None:
+    """Render every picture of a job; one that fails leaves its error in work/INDEX.txt."""
+    job = json.loads(Path(job_path).read_text())
+    work = Path(job["work"])
+    marks = Landmarks(Path(job["bodies"]) / "common.npz")
+    maps = light.hdr_maps(job["maps"])
+    for index in job["indices"]:
+        try:
+            picture(index, job, marks, maps, work)
+        except Exception:
+            (work / f"{index:06d}.txt").write_text(traceback.format_exc())
+        print(json.dumps({"done": index}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[-1])

@@ -1,0 +1,93 @@
+"""Two passes to one straight RGBA picture: true colour at hair, smooth colour inside."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Array = NDArray[np.float32]
+SOLID = 0.995  # alpha above this counts as inside
+
+
+def encode(x: Array) -> Array:
+    """Linear light to sRGB, both in [0, 1]."""
+    x = np.clip(x, 0, 1)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+def decode(x: Array) -> Array:
+    """sRGB to linear light, both in [0, 1]."""
+    return np.where(x <= 0.04045, x / 12.92, ((np.maximum(x, 0) + 0.055) / 1.055) ** 2.4)
+
+
+def shoulder(x: Array, white: float = 4.0) -> Array:
+    """Compress highlights (Reinhard et al. 2002, eq. 4): white becomes 1, small values stay."""
+    return x * (1 + x / white**2) / (1 + x)
+
+
+def straight(clean: Array, noisy: Array, alpha: Array) -> Array:
+    """Linear straight colour (H, W, 3) of two premultiplied renderings (H, W, 4) and alpha (H, W).
+
+    Inside the subject it is the denoised one. Nearer than two pixels to a place where alpha is
+    partial it is the noisy one, averaged over about a pixel and divided by the alpha of the same
+    samples: those are true, the denoiser's estimate there is not. Where too few samples hit, wider
+    averages take over; so they do outside.
+    """
+    inside = ndimage.minimum_filter((alpha >= SOLID).astype(np.float32), size=5)
+    inside = ndimage.uniform_filter(inside, size=3)[..., None]
+    smooth = clean[..., :3] / np.maximum(clean[..., 3:], 1e-4)
+    edge = spread(noisy[..., :3], noisy[..., 3])
+    return (smooth * inside + edge * (1 - inside)).astype(np.float32)
+
+
+def spread(premultiplied: Array, weight: Array) -> Array:
+    """Straight colour by normalised averages, everywhere the narrowest that has samples."""
+    found = np.zeros_like(premultiplied)
+    have = np.zeros(weight.shape, np.float32)
+    for sigma in (0.8, 1.5, 3.0, 7.0, 16.0, 40.0):
+        colour = ndimage.gaussian_filter(premultiplied, (sigma, sigma, 0))
+        share = ndimage.gaussian_filter(weight, sigma)
+        use = np.clip(share * 5, 0, 1) * (1 - have)
+        found += (colour / np.maximum(share, 1e-6)[..., None]) * use[..., None]
+        have += use
+    return found / np.maximum(have, 1e-6)[..., None]
+
+
+def exposure(colour: Array, alpha: Array, target: float) -> float:
+    """The factor that brings the subject's middle luminance to target, within limits."""
+    inside = alpha > 0.9
+    if not inside.any():
+        return 1.0
+    light = colour[inside] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    middle = float(np.exp(np.mean(np.log(np.clip(light, 0.003, 4.0)))))
+    return float(np.clip(target / middle, 0.25, 4.0))
+
+
+def picture(clean: Array, noisy: Array, alpha: Array, target: float = 0.14) -> Array:
+    """Straight RGBA (H, W, 4) in [0, 1], colour as sRGB."""
+    alpha = np.clip(alpha, 0, 1)
+    colour = straight(clean, noisy, alpha)
+    colour = shoulder(np.maximum(colour, 0) * exposure(colour, alpha, target) * 1.15)
+    near = ndimage.maximum_filter(alpha, size=25) > 0  # nothing is stored far from the subject
+    return np.dstack([encode(colour) * near[..., None], alpha]).astype(np.float32)
+
+
+def faults(rgba: Array) -> list[str]:
+    """What makes a picture useless: nothing in it, nothing left out, holes in it, no light."""
+    alpha = rgba[..., 3]
+    covered = float((alpha > 0.5).mean())
+    found = []
+    if covered < 0.02:
+        found.append("empty")
+    if float((alpha > 0.01).mean()) > 0.985:
+        found.append("no background")
+    solid = alpha >= SOLID
+    closed = ndimage.binary_closing(solid, iterations=4)
+    deep = ndimage.binary_erosion(closed, iterations=8)
+    if deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.02:
+        found.append("holes")
+    light = rgba[..., :3][alpha > 0.9]
+    if light.size and float(light.mean()) < 0.06:
+        found.append("dark")
+    if not np.isfinite(rgba).all():
+        found.append("not finite")
+    return found
