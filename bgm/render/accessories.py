@@ -74,7 +74,11 @@ def add_headwear(head: Head, draw: Stream, parent: bpy.types.Object, kind: str) 
     front, rear = float(skull[:, 1].min()), float(skull[:, 1].max())
     top = float(rest[head.marks.is_body & (head.marks.up > 0.05), 2].max())
     eye_x = float(np.abs(rest[np.unique(head.marks.faces["eyes"]), 0]).mean())
-    metal, size, thin = draw.chance(0.5), draw.uniform((0.019, 0.026)), draw.uniform((0.0008, 0.002))
+    metal, size, thin = (
+        draw.chance(0.5),
+        draw.uniform((0.019, 0.026)),
+        draw.uniform((0.0008, 0.002)),
+    )
     dark, brim = draw.uniform((0.6, 0.92)), draw.uniform((1.3, 1.75))
     frame_colour = materials.dye(draw)
     solid = materials.plain("frame", frame_colour, 0.25, float(metal))
@@ -105,8 +109,11 @@ def add_headwear(head: Head, draw: Stream, parent: bpy.types.Object, kind: str) 
         return
     middle = ((front + rear) / 2 + 0.004, 0.058)
     radius = (half_width + 0.014, (rear - front) / 2 + 0.014)
-    felt = materials.cloth(draw.of("hat"), "plain" if kind != "beanie" else None,
-                           "knit" if kind == "beanie" else "fine")
+    felt = materials.cloth(
+        draw.of("hat"),
+        "plain" if kind != "beanie" else None,
+        "knit" if kind == "beanie" else "fine",
+    )
     if kind in ("cap", "beanie", "hat"):
         tall = top - middle[1] + (0.03 if kind != "beanie" else 0.018)
         crown = frame.add(
@@ -265,25 +272,35 @@ def add_umbrella(
     coordinates(made)
     for angle in np.arange(8) * math.pi / 4:
         t = np.linspace(0, 1, 12)
-        rib = np.c_[radius * np.sin(t * 1.57) * math.cos(angle),
-                    radius * np.sin(t * 1.57) * math.sin(angle), high + 0.2 * np.cos(t * 1.57)]
+        rib = np.c_[
+            radius * np.sin(t * 1.57) * math.cos(angle),
+            radius * np.sin(t * 1.57) * math.sin(angle),
+            high + 0.2 * np.cos(t * 1.57),
+        ]
         frame.tube(rib * [0.99, 0.99, 1.0] - [0, 0, 0.004], 0.0025, ribs)
 
 
 def add_bouquet(frame: Frame, draw: Stream) -> None:
     """Stems, thin leaves and flowers."""
     rng = draw.rng
-    green = [materials.plain("leaf", materials.linear(0.27 + 0.08 * k, 0.6, 0.2 + 0.2 * k), 0.5)
-             for k in rng.random(3)]
-    blossom = [materials.plain("petal", materials.linear(h, 0.5 * s + 0.2, 0.9), 0.6)
-               for h, s in rng.random((3, 2))]
+    green = [
+        materials.plain("leaf", materials.linear(0.27 + 0.08 * k, 0.6, 0.2 + 0.2 * k), 0.5)
+        for k in rng.random(3)
+    ]
+    blossom = [
+        materials.plain("petal", materials.linear(h, 0.5 * s + 0.2, 0.9), 0.6)
+        for h, s in rng.random((3, 2))
+    ]
     for _ in range(int(rng.integers(7, 16))):
         lean = rng.normal(0, 0.28, 2)
         length = rng.uniform(0.2, 0.42)
         t = np.linspace(0, 1, 10)
         bend = rng.normal(0, 0.05, 2)
-        stem = np.c_[lean[0] * t * length + bend[0] * t**2, lean[1] * t * length + bend[1] * t**2,
-                     t * length - 0.08]
+        stem = np.c_[
+            lean[0] * t * length + bend[0] * t**2,
+            lean[1] * t * length + bend[1] * t**2,
+            t * length - 0.08,
+        ]
         frame.tube(stem, 0.0018, green[0])
         for at in rng.uniform(0.35, 1.0, int(rng.integers(3, 9))):
             here = stem[int(at * 9)]

@@ -12,7 +12,12 @@ from bgm.render.streams import Stream
 
 SENSOR = 36.0  # mm: width of the sensor that focal lengths are given for
 # What of a person the frame shows, metres above and below the eyes of somebody 1.75 m tall.
-FRAMES = {"head": (-0.26, 0.2), "bust": (-0.48, 0.24), "waist": (-0.8, 0.27), "knees": (-1.15, 0.29)}
+FRAMES = {
+    "head": (-0.26, 0.2),
+    "bust": (-0.48, 0.24),
+    "waist": (-0.8, 0.27),
+    "knees": (-1.15, 0.29),
+}
 
 
 def frame(

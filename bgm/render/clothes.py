@@ -82,7 +82,9 @@ def folds(marks: Landmarks, rng: np.random.Generator, amount: float) -> Array:
     z = marks.template[:, 2]
     at_joint = np.exp(-(((marks.arm - 1) / 0.35) ** 2)) * (marks.off_arm < 0.14)
     at_joint += np.exp(-(((z - marks.belt) / 0.08) ** 2))
-    at_joint += np.exp(-(((z - marks.knee) / 0.1) ** 2)) + np.exp(-(((z - marks.ankle) / 0.12) ** 2))
+    at_joint += np.exp(-(((z - marks.knee) / 0.1) ** 2)) + np.exp(
+        -(((z - marks.ankle) / 0.12) ** 2)
+    )
     return amount * (0.7 * broad + 0.6 * narrow * np.minimum(at_joint, 1))
 
 
@@ -236,7 +238,9 @@ def add_lower(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn, ki
     position = body.vertices + normals * lift[:, None]
     fields = {"_belt": marks.belt + 0.02 - z, "_hem": z - length}
     edge = np.minimum(fields["_hem"], FAR)
-    patch = Patch(faces, position=position, rest=marks.template, normal=normals, edge=edge, **fields)
+    patch = Patch(
+        faces, position=position, rest=marks.template, normal=normals, edge=edge, **fields
+    )
     patch = patch.cut("_belt").cut("_hem")
     top_of_leg = np.minimum(marks.belt - z, z - max(length + 0.1, marks.knee + 0.12))
     worn.add("lower", patch, np.minimum(top_of_leg, legs))
@@ -310,8 +314,10 @@ def add_shoes(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) ->
     for side in (-1, 1):
         foot = marks.is_body & (np.sign(marks.template[:, 0]) == side) & (z < high)
         length = body.vertices[foot & (z < marks.ankle)]
-        ahead = unit(body.joint(f"toe1-1.{'L' if side == marks.left else 'R'}") -
-                     body.joint(f"foot.{'L' if side == marks.left else 'R'}"))
+        ahead = unit(
+            body.joint(f"toe1-1.{'L' if side == marks.left else 'R'}")
+            - body.joint(f"foot.{'L' if side == marks.left else 'R'}")
+        )
         along = length @ ahead
         low, far = along.min(), along.max()
         share = (body.vertices @ ahead - low) / (far - low)
@@ -327,8 +333,12 @@ def add_shoes(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) ->
         bottom = foot & (body.normals[:, 2] < -0.5) & (z < marks.ankle - 0.04)
         ground = body.vertices[bottom] if bottom.sum() > 8 else body.vertices[foot]
         add_blob("shoe", hulls, upper, parent, 0.006)
-        flat = np.concatenate([ground * [1, 1, 1] + body.normals[bottom] * 0.004 if bottom.sum() > 8
-                               else ground, ground + down * sole])
+        flat = np.concatenate(
+            [
+                ground * [1, 1, 1] + body.normals[bottom] * 0.004 if bottom.sum() > 8 else ground,
+                ground + down * sole,
+            ]
+        )
         add_blob("sole", [flat], under, parent, 0.006)
     inside = np.minimum(high - 0.01 - z, FAR)
     worn.covered = np.maximum(worn.covered, np.where(inside > 0, inside + 0.02, 0))

@@ -154,7 +154,9 @@ def comb(head: Head, style: Style, draw: Stream, normals: Array, roots: Array) -
     flow = flow - (flow * normals).sum(1, keepdims=True) * normals
     jitter = draw.rng.normal(size=normals.shape) * 0.12
     marks_border = smoothstep(roots[:, 2] - marks.eyes[2], 0.02, 0.09)[:, None]
-    return unit(unit(flow) * (style.comb != "out") + normals * lift * (0.5 + 0.5 * marks_border) + jitter)
+    return unit(
+        unit(flow) * (style.comb != "out") + normals * lift * (0.5 + 0.5 * marks_border) + jitter
+    )
 
 
 def grow(
@@ -268,8 +270,16 @@ def hairdo(head: Head, draw: Stream, name: str, close: float) -> list[Strands]:
     rng = draw.rng
     mean = draw.uniform(style.length)
     wave, amount = draw.uniform(style.wave), draw.uniform(style.clump)
-    curl, in_tuft, stray = draw.uniform(style.curl), draw.uniform(style.tuft), draw.uniform(style.stray)
-    loose, heavy, thick = draw.uniform((0.002, 0.02)), draw.uniform((0.7, 1.4)), draw.uniform((0.8, 1.2))
+    curl, in_tuft, stray = (
+        draw.uniform(style.curl),
+        draw.uniform(style.tuft),
+        draw.uniform(style.stray),
+    )
+    loose, heavy, thick = (
+        draw.uniform((0.002, 0.02)),
+        draw.uniform((0.7, 1.4)),
+        draw.uniform((0.8, 1.2)),
+    )
     wound, tail = draw.uniform((0.03, 0.1)), draw.uniform((0.2, 0.45))
     high = draw.uniform((0.0, 0.1))
     count = int(style.count * (0.35 + 0.65 * close))

@@ -237,7 +237,9 @@ def woven(
 
         def bands(axis: int, width: float, part: float) -> object:
             return graph.math(
-                "LESS_THAN", graph.math("FRACT", graph.math("MULTIPLY", across.outputs[axis], width)), part
+                "LESS_THAN",
+                graph.math("FRACT", graph.math("MULTIPLY", across.outputs[axis], width)),
+                part,
             )
 
         if pattern == "stripes":
@@ -301,7 +303,11 @@ def glass(colour: RGB, opacity: float, roughness: float = 0.03) -> bpy.types.Mat
     graph = Graph("glass", opacity)
     through, shine = graph.node("BsdfTransparent"), graph.node("BsdfGlossy")
     shine.inputs["Roughness"].default_value = roughness
-    shade, solid, mixed = graph.node("BsdfDiffuse"), graph.node("MixShader"), graph.node("MixShader")
+    shade, solid, mixed = (
+        graph.node("BsdfDiffuse"),
+        graph.node("MixShader"),
+        graph.node("MixShader"),
+    )
     shade.inputs[0].default_value = (*colour, 1)
     solid.inputs[0].default_value = 0.5
     graph.link(shade.outputs[0], solid.inputs[1])
@@ -323,9 +329,12 @@ def hair(draw: Stream, age: float = 0.7) -> bpy.types.Material:
     bsdf = graph.node("BsdfHairPrincipled")
     if natural:
         bsdf.parametrization = "MELANIN"
-        low, high = {"black": (0.8, 1), "brown": (0.5, 0.8), "blond": (0.14, 0.36), "red": (0.35, 0.6)}[
-            tone
-        ]
+        low, high = {
+            "black": (0.8, 1),
+            "brown": (0.5, 0.8),
+            "blond": (0.14, 0.36),
+            "red": (0.35, 0.6),
+        }[tone]
         melanin = low + (high - low) * amount
         bsdf.inputs["Melanin"].default_value = 0.05 + 0.2 * amount if grey else melanin
         redness = 0.6 + 0.4 * red if tone == "red" else 0.15 + 0.4 * red

@@ -98,7 +98,9 @@ def flat(opaque: float) -> bpy.types.Material:
     output, shine = (tree.nodes.new(f"ShaderNode{k}") for k in ("OutputMaterial", "Emission"))
     surface = shine.outputs[0]
     if opaque < 1:
-        through, mixed = (tree.nodes.new(f"ShaderNode{k}") for k in ("BsdfTransparent", "MixShader"))
+        through, mixed = (
+            tree.nodes.new(f"ShaderNode{k}") for k in ("BsdfTransparent", "MixShader")
+        )
         mixed.inputs[0].default_value = opaque
         tree.links.new(through.outputs[0], mixed.inputs[1])
         tree.links.new(surface, mixed.inputs[2])

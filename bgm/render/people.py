@@ -66,9 +66,7 @@ def add_person(
     return root, head, said
 
 
-def add_skin(
-    body: Body, draw: Stream, root: bpy.types.Object, worn: Worn, options: dict
-) -> Array:
+def add_skin(body: Body, draw: Stream, root: bpy.types.Object, worn: Worn, options: dict) -> Array:
     """The body, drawn in where clothes cover it, with its tints; returns the skin's colour."""
     marks = body.marks
     material, base = materials.skin(draw, options["subsurface"])
@@ -81,8 +79,10 @@ def add_skin(
     nose = np.exp(-((x / 0.014) ** 2 + ((marks.up + 0.04) / 0.014) ** 2))
     red = ((cheek + 0.8 * nose) * (marks.back < 0.06))[:, None] * rosy
     tint = tint * (1 + red * np.array([0.08, -0.14, -0.12]))
-    lipstick = np.array([0.85, 0.5, 0.52]) if not body.female else draw.rng.uniform(
-        [0.8, 0.3, 0.3], [1.0, 0.6, 0.6]
+    lipstick = (
+        np.array([0.85, 0.5, 0.52])
+        if not body.female
+        else draw.rng.uniform([0.8, 0.3, 0.3], [1.0, 0.6, 0.6])
     )
     tint[marks.lips] *= lipstick
     shadow = (marks.beard | marks.moustache)[:, None] * stubble
@@ -97,9 +97,7 @@ def add_skin(
     return base
 
 
-def add_eyes(
-    body: Body, draw: Stream, root: bpy.types.Object, lash: bpy.types.Material
-) -> None:
+def add_eyes(body: Body, draw: Stream, root: bpy.types.Object, lash: bpy.types.Material) -> None:
     """Eyeballs with iris and pupil, teeth, tongue, lashes."""
     marks = body.marks
     gaze = np.full(len(marks.template), 0.02)
@@ -108,9 +106,7 @@ def add_eyes(
         ball = eyes[np.sign(marks.template[eyes, 0]) == side]
         centre = ball[marks.template[ball, 1].argmin()]
         gaze[ball] = np.linalg.norm(marks.template[ball] - marks.template[centre], axis=1)
-    patch = Patch(
-        marks.faces["eyes"], position=body.vertices, rest=marks.template, gaze=gaze
-    )
+    patch = Patch(marks.faces["eyes"], position=body.vertices, rest=marks.template, gaze=gaze)
     subdivide(add_mesh("eyes", patch, materials.eye(draw), root), 2)
     enamel = materials.plain("teeth", (0.68, 0.63, 0.54), 0.2)
     flesh = materials.plain("tongue", (0.4, 0.13, 0.11), 0.4)

@@ -37,9 +37,7 @@ class Poser:
         """Degrees: the thigh swung forward and apart, the knee bent."""
         s = self.side(side)
         swing = Rotation.from_euler("x", -forward, degrees=True)
-        self.pose[f"upperleg01.{side}"] = swing * Rotation.from_euler(
-            "y", -s * apart, degrees=True
-        )
+        self.pose[f"upperleg01.{side}"] = swing * Rotation.from_euler("y", -s * apart, degrees=True)
         self.pose[f"lowerleg01.{side}"] = Rotation.from_euler("x", knee, degrees=True)
 
     def fingers(self, side: str, curl: float, spread: float = 4.0) -> None:

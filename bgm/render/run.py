@@ -63,9 +63,7 @@ def check_interpreters(found: Interpreters) -> None:
             raise BadInput(f"{key} is not set: {how}")
         if shutil.which(path) is None:
             raise BadInput(f"{key}={path} is not a program: {how}")
-        probe = (
-            f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
-        )
+        probe = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
         if subprocess.run([path, "-c", probe], env=environment(), check=False).returncode:
             raise BadInput(f"{key}={path} has no package {module}: {how}")
 
@@ -83,9 +81,7 @@ def name(seed: int, index: int) -> str:
 
 def missing(out: Path, options: Options) -> list[int]:
     """Indices that have neither a picture nor, in the log, a fault for which it was left out."""
-    refused = {
-        (entry["seed"], entry["index"]) for entry in read_log(out) if entry.get("faults")
-    }
+    refused = {(entry["seed"], entry["index"]) for entry in read_log(out) if entry.get("faults")}
     return [
         i
         for i in options.indices
@@ -132,7 +128,11 @@ def render(
 
 def write_job(folder: Path, indices: list[int], options: Options) -> Path:
     """The file that tells both programs what to do."""
-    job = options._asdict() | {"indices": indices, "work": str(folder), "bodies": f"{folder}/bodies"}
+    job = options._asdict() | {
+        "indices": indices,
+        "work": str(folder),
+        "bodies": f"{folder}/bodies",
+    }
     path = folder / "job.json"
     path.write_text(json.dumps(job))
     return path

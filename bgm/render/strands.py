@@ -19,9 +19,7 @@ def add_strands(
     count, length, _ = points.shape
     curves = bpy.data.hair_curves.new(name)
     curves.add_curves([length] * count)
-    curves.position_data.foreach_set(
-        "vector", np.ascontiguousarray(points, np.float32).ravel()
-    )
+    curves.position_data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
     taper = 1 - (1 - tip) * np.linspace(0, 1, length) ** 1.6
     radii = np.broadcast_to(radius * taper, (count, length)).astype(np.float32)
     attribute = curves.attributes.new("radius", "FLOAT", "POINT")
