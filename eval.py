@@ -2,12 +2,13 @@
 
 from omegaconf import DictConfig
 
-from bgm.cli.baselines import score_baselines
-from bgm.cli.launch import say, script
+from bgm.cli.launch import script
 from bgm.cli.report import write_report
-from bgm.cli.robustness import curves_of
-from bgm.cli.scoring import write_scores
-from bgm.cli.subject import checked_scenes, open_subject, score_subject
+from bgm.console import say
+from bgm.eval.baselines import score_baselines
+from bgm.eval.evaluate import checked_scenes, open_subject, score_subject
+from bgm.eval.robustness import curves_of
+from bgm.eval.scoring import write_scores
 
 
 @script("eval")

@@ -4,10 +4,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.cli.calibration import calibrated
-from bgm.cli.judging import examination
-from bgm.cli.launch import beside, say, script
+from bgm.cli.launch import script
+from bgm.console import say
 from bgm.export import card
+from bgm.export.calibration import calibrated
+from bgm.export.certify.matting_set import examination
+from bgm.files import beside
 
 
 @script("export")

@@ -2,9 +2,10 @@
 
 from omegaconf import DictConfig
 
-from bgm.cli.launch import say, script
-from bgm.cli.models import open_model
-from bgm.cli.shots import frames_of, mending, sink_for, watched
+from bgm.cli.launch import script
+from bgm.console import say
+from bgm.infer.inputs import frames_of, mending, sink_for, watched
+from bgm.infer.models import open_model
 from bgm.infer.predict import predict
 
 

@@ -34,20 +34,21 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from bgm.cli.fit import initialised
-from bgm.cli.launch import conf_dir, quiet
+from bgm.cli.launch import quiet
 from bgm.compose.manifest import digest
 from bgm.data import Procedural
+from bgm.data.composites import collate
 from bgm.data.fingerprint import fingerprint
-from bgm.data.matting import collate
 from bgm.data.procedural.fields import KINDS
 from bgm.data.scenes import Scenes
 from bgm.metrics import score
+from bgm.paths import conf_dir
+from bgm.train.trainer import initialised
 from bgm.types import Batch
 
 SHORT = ["experiment=procedural", "data_root=.", "trainer.accelerator=cpu", "trainer.logger=false"]
 SHORT += ["trainer.val_check_interval=null", "+trainer.limit_val_batches=0"]
-SHORT += ["lit.warmup_steps=40", "lit.final_lr=0.02"]
+SHORT += ["stage.warmup_steps=40", "stage.final_lr=0.02"]
 SHORT += [f"~callbacks.{name}" for name in ("best", "last", "pictures", "progress")]
 SHORT += ["callbacks.ema.decay=0.9", "callbacks.ema.update_every_n_steps=5"]
 SCRATCH = ["augment.size=96", "augment.crop=[84,96]"]
@@ -55,7 +56,7 @@ SCRATCH += ["callbacks.grow.phases=[[0.0,60,72],[0.35,72,84],[0.7,84,96]]"]
 # From where the recipe ends, at its last size. At its own rates a network that goes on learns and
 # forgets at random (two seeds of the full recipe came from 16.7 to 12.6 and 37.9), and at 96 px it
 # forgets how larger pictures look (20.4 and 25.2).
-GOING_ON = ["~callbacks.grow", "lit.lr={backbone:5e-4,aspp:1e-3,decoder:1e-3}"]
+GOING_ON = ["~callbacks.grow", "stage.lr={backbone:5e-4,aspp:1e-3,decoder:1e-3}"]
 INVENTED = 24  # scenes to score on where no folder is given
 HELD = 977  # their seed: that of the recipe's validation
 NEW = ("spill", "reflection", "contact", "cast")  # switched off in the recipe that ships
@@ -112,7 +113,7 @@ def composed(words: list[str], folder: str) -> DictConfig:
 
 def made_by(cfg: DictConfig) -> str:
     """Twelve digits of all that decides what a run learns: config, and code that makes the data."""
-    keys = ("network", "lit", "augment", "data", "batch_size", "seed", "trainer", "callbacks")
+    keys = ("network", "stage", "augment", "data", "batch_size", "seed", "trainer", "callbacks")
     plain = {k: cfg[k] for k in keys}
     plain = {
         k: OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v
@@ -127,7 +128,7 @@ def train(cfg: DictConfig) -> torch.nn.Module:
     """Train as cfg says, from its seed; the network, ready to be asked."""
     seed_everything(cfg.seed, workers=True, verbose=False)
     options = {"valid": None, "valid_length": None, "checkup_seconds": 0}
-    data, stage = instantiate(cfg.data, **options), instantiate(cfg.lit)
+    data, stage = instantiate(cfg.data, **options), instantiate(cfg.stage)
     initialised(stage, cfg)
     trainer = instantiate(cfg.trainer, enable_progress_bar=False, enable_checkpointing=False)
     trainer.fit(stage, data)

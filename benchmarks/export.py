@@ -18,7 +18,7 @@ import torch
 
 import bgm
 from bgm.export import open_onnx
-from bgm.export.contents import smooth
+from bgm.export.certify.test_pictures import smooth
 from bgm.export.prepare import isolated
 
 

@@ -33,7 +33,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.data import Procedural
-from bgm.lit.checkpoints import glance, newest
+from bgm.train.checkpointing.checkpoint_files import glance, newest
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = 4  # steps from checkpoint to checkpoint
@@ -42,7 +42,7 @@ experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2
 augment.size=64 augment.crop=[48,64] valid_augment.size=64 valid_augment.crop=[48,64]
 trainer.max_epochs=-1 trainer.max_steps=1000000 trainer.check_val_every_n_epoch=null
 trainer.val_check_interval=40 callbacks.last.every_n_steps={EVERY} data.checkup_seconds=1
-callbacks.progress._target_=bgm.lit.LineProgress +callbacks.progress.seconds=0 resume=auto
+callbacks.progress._target_=bgm.train.LineProgress +callbacks.progress.seconds=0 resume=auto
 """
 
 

@@ -36,7 +36,7 @@ valid_augment.size=48 valid_augment.crop=[32,48] data.valid_length=4
 data.train.size=6 data.train.length=14 trainer.val_check_interval=3
 callbacks.last.every_n_steps=2 callbacks.pictures.every_n_steps=1000
 callbacks.ema.update_every_n_steps=2
-callbacks.progress._target_=bgm.lit.LineProgress +callbacks.progress.seconds=0
+callbacks.progress._target_=bgm.train.LineProgress +callbacks.progress.seconds=0
 """
 # What a kill may change: when and where it ran, how often an epoch or a validation was begun.
 APART = re.compile(

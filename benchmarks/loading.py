@@ -25,12 +25,12 @@ from rich.table import Table
 from bgm.augment import Augment
 from bgm.augment.geometry import Affine
 from bgm.augment.photometry import ColourJitter, Noise
+from bgm.data.composites import collate
 from bgm.data.folders import Backgrounds, Subjects, split
-from bgm.data.matting import collate
-from bgm.data.packing import packed_reduced
 from bgm.data.procedural import Procedural
 from bgm.data.resizing import cover_square, open_picture, resize_subject, to_tensor
-from bgm.data.shards import write_shards
+from bgm.data.shards.packing import packed_reduced
+from bgm.data.shards.tar import write_shards
 from bgm.types import Sample
 
 SIZES = {"1080p": (1080, 1920), "4K": (2160, 3840)}

@@ -1,4 +1,4 @@
-"""Time `bgm.metrics.score` against a plain version of the same, in one run, on one core.
+"""Time `bgm.metrics.protocols` against a plain version of the same, in one run, on one core.
 
     python benchmarks/metrics.py [rounds]
 

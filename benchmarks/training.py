@@ -31,13 +31,14 @@ from pytorch_lightning import Callback, seed_everything
 from rich.console import Console
 from rich.table import Table
 
-from bgm.cli.launch import conf_dir, quiet
+from bgm.cli.launch import quiet
 from bgm.data import Procedural
+from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.matting import Composites
-from bgm.data.packing import packed_pictures
 from bgm.data.resizing import to_image
-from bgm.data.shards import write_shards
+from bgm.data.shards.packing import packed_pictures
+from bgm.data.shards.tar import write_shards
+from bgm.paths import conf_dir
 from bgm.types import Batch, Sample
 
 ALONE = ["trainer=default", "trainer.logger=false", "trainer.val_check_interval=null"]
@@ -166,7 +167,7 @@ def measure(cfg: DictConfig, workers: int, dataset: object, pairs: int) -> np.nd
     twice = Twice(data)
     trainer = instantiate(cfg.trainer, max_steps=2 * pairs + 2, enable_progress_bar=False)
     trainer.callbacks.append(clock)
-    trainer.fit(instantiate(cfg.lit), data)
+    trainer.fit(instantiate(cfg.stage), data)
     parts = [[np.mean(twice.loading[1:]), np.mean(twice.augmenting[1:] or [0.0])], [0.0, 0.0]]
     return np.hstack([clock.steps().mean(axis=0), parts])
 

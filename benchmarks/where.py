@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 from omegaconf import OmegaConf
 
-from bgm.cli.cases import by_network
-from bgm.cli.models import open_model
 from bgm.data import Scenes
+from bgm.eval.cases import by_network
+from bgm.infer.models import open_model
 from bgm.metrics import score
 from bgm.types import Batch
 

@@ -35,10 +35,11 @@ def sobel(x: Tensor) -> Tensor:
         return kornia_sobel(x.float())
 
 
-def pad_to(x: Tensor, multiple: int = 4) -> Tensor:
-    """Replicate the right and bottom border of (B, C, H, W) until H and W are multiples."""
+def pad_to(x: Tensor, multiple: int = 4, smallest: int = 1) -> Tensor:
+    """Replicate right and bottom of (B, C, H, W) to multiples, and to at least `smallest` px."""
     H, W = x.shape[-2:]
-    return F.pad(x, (0, -W % multiple, 0, -H % multiple), mode="replicate")
+    Hp, Wp = (-(-max(side, smallest) // multiple) * multiple for side in (H, W))
+    return F.pad(x, (0, Wp - W, 0, Hp - H), mode="replicate")
 
 
 def crop_to(x: Tensor, size: tuple[int, int]) -> Tensor:

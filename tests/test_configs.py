@@ -8,7 +8,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
 
 from bgm.data.procedural.ranges import Ranges
-from bgm.lit.rates import frozen, parameter_groups
+from bgm.train.learning_rates import frozen, parameter_groups
 from bgm.weights import build
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -36,7 +36,7 @@ def test_experiment_composes_and_builds(name):
     network = OmegaConf.to_container(cfg.network, resolve=True)
     assert ("refiner" in network) == refined
     net = build(network)
-    rates = OmegaConf.to_container(cfg.lit.lr, resolve=True)
+    rates = OmegaConf.to_container(cfg.stage.lr, resolve=True)
     still = sum(p.numel() for part in frozen(net, rates) for p in part.parameters())
     trained = sum(p.numel() for g in parameter_groups(net, rates) for p in g["params"])
     assert trained + still == sum(p.numel() for p in net.parameters())
@@ -56,7 +56,7 @@ def test_fine_tuning_composes_with_any_old_data(old):
     plain = OmegaConf.to_container(cfg.data, resolve=True)
     for part in (plain["train"]["old"], plain["old"], plain["train"]["new"], plain["valid"]):
         assert get_object(part["_target_"])
-    assert get_object(cfg.lit._target_)
+    assert get_object(cfg.stage._target_)
     assert "network" not in cfg  # it is the checkpoint's
 
 

@@ -1,76 +1,95 @@
-"""The import law: rooms of one level never import each other, nothing looks up."""
+"""The import law: arrows never point up, rooms of one level do not know each other, no circles."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-BGM = Path(__file__).parents[1] / "bgm"
+ROOT = Path(__file__).parents[1]
+BGM = ROOT / "bgm"
 LEVELS = {
-    **dict.fromkeys(("errors", "types", "ops", "pictures", "trimap", "video"), 0),
-    **dict.fromkeys(("model", "data", "augment", "losses", "metrics", "compose", "robustness"), 1),
-    "weights": 2,
-    "report": 2,
-    **dict.fromkeys(("lit", "export", "infer"), 3),
-    **dict.fromkeys(("cli", "__main__"), 4),
+    **dict.fromkeys(
+        ["types", "ops", "errors", "files", "console", "paths", "pictures", "video", "trimap"], 0
+    ),
+    **dict.fromkeys(["model", "augment", "metrics", "losses", "data", "compose"], 1),
+    **dict.fromkeys(["weights", "run_info"], 2),
+    **dict.fromkeys(["train", "export"], 3),
+    "infer": 4,
+    "eval": 5,
+    "cli": 6,
+    "__main__": 7,
 }
-# What a room may use besides L0 and itself.
-ALLOWED = {
-    "weights": {"model"},  # to build what a checkpoint describes
-    "report": {"metrics"},  # intervals and scales; it reads files that eval.py wrote
-    "lit": {"losses", "metrics", "weights"},
-    "export": {"weights", "model"},
-    "infer": {"weights"},
+# Rooms that may not know these, though they lie below: a training knows no dataset class.
+FORBIDDEN = {
+    "train": {"bgm.data.composites", "bgm.data.folders", "bgm.data.scenes", "bgm.data.procedural"},
+    "weights": {"bgm.data", "bgm.metrics", "bgm.augment", "bgm.losses", "bgm.compose"},
 }
 THIRD = {  # third parties, and the rooms that may import them
-    "pytorch_lightning": {"lit", "data"},
-    "hydra": {"weights", "cli"},
-    "kornia": {"augment", "ops"},
-    "cv2": {"metrics", "infer", "trimap"},
-    "jinja2": {"report"},
-    "matplotlib": {"report"},
+    "pytorch_lightning": {"train", "data", "run_info"},
+    "hydra": {"weights", "cli", "train", "export", "infer", "eval", "run_info"},
+    "kornia": {"augment", "ops", "losses"},
+    "cv2": {"metrics", "infer", "trimap", "eval"},
+    "jinja2": {"eval"},
+    "matplotlib": {"eval"},
+    "rich": {"console", "metrics", "eval"},
     "onnx": {"export"},
     "onnxruntime": {"export"},
     "onnxscript": {"export"},
     "av": {"infer", "video"},
-    "torchvision": {"model", "lit", "export"},
+    "torchvision": {"model", "train", "export"},
 }
+FILES = [p for p in sorted(BGM.rglob("*.py")) if p != BGM / "__init__.py"]
 
 
 def room(path: Path) -> str:
     return path.relative_to(BGM).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> set[tuple[str, ...]]:
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of what a file imports, the names taken out of a module included."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {tuple(a.name.split(".")) for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            module = tuple((node.module or "").split("."))
-            found |= {(*module, a.name) for a in node.names} if module == ("bgm",) else {module}
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {f"{node.module}.{a.name}" for a in node.names} | {str(node.module)}
     return found
-
-
-FILES = [p for p in sorted(BGM.rglob("*.py")) if p != BGM / "__init__.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(BGM).as_posix())
 def test_law(path):
     here = room(path)
     assert here in LEVELS, f"{here} is a room without a level"
-    for name, *rest in imports(path):
-        if name == "bgm":
-            there = rest[0] if rest else "__init__"
-            if there == here or LEVELS.get(there, 0) == 0 or LEVELS[here] == 4:
-                continue
-            assert there in ALLOWED.get(here, set()), f"{path} imports bgm.{there}"
-            assert LEVELS[there] < LEVELS[here], f"{path} looks up to bgm.{there}"
-        elif name in THIRD:
-            assert here in THIRD[name] or LEVELS[here] == 4, f"{path} imports {name}"
+    for name in imports(path):
+        first, *rest = name.split(".")
+        if first == "bgm" and rest and rest[0] in LEVELS and rest[0] != here:
+            there = rest[0]
+            lower = LEVELS[there] < LEVELS[here] or LEVELS[there] == 0
+            assert lower, f"{path} imports {name}, which lies on its level or above it"
+            assert name not in FORBIDDEN.get(here, ()), f"{path} may not know {name}"
+        elif first in THIRD:
+            assert here in THIRD[first] or LEVELS[here] >= 6, f"{path} imports {first}"
 
 
-def test_the_scripts_fit_a_glance():
-    scripts = [BGM.parent / f"{name}.py" for name in ("train", "eval", "export", "predict")]
-    for script in scripts:
-        assert len(script.read_text().splitlines()) <= 25, script
+@pytest.mark.xfail(reason="target <-> certificate", strict=False)
+def test_no_circles():
+    modules = {module(p): p for p in BGM.rglob("*.py")}
+    graph = {}
+    for name, path in modules.items():
+        graph[name] = {
+            found
+            for found in imports(path) & set(modules)
+            # A package's own __init__ collects what its modules define.
+            if found not in (name, "bgm") and not name.startswith(f"{found}.")
+        }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' -> '.join(error.args[1])}")

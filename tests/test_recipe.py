@@ -26,7 +26,7 @@ def test_the_first_steps_find_the_recorded_loss(tmp_path):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", ["experiment=procedural", f"data_root={tmp_path}", "name=x"])
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    data, stage, losses = instantiate(cfg.data), instantiate(cfg.lit), Losses()
+    data, stage, losses = instantiate(cfg.data), instantiate(cfg.stage), Losses()
     trainer = pl.Trainer(
         max_steps=16,
         precision=cfg.trainer.precision,

@@ -1,11 +1,11 @@
 """Turn collated Samples into Batches on the device: geometry, colour, light, composing, noise."""
 
 from bgm.augment.cast import CastShadow
-from bgm.augment.dice import Dice
 from bgm.augment.geometry import Affine
 from bgm.augment.ground import ContactShadow, Reflection
 from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
 from bgm.augment.pipeline import Augment, Draws
+from bgm.augment.rng import Dice
 from bgm.augment.shadow import Shadow
 from bgm.augment.spill import Spill
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bgm.augment.dice import Dice
 from bgm.augment.ground import SOLID, column, foot, height, soften, stands, thrown
+from bgm.augment.rng import Dice
 
 
 class CastDraw(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bgm.augment.dice import Dice
+from bgm.augment.rng import Dice
 from bgm.errors import BadInput
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from bgm.augment.cast import CastDraw
-from bgm.augment.dice import take
 from bgm.augment.geometry import AffineDraw
 from bgm.augment.ground import ContactDraw, MirrorDraw
 from bgm.augment.photometry import ColourDraw, ExposureDraw, NoiseDraw, Strength
+from bgm.augment.rng import take
 from bgm.augment.shadow import ShadowDraw
 from bgm.augment.spill import SpillDraw
 

@@ -7,8 +7,8 @@ import kornia
 import torch
 from torch import Tensor
 
-from bgm.augment.dice import Dice, take
 from bgm.augment.ops import cover
+from bgm.augment.rng import Dice, take
 from bgm.errors import BadInput
 
 

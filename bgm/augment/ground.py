@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bgm.augment import ops
-from bgm.augment.dice import Dice
 from bgm.augment.geometry import warp
+from bgm.augment.rng import Dice
 
 SOLID = 0.5  # alpha from which on something stands
 FLAT = 0.3  # height in the picture of a round spot on the floor, seen from the front

@@ -7,7 +7,7 @@ import kornia
 from torch import Tensor
 
 from bgm.augment import ops
-from bgm.augment.dice import Dice
+from bgm.augment.rng import Dice
 
 
 class Strength(NamedTuple):

@@ -7,19 +7,12 @@ from torch import Tensor, nn
 
 from bgm.augment.cast import CastShadow
 from bgm.augment.crops import check_list, check_range, one_of, within
-from bgm.augment.dice import Dice, at_once, on_drawn, take
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, joined, warp_same
 from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.photometry import (
-    Blur,
-    ColourJitter,
-    Exposure,
-    Jpeg,
-    Noise,
-    Sharpen,
-)
+from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
 from bgm.augment.placing import Placing
+from bgm.augment.rng import Dice, at_once, on_drawn, take
 from bgm.augment.shadow import Shadow
 from bgm.augment.spill import Spill
 from bgm.errors import BadInput

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bgm.augment.dice import Dice, on_drawn, take
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, AffineDraw, move
 from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import Blur, ColourJitter, Sharpen, Strength
+from bgm.augment.rng import Dice, on_drawn, take
 from bgm.types import Sample
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bgm.augment import ops
-from bgm.augment.dice import Dice
 from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, warp
+from bgm.augment.rng import Dice
 
 
 class ShadowDraw(NamedTuple):

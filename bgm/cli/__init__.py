@@ -3,7 +3,8 @@
 import importlib
 import runpy
 import sys
-from pathlib import Path
+
+from bgm.paths import script_path
 
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
@@ -24,13 +25,6 @@ USAGE = """usage: bgm COMMAND ...
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """
-
-
-def script_path(name: str) -> Path:
-    """A script: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / f"{name}.py"
-    return beside if (package.parent / "conf").is_dir() else package / "scripts" / f"{name}.py"
 
 
 def main() -> None:

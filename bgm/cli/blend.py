@@ -2,14 +2,14 @@
 
 from omegaconf import DictConfig
 
-from bgm.cli.card import about
-from bgm.cli.launch import say
+from bgm.console import say
 from bgm.export import card
+from bgm.run_info import about
 from bgm.weights import blended, read_own, safetensors_path, write_safetensors
 
 
 def main(cfg: DictConfig) -> None:
-    """Write what `bgm.weights.blend.blended` makes of two checkpoints of ours, in float32.
+    """Write what `bgm.weights.blending.blended` makes of two checkpoints of ours, in float32.
 
     Its card has the checkpoints' hashes; their own run cards stay in them (`bgm release before=`).
     """

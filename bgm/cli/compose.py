@@ -6,9 +6,10 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import conf_dir, say, tracked
 from bgm.compose import MANIFEST, Manifest, check, compose, digest, read, sentence
+from bgm.console import say, tracked
 from bgm.errors import BadInput
+from bgm.paths import conf_dir
 
 
 def main(cfg: DictConfig) -> None:

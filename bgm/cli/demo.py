@@ -13,16 +13,17 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.table import Table
 
-from bgm.cli import script_path
-from bgm.cli.baselines import score_baselines
-from bgm.cli.launch import conf_dir, say
-from bgm.cli.models import open_model
-from bgm.cli.scoring import by_network, finished_scenes, score_scenes
+from bgm.console import say
 from bgm.data import Scenes
+from bgm.data.datamodule import finished_scenes
 from bgm.errors import BadInput
+from bgm.eval.baselines import score_baselines
+from bgm.eval.scoring import by_network, score_scenes
+from bgm.files import write_text
+from bgm.infer.models import open_model
 from bgm.metrics import Scores
-from bgm.metrics.report import write_text
 from bgm.ops import resize
+from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 from bgm.types import Batch
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from torch.utils.data import DataLoader
 
-from bgm.cli.launch import say, tracked
+from bgm.console import say, tracked
 from bgm.data.doctor import Finding, Look, Looks, Part, diagnose, take_stock
 from bgm.errors import BadInput
 

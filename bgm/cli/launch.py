@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,39 +15,17 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import track
 
-from bgm.cli.runid import run_id
-from bgm.cli.sentences import sentence
+from bgm.cli.error_messages import sentence
+from bgm.cli.run_id import run_id
+from bgm.console import is_first, say
 from bgm.errors import BadInput, Stopped
+from bgm.paths import conf_dir
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
 T = TypeVar("T")
 R = TypeVar("R")
-console = Console(highlight=False, soft_wrap=True)
-
-
-def say(*what: object, sep: str = " ") -> None:
-    """Print, rich markup and all; of several processes only the first one does."""
-    if is_first():
-        console.print(*what, sep=sep)
-
-
-def is_first() -> bool:
-    """Whether this is the first of a training's processes, whoever started them."""
-    given = [os.environ[k] for k in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if k in os.environ]
-    return not given or given[0] == "0"
-
-
-def conf_dir() -> str:
-    """The folder of YAML files: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "conf"
-    return str(
-        beside if beside.is_dir() and (package.parent / "train.py").is_file() else package / "conf"
-    )
 
 
 def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None]]:
@@ -136,16 +114,6 @@ def quiet() -> None:
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
     ):
         warnings.filterwarnings("ignore", message=message)
-
-
-def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
-    """The same items, with a progress bar around them on a terminal."""
-    return track(items, what, total=total, transient=True, disable=not sys.stdout.isatty())
-
-
-def beside(path: str, suffix: str) -> str:
-    """A name beside a file: runs/x/last.ckpt and "-scores" give runs/x/last-scores."""
-    return f"{Path(path).with_suffix('')}{suffix}"
 
 
 def as_typed(args: list[str]) -> list[str]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from bgm.cli.doctor import folders
-from bgm.cli.launch import say, tracked
+from bgm.console import say, tracked
 from bgm.data import Backgrounds, open_subjects
-from bgm.data.packing import SMALLEST, packed_frames, packed_pictures, packed_reduced
-from bgm.data.shards import Packed, write_shards
+from bgm.data.shards.packing import SMALLEST, packed_frames, packed_pictures, packed_reduced
+from bgm.data.shards.tar import Packed, write_shards
 from bgm.errors import BadInput
 
 

@@ -8,14 +8,14 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import bgm
-from bgm.cli.judging import MattingSet
-from bgm.cli.launch import say
+from bgm.console import say
 from bgm.errors import BadInput
 from bgm.export import card
-from bgm.export.certificate import JUST_NOISE
-from bgm.export.check import check
-from bgm.export.grid import brief
-from bgm.export.precision import PRECISIONS
+from bgm.export.certify.certificate import JUST_NOISE
+from bgm.export.certify.check import check
+from bgm.export.certify.grid import brief
+from bgm.export.certify.matting_set import MattingSet
+from bgm.export.tolerances import PRECISIONS
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, filled
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bgm.cli.launch import say
+from bgm.console import say
 from bgm.errors import BadInput
-from bgm.metrics.report import write_text
-from bgm.report import page, read_run
+from bgm.eval.report import page, read_run
+from bgm.files import write_text
 
 USAGE = "bgm report takes SCORES.json ... out=FILE.html"
 

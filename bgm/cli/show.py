@@ -7,9 +7,9 @@ from omegaconf import OmegaConf
 from rich.markup import escape
 from rich.table import Table
 
-from bgm.cli.launch import say
-from bgm.cli.models import EXPORTED
+from bgm.console import say
 from bgm.errors import BadInput
+from bgm.infer.models import EXPORTED
 from bgm.weights import read_weights
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgm.compose.sources import Source, Subject
+from bgm.compose.material import Source, Subject
 
 
 @dataclass(frozen=True)

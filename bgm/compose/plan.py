@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 from bgm.compose.manifest import Box, Manifest, Recipe, Scene
+from bgm.compose.material import Backgrounds, Source, Subject, Subjects, checked
 from bgm.compose.plate import MICRO, Plate
 from bgm.compose.reading import LARGEST, check_plate, check_trimap
 from bgm.compose.resample import SUB
-from bgm.compose.sources import Backgrounds, Source, Subject, Subjects, checked
 from bgm.errors import BadInput
 
 

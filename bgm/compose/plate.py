@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 from bgm.compose.resample import SUB, shift
 
 FINE = 16  # steps of a level (1/255) that the exposure curve tells apart

@@ -1,8 +1,8 @@
 """Samples and scenes: from files, from folders of finished scenes, or made from nothing."""
 
 from bgm.data.clips import Clips, open_subjects
+from bgm.data.composites import Backgrounds, Composites, Subjects
 from bgm.data.datamodule import MattingData
-from bgm.data.matting import Backgrounds, Composites, Subjects
 from bgm.data.mixture import Mixture
 from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural

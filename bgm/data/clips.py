@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgm.data.begun import Begun
 from bgm.data.folders import Subjects, snapped, split
+from bgm.data.loaders.file_snapshot import Begun
 from bgm.data.resizing import resize_subject
 from bgm.errors import BadInput
 from bgm.pictures import pair_by_stem

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from pytorch_lightning import LightningDataModule
 
-from bgm.data.ahead import AheadLoader
-from bgm.data.begun import begun_with
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
-from bgm.data.loading import Loader
-from bgm.data.order import DrawSampler, ShardSampler
+from bgm.data.loaders.augment_in_workers import AheadLoader
+from bgm.data.loaders.file_snapshot import begun_with
+from bgm.data.loaders.resumable import Loader
+from bgm.data.loaders.sampler import DrawSampler, ShardSampler
+from bgm.data.loaders.skip_broken import Faults, Surviving, SurvivingLoader
 from bgm.data.scenes import Scenes, materialise, stack
-from bgm.data.surviving import Faults, Surviving, SurvivingLoader
 from bgm.errors import BadInput
 from bgm.types import Batch, Sample
 
@@ -217,3 +217,9 @@ class MattingData(LightningDataModule):
                 f"{scenes.root} has scenes of {one[1]}x{one[0]} and {other[1]}x{other[0]} pixels; "
                 f"batches of {self.valid_batch_size} need one size: set valid_batch_size=1"
             )
+
+
+def finished_scenes(data: MattingData, split: str) -> Scenes:
+    """The scenes of a data config's split, composed now if they are not on disk yet."""
+    data.prepare_data()
+    return data.scenes(split)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgm.data.begun import Begun, told
+from bgm.data.loaders.file_snapshot import Begun, told
 from bgm.data.resizing import (
     cover_square,
     match,
@@ -15,7 +15,7 @@ from bgm.data.resizing import (
     to_tensor,
     without_outside,
 )
-from bgm.data.shards import compact, is_packed, read_shards
+from bgm.data.shards.tar import compact, is_packed, read_shards
 from bgm.errors import BadInput
 from bgm.pictures import Member, find_pictures, pair_by_stem, picture_size, source
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bgm.data.matting import collate
+from bgm.data.composites import collate
 from bgm.errors import BadInput
 from bgm.pictures import find_pictures, pair_by_stem, picture_size, read_picture, write_png
 from bgm.types import Batch, Sample

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.certificate import Certificate, Exam, certify
+from bgm.export.certify.certificate import Certificate, Exam, certify
 from bgm.export.metadata import described
-from bgm.export.precision import PRECISIONS, Allowed, known_precision
 from bgm.export.prepare import isolated, prepared, refiner_of
 from bgm.export.runtime import Exported
 from bgm.export.shapes import fixed_shape
+from bgm.export.tolerances import PRECISIONS, Allowed, known_precision
 
 
 class Target:
     """A file format with the patch methods that suit it; subclasses write it and open it.
 
     crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select: another
-    selection than the network's, None keeps that. stage: "base" writes the base network alone,
+    selection than the network's, None keeps that. part: "base" writes the base network alone,
     "refine" insists on a refined one, None takes what there is. precision: one of `precisions`.
     shape: the one [batch, height, width] that the file takes, None for every one. tolerance:
     largest absolute difference that any output may have from the network in eager PyTorch with its
@@ -47,15 +47,15 @@ class Target:
         crop: nn.Module | None = None,
         replace: nn.Module | None = None,
         select: nn.Module | None = None,
-        stage: str | None = None,
+        part: str | None = None,
         precision: str = "float32",
         shape: Sequence[int] | None = None,
         tolerance: float | None = None,
         licence: str = "not stated",
     ):
-        if stage not in (None, "base", "refine"):
-            raise BadInput(f"stage {stage} is none of base, refine")
-        self.crop, self.replace, self.select, self.stage = crop, replace, select, stage
+        if part not in (None, "base", "refine"):
+            raise BadInput(f"part {part} is none of base, refine")
+        self.crop, self.replace, self.select, self.part = crop, replace, select, part
         self.precision = known_precision(precision, self.precisions, self.name)
         self.shape = fixed_shape(shape)
         self.tolerance = float(PRECISIONS[precision].largest if tolerance is None else tolerance)
@@ -88,8 +88,8 @@ class Target:
         return {}
 
     def truth(self, net: nn.Module) -> nn.Module:
-        """What the file must compute: a float32 copy with the stage and selection asked for."""
-        if self.stage == "base" and refiner_of(net) is not None:
+        """What the file must compute: a float32 copy with the part and selection asked for."""
+        if self.part == "base" and refiner_of(net) is not None:
             base = isolated(net.base)
             base.trained_scale = net.backbone_scale  # no knob, only for `describe` to say
             return base
@@ -149,9 +149,9 @@ class Target:
         if not out.name.endswith(self.suffix):
             raise BadInput(f"{out} ends in {out.suffix or 'nothing'}, expected {self.suffix}")
         is_base = refiner_of(net) is None
-        if is_base and self.stage == "refine":
-            raise BadInput("stage=refine: the checkpoint holds a base network, without a refiner")
-        if self.select is not None and (is_base or self.stage == "base"):
+        if is_base and self.part == "refine":
+            raise BadInput("part=refine: the checkpoint holds a base network, without a refiner")
+        if self.select is not None and (is_base or self.part == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
 
 

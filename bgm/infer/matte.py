@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.ops import clamp01, crop_to, resize
+from bgm.ops import clamp01, crop_to, pad_to, resize
 from bgm.types import Coarse, Refined
 
 Network = Callable[[Tensor, Tensor], Coarse | Refined]
@@ -45,13 +45,6 @@ class Matte(NamedTuple):
         return self.pha.shape[-2], self.pha.shape[-1]
 
 
-def pad_for_network(x: Tensor, multiple: int = MULTIPLE, smallest: int = SMALLEST) -> Tensor:
-    """Replicate right and bottom of (B, C, H, W) to a multiple and to at least `smallest` px."""
-    H, W = x.shape[-2:]
-    Hp, Wp = (-(-max(side, smallest) // multiple) * multiple for side in (H, W))
-    return F.pad(x, (0, Wp - W, 0, Hp - H), mode="replicate")
-
-
 @torch.no_grad()
 def matte(
     net: Network,
@@ -78,8 +71,8 @@ def matte(
     if not 0 < scale <= 1:
         raise ValueError(f"scale {scale}: expected 0 < scale <= 1")
     size = (src.shape[-2], src.shape[-1])
-    src_full = pad_for_network(src, multiple, smallest)
-    bgr_full = pad_for_network(bgr, multiple, smallest)
+    src_full = pad_to(src, multiple, smallest)
+    bgr_full = pad_to(bgr, multiple, smallest)
     padded = (src_full.shape[-2], src_full.shape[-1])
     small = [max(round(p * scale / multiple), 1) * multiple for p in padded]
     src_in = src_full if scale == 1 else resize(src_full, small)

@@ -7,10 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bgm.infer.align import Alignment, align, move
-from bgm.infer.exposure import MISMATCH, match_exposure, mismatch
 from bgm.infer.matte import Matte, Network, matte
-from bgm.infer.overlap import Behind, ahead
+from bgm.infer.plate.align import Alignment, align, move
+from bgm.infer.plate.exposure import MISMATCH, match_exposure, mismatch
+from bgm.infer.prefetch import Behind, ahead
 from bgm.infer.sources import Frame
 
 

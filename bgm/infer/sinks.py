@@ -8,9 +8,9 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from bgm.errors import BadInput
 from bgm.infer.backdrop import backdrop
+from bgm.infer.composite_over import render, wanted
 from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile, pyav
 from bgm.infer.matte import Matte
-from bgm.infer.render import render, wanted
 from bgm.infer.sources import Frame
 from bgm.pictures import write_png
 

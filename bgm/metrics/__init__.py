@@ -1,6 +1,6 @@
 """Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
 
-from bgm.metrics.baselines import (
+from bgm.metrics.difference_keys import (
     DifferenceKey,
     Found,
     all_zero,
@@ -10,8 +10,8 @@ from bgm.metrics.baselines import (
 )
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
-from bgm.metrics.report import Scores
-from bgm.metrics.score import PROTOCOLS, Protocol, scale_label, scales, score
+from bgm.metrics.protocols import PROTOCOLS, Protocol, scale_label, scales, score
+from bgm.metrics.scores import Scores
 from bgm.trimap import trimap_of
 
 __all__ = [

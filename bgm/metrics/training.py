@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from bgm.errors import BadInput
-from bgm.metrics.score import scales, score
+from bgm.metrics.protocols import scales, score
 
 PROTOCOL = "frame"
 

@@ -185,7 +185,7 @@ def test_colour_does_not_bleed():
 
 
 def test_affine_defaults_draw_the_identity():
-    from bgm.augment.dice import Dice
+    from bgm.augment.rng import Dice
 
     draw = Affine(p=1.0).draw(Dice(0, [0, 1]))
     assert draw.on.all()

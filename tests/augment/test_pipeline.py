@@ -114,7 +114,7 @@ def test_a_sample_does_not_depend_on_its_batch():
 def test_what_is_worked_on_at_once_changes_nothing(pictures, monkeypatch: pytest.MonkeyPatch):
     augment, sample = all_on((32, 44)), make([4, 5, 6, 7, 8], size=(60, 52), bgr=70)
     whole = augment(sample)
-    monkeypatch.setattr("bgm.augment.dice.CHUNK", pictures * S * S)
+    monkeypatch.setattr("bgm.augment.rng.CHUNK", pictures * S * S)
     same(augment(sample), whole, atol=2e-6)
 
 

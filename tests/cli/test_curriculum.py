@@ -15,7 +15,7 @@ import torch
 from omegaconf import OmegaConf
 
 from bgm.cli.curriculum import curriculum, words
-from bgm.cli.stages import Ledger
+from bgm.cli.curriculum.ledger import Ledger
 from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
 from tests.test_configs import composed
@@ -36,7 +36,7 @@ TINY = [
     "trainer.log_every_n_steps=1",
     "data.checkup_seconds=0",
     "callbacks.last.every_n_steps=1",
-    "lit.metrics=[mad]",
+    "stage.metrics=[mad]",
 ]
 
 
@@ -160,7 +160,7 @@ def test_the_whole_paper_in_small(paper, tmp_path):
     folders = sorted(p for p in (tmp_path / "run").iterdir() if p.is_dir())
     assert [p.name[:1] for p in folders] == ["1", "2", "3", "4"]
     cards = [json.loads((p / "card.json").read_text()) for p in folders]
-    kinds = [c["config"]["lit"]["_target_"].rpartition(".")[2] for c in cards]
+    kinds = [c["config"]["stage"]["_target_"].rpartition(".")[2] for c in cards]
     assert kinds == ["BaseStage"] + ["RefineStage"] * 3
     for before, card in zip(folders, cards[1:], strict=False):
         assert card["config"]["init"] == str(before / "best.ckpt")

@@ -23,7 +23,14 @@ def test_paths_come_through_as_typed(value):
 
 
 def test_what_hydra_understands_stays():
-    for arg in ("trainer=ddp", "lit.lr={base: 1e-4}", "seed=1,2", "ckpt=null", "-m", "+a.b=[1,2]"):
+    for arg in (
+        "trainer=ddp",
+        "stage.lr={base: 1e-4}",
+        "seed=1,2",
+        "ckpt=null",
+        "-m",
+        "+a.b=[1,2]",
+    ):
         assert as_typed([arg]) == [arg]
     assert (
         quoted("data.train.subjects.root=a, b (1)", False) == "data.train.subjects.root='a, b (1)'"

@@ -9,8 +9,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli import matrix
-from bgm.cli.cells import Bench, Cell, command_lines
 from bgm.cli.matrix import Worker, main
+from bgm.cli.matrix.run import Bench, Cell, command_lines
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
 from tests.export.networks import mobile
@@ -29,8 +29,8 @@ def test_cells_are_products_and_the_last_word_turns_fastest():
     assert len(lines) == 8
     assert [line[-1] for line in lines[:2]] == ["runtime=a", "runtime=b"]
     assert lines[0][:-1] == lines[1][:-1]
-    base = command_lines(composed([{"export": ["ncnn"], "stage": ["base"]}]))
-    assert base == [["export=ncnn", "stage=base"]]
+    base = command_lines(composed([{"export": ["ncnn"], "part": ["base"]}]))
+    assert base == [["export=ncnn", "part=base"]]
     only = command_lines(composed([{"export": ["onnx", "pt2"]}], ["pt2", "crop=gather"]))
     assert [" ".join(x) for x in only] == [
         "export=pt2 crop=gather replace=scatter_nd select=sampling",
@@ -57,7 +57,7 @@ def test_a_cell_works_is_refused_or_is_wrong(ckpt):
     refused = bench.tried([*words, "export.tolerance=1e-12"])
     assert refused.status == "wrong"
     assert "allowed 1.0e-12" in refused.said
-    assert bench.tried([*words, "stage=elsewhere"]).status == "refused"
+    assert bench.tried([*words, "part=elsewhere"]).status == "refused"
 
 
 class Cells:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 from bgm.compose.plan import Perturbation
 from bgm.compose.plate import FINE, MICRO, SIGMA, UNIT, Plate, exposure_curve, noise_table, perturb
 from tests.compose.pictures import pattern, picture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from bgm.data import Backgrounds, Composites, Procedural, Subjects
 from bgm.data.doctor import Looks, checkup, diagnose, take_stock
-from bgm.data.doctor.twins import twins
+from bgm.data.doctor.near_duplicates import twins
 from tests.data.folders import disc, make, noise, save
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from bgm.data.composites import Composites
 from bgm.data.fingerprint import fingerprint
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.matting import Composites
-from bgm.data.packing import packed_pictures, packed_reduced
-from bgm.data.shards import Packed, read_shards, write_shards
+from bgm.data.shards.packing import packed_pictures, packed_reduced
+from bgm.data.shards.tar import Packed, read_shards, write_shards
 from bgm.errors import BadInput
 from tests.data.folders import disc, make, noise, save
 

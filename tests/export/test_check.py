@@ -9,20 +9,14 @@ import torch
 
 import bgm.model.patches as patches
 from bgm.errors import BadInput
-from bgm.export.check import check as check_everywhere
-from bgm.export.check import coverage
-from bgm.export.contents import PLAIN, STEERED, smooth
-from bgm.export.grid import brief, default, wide
+from bgm.export.certify.check import check as check_everywhere
+from bgm.export.certify.check import coverage
+from bgm.export.certify.grid import brief, default, wide
+from bgm.export.certify.steered_error import twin
+from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
 from bgm.export.prepare import prepared
 from bgm.export.shapes import Shape
-from bgm.export.twin import twin
-from bgm.model import (
-    GatherCrop,
-    RoiAlignCrop,
-    Sampling,
-    ScatterElementReplace,
-    Thresholding,
-)
+from bgm.model import GatherCrop, RoiAlignCrop, Sampling, ScatterElementReplace, Thresholding
 from tests.export.networks import mobile, tiny
 
 check = partial(check_everywhere, shapes=[Shape(1, 64, 96), Shape(2, 68, 132), Shape(2, 80, 1056)])

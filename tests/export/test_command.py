@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
-from bgm.cli.launch import conf_dir
 from bgm.export import OnnxExport, TorchScriptExport, open_torchscript
+from bgm.paths import conf_dir
 from bgm.weights import write_safetensors
 from tests.export.networks import mobile
 
@@ -59,9 +59,9 @@ def test_every_target_config_composes():
         "torchscript",
     ]
     for name in listed:
-        target = composed(f"export={name}", "licence=CC BY 4.0", "stage=base")
+        target = composed(f"export={name}", "licence=CC BY 4.0", "part=base")
         assert (target.name, target.tolerance) == (name, 1e-4)
-        assert (target.licence, target.stage) == ("CC BY 4.0", "base")
+        assert (target.licence, target.part) == ("CC BY 4.0", "base")
 
 
 def test_the_options_of_the_command_line_arrive():

@@ -4,7 +4,7 @@ import onnx
 import pytest
 import torch
 
-import bgm.export.onnx
+import bgm.export.targets.onnx
 from bgm.errors import BadInput
 from bgm.export import OnnxExport, Pt2Export, TorchScriptExport
 from bgm.model import (
@@ -88,7 +88,7 @@ def test_an_if_in_the_graph_is_refused(tmp_path):
 def test_a_refiner_is_not_traced_away(tmp_path, monkeypatch, target):
     """The example has no error anywhere; the file must refine where a picture has one."""
     black = tuple(torch.zeros(2, FIXED[0], 3, *FIXED[1:]))  # two: one twice would be one input
-    for module in (bgm.export.onnx, bgm.export.graphs):
+    for module in (bgm.export.targets.onnx, bgm.export.targets.graphs):
         monkeypatch.setattr(module, "example", lambda *_: black)
     net = steered(tiny(Thresholding(0.5)))
     run = write(target, net, tmp_path / f"net{target.suffix}")
@@ -140,6 +140,6 @@ def test_the_opset_is_the_one_asked_for(tmp_path, opset):
 
 def test_an_opset_that_was_silently_raised_is_refused(tmp_path, monkeypatch):
     """torch's newer exporter writes 18 when asked for 17."""
-    monkeypatch.setattr(bgm.export.onnx, "OLDEST_EXPORTED", 17)
+    monkeypatch.setattr(bgm.export.targets.onnx, "OLDEST_EXPORTED", 17)
     with pytest.raises(BadInput, match="opset 17 cannot be written: torch wrote 18"):
         write(OnnxExport(opset=17, shape=FIXED, **SAFE), tiny(), tmp_path / "net.onnx")

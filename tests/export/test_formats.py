@@ -7,7 +7,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from bgm.cli.models import open_model
 from bgm.errors import BadInput
 from bgm.export import (
     AotiExport,
@@ -21,6 +20,7 @@ from bgm.export import (
     open_openvino,
     open_reference,
 )
+from bgm.infer.models import open_model
 from bgm.model import (
     Full,
     MattingBase,
@@ -48,7 +48,7 @@ FORMATS = {
     "torchscript": lambda **o: TorchScriptExport(**FAST, **o),
     "pt2": lambda **o: Pt2Export(shape=SHAPE, **FAST, **o),
     "executorch": lambda **o: ExecuTorchExport(shape=SHAPE, **FAST, **o),
-    "ncnn": lambda **o: NcnnExport(shape=SHAPE, **{"stage": "base"} | o),
+    "ncnn": lambda **o: NcnnExport(shape=SHAPE, **{"part": "base"} | o),
     "aoti": lambda **o: AotiExport(shape=SHAPE, **FAST, **o),
 }
 NEEDS = {"openvino": "openvino", "executorch": "executorch", "ncnn": "ncnn"}
@@ -96,7 +96,7 @@ def test_a_file_computes_what_its_network_does(tmp_path, name):
 
 @pytest.mark.parametrize("name", formats("tensorrt", "ncnn", "aoti", "executorch", "openvino"))
 def test_the_base_network_of_a_refined_checkpoint(tmp_path, name):
-    target, net = made(name, stage="base"), tiny(scale=0.125)
+    target, net = made(name, part="base"), tiny(scale=0.125)
     run = write(target, net, tmp_path / f"net{target.suffix}")
     assert run.answer is Coarse
     assert worst(net.base, run, tuple(SHAPE)) < 1e-5
@@ -177,12 +177,12 @@ REFUSED = [
     (lambda: ExecuTorchExport(), "executorch needs a fixed shape"),
     (lambda: ExecuTorchExport(shape=SHAPE, crop=RoiAlignCrop()), "has no roi_align"),
     (lambda: ExecuTorchExport(shape=SHAPE, select=Thresholding()), "thresholding refines"),
-    (lambda: NcnnExport(shape=SHAPE), "use stage=base"),
-    (lambda: NcnnExport(shape=[2, 64, 96], stage="base"), r"shape=\[1, height, width\]"),
+    (lambda: NcnnExport(shape=SHAPE), "use part=base"),
+    (lambda: NcnnExport(shape=[2, 64, 96], part="base"), r"shape=\[1, height, width\]"),
     (lambda: OnnxExport(opset=17), r"opset 17 .* expected shape="),
     (lambda: OnnxExport(opset=17, shape=SHAPE, crop=UnfoldCrop()), "opset 17 .* no unfold"),
     (lambda: OnnxExport(threshold_input=True), "is for select=thresholding"),
-    (lambda: OnnxExport(stage="base", select=Full()), "refines nothing"),
+    (lambda: OnnxExport(part="base", select=Full()), "refines nothing"),
 ]
 
 
@@ -208,7 +208,7 @@ def test_full_suits_tensorrt(tmp_path):
         ({"shape": [0, 64, 96]}, "three positive numbers"),
         ({"shape": [1, 32, 96]}, "at least 64"),
         ({"precision": "bfloat16"}, "bfloat16 is not offered by onnx: float32, float16, int8 are"),
-        ({"stage": "coarse"}, "stage coarse is none of base, refine"),
+        ({"part": "coarse"}, "part coarse is none of base, refine"),
         ({"opset": 10}, "opset 10 cannot be written, expected 11 or newer"),
         ({"runtime": "tvm"}, "runtime tvm is none of"),
     ],
@@ -221,7 +221,7 @@ def test_requests_that_cannot_be(options, said):
 def test_a_base_checkpoint_is_no_refined_one(tmp_path):
     base = fill(MattingBase(TinyEncoder()))
     with pytest.raises(BadInput, match="the checkpoint holds a base network"):
-        TorchScriptExport(stage="refine")(base, tmp_path / "net.pt")
+        TorchScriptExport(part="refine")(base, tmp_path / "net.pt")
 
 
 def test_no_compiler(tmp_path, monkeypatch):

@@ -10,15 +10,8 @@ import pytest
 import torch
 
 from bgm.errors import BadInput
-from bgm.export import (
-    Exam,
-    OnnxExport,
-    TorchScriptExport,
-    card,
-    open_onnx,
-    open_torchscript,
-)
-from bgm.export.contents import smooth
+from bgm.export import Exam, OnnxExport, TorchScriptExport, card, open_onnx, open_torchscript
+from bgm.export.certify.test_pictures import smooth
 from bgm.model import (
     Full,
     GatherCrop,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from bgm.infer.align import _corners, align, move
+from bgm.infer.plate.align import _corners, align, move
 from tests.infer import scenes
 
 H, W, MARGIN = 300, 400, 60

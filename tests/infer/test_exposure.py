@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgm.infer.exposure import MISMATCH, match_exposure, mismatch
+from bgm.infer.plate.exposure import MISMATCH, match_exposure, mismatch
 from tests.infer import scenes
 
 H, W = 120, 160

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bgm.infer.exposure import MISMATCH
+from bgm.infer.plate.exposure import MISMATCH
 from bgm.infer.predict import Aligned, exposed, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Frame, pictures

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 
 from bgm.errors import BadInput
+from bgm.infer.composite_over import OUTPUTS
 from bgm.infer.matte import Matte, matte
-from bgm.infer.render import OUTPUTS
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Frame
 from bgm.pictures import read_picture, to_uint8, write_png

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.errors import BadInput
-from bgm.weights.blend import blended
+from bgm.weights.blending import blended
 from bgm.weights.formats import Stored
 
 

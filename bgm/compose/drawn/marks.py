@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 
 Field = NDArray[np.int32]
 Point = tuple[int, int]  # y, x

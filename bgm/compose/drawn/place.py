@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 from bgm.compose.drawn.marks import box_blur, noise, octaves
 from bgm.compose.resample import SUB, shift
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import dice
+from bgm.compose import seeding as dice
 from bgm.compose.drawn.marks import Point, box_blur, disc, noise, octaves, strand, tube
 
 SALT = "subject"

@@ -2,7 +2,7 @@
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.look import Look, Looks
-from bgm.data.doctor.stock import Finding, Part, take_stock
+from bgm.data.doctor.inventory import Finding, Part, take_stock
+from bgm.data.doctor.item_report import Look, Looks
 
 __all__ = ["Finding", "Look", "Looks", "Part", "checkup", "diagnose", "take_stock"]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.look import Look, Looks
-from bgm.data.doctor.stock import Finding, Part
+from bgm.data.doctor.inventory import Finding, Part
+from bgm.data.doctor.item_report import Look, Looks
 
 SAMPLED = 24  # items of a part at most
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from bgm.data.doctor.look import Look
-from bgm.data.doctor.stock import SHOWN, Finding, Part
-from bgm.data.doctor.twins import twins
+from bgm.data.doctor.inventory import SHOWN, Finding, Part
+from bgm.data.doctor.item_report import Look
+from bgm.data.doctor.near_duplicates import twins
 
 FEW = 100  # backgrounds; the paper trains on 8,636
 SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them

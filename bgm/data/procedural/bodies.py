@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from .figures import BOTTOM, HAIR, SKIN, TOP, Figure
-from .ranges import Ranges
+from bgm.data.procedural.figures import BOTTOM, HAIR, SKIN, TOP, Figure
+from bgm.data.procedural.ranges import Ranges
 
 KINDS = ("portrait", "person", "animal", "beast", "plant", "objects")
 

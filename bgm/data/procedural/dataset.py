@@ -5,15 +5,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from bgm.data.procedural.noise import octaves
+from bgm.data.procedural.ranges import Ranges
+from bgm.data.procedural.rasterise import render
+from bgm.data.procedural.scene_draws import PLANES, draw_motion, draw_scene
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.pictures import to_uint8
 from bgm.types import Sample
-
-from .draws import PLANES, draw_motion, draw_scene
-from .noise import octaves
-from .ranges import Ranges
-from .render import render
 
 SALT = 0x9A77E  # keeps these draws apart from those of other users of (seed, draw)
 MOTION = 1  # and this the subject's motion, which came later, from all that was drawn before

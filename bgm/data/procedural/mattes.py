@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from . import shapes
-from .noise import upsample
-from .strands import splat
+from bgm.data.procedural import shapes
+from bgm.data.procedural.noise import upsample
+from bgm.data.procedural.strands import splat
 
 STRAND_SIDE = 350  # short side at which a strand is one pixel wide
 STRAND_LIMIT = 700  # beyond this side strands are drawn smaller and resized

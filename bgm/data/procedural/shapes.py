@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .figures import FAR, FIRST, SLOTS
-from .noise import upsample
+from bgm.data.procedural.figures import FAR, FIRST, SLOTS
+from bgm.data.procedural.noise import upsample
 
 AWAY = 9.0  # distance where there is nothing
 GRID = 96  # long side of the distance grid; what is finer comes from noise and strands

@@ -5,8 +5,8 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from .figures import FAR, Figure
-from .ranges import Ranges
+from bgm.data.procedural.figures import FAR, Figure
+from bgm.data.procedural.ranges import Ranges
 
 UNIT = 256  # opacity is summed in integers: the order of summation cannot change the sum
 STEP = 0.8  # pixels between the points of a strand

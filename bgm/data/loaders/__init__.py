@@ -1,0 +1,1 @@
+"""Loaders: order, resuming, broken files, augmentation in workers."""

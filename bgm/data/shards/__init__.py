@@ -1,0 +1,1 @@
+"""Tar shards: pictures for network disks."""

@@ -1,0 +1,1 @@
+"""Score mattes: cases, protocols, curves and reports."""

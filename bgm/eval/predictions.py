@@ -1,0 +1,90 @@
+"""A folder of predictions made by any tool: FOLDER/NAME.png, or FOLDER/pha/ and FOLDER/fgr/."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from bgm.errors import BadInput
+from bgm.eval.trimaps import missing_sentence
+from bgm.pictures import find_pictures, read_picture
+
+
+class Predictions:
+    """Call with a scene's name to get pha (H, W) and fgr (3, H, W) or None.
+
+    Pictures of 16 bits are float in [0, 1], others uint8. Mattes are gray; or colour with three
+    equal channels; or have an alpha channel, which is the matte then. Raises BadInput at once for
+    scenes without a prediction (counted and named), and when read for what is no matte.
+    """
+
+    def __init__(self, folder: str | Path, names: list[str]) -> None:
+        self.folder = Path(folder)
+        nested = (self.folder / "pha").is_dir()
+        pha = self.folder / "pha" if nested else self.folder
+        self.pha = find_pictures(pha)
+        if missing := [name for name in names if name not in self.pha]:
+            raise BadInput(missing_sentence(missing, len(names), "prediction", pha))
+        fgr = self.folder / "fgr"
+        self.fgr = find_pictures(fgr) if nested and fgr.is_dir() else {}
+        if self.fgr and (missing := [name for name in names if name not in self.fgr]):
+            raise BadInput(missing_sentence(missing, len(names), "predicted foreground", fgr))
+        self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
+
+    def __call__(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        fgr = self.fgr.get(name)
+        colour = None if fgr is None else one_scale(fgr, decoded(fgr)[:3])
+        return matte_of(self.pha[name]), colour
+
+
+def matte_of(path: Path) -> np.ndarray:
+    """The matte (H, W) in a picture file, uint8, or float in [0, 1] if it has 16 bits."""
+    x = decoded(path)
+    if len(x) in (2, 4):
+        alpha = x[-1]
+        if alpha.min() == np.iinfo(x.dtype).max:
+            raise BadInput(
+                f"{path} has an alpha channel that is opaque everywhere: is its matte in the "
+                "colours? save it as gray"
+            )
+    elif len(x) == 3 and not (np.array_equal(x[0], x[1]) and np.array_equal(x[0], x[2])):
+        raise BadInput(f"{path} is a colour picture, expected a matte: gray, or an alpha channel")
+    else:
+        alpha = x[0]
+    return one_scale(path, alpha)
+
+
+def one_scale(path: Path, x: np.ndarray) -> np.ndarray:
+    """uint8 as it is, 16 bits as float in [0, 1]."""
+    return x if x.dtype == np.uint8 else x / 65535.0
+
+
+def decoded(path: Path) -> np.ndarray:
+    """A picture's channels as they are stored, (1 to 4, H, W) uint8 or uint16, R before B.
+
+    16-bit PNGs are what read_picture rounds to 8 bits: they go through cv2 here.
+    """
+    if _is_deep(path):
+        x = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        if x is None:
+            raise BadInput(f"picture {path} is broken or truncated")
+        if x.ndim == 3:
+            x = x[..., [2, 1, 0, 3][: x.shape[2]]]
+        return np.atleast_3d(x).transpose(2, 0, 1)
+    return read_picture(path, _mode(path)).numpy()
+
+
+def _is_deep(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(26)  # signature, IHDR with width, height, bit depth, colour type
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[24] == 16
+
+
+def _mode(path: Path) -> str:
+    try:
+        with Image.open(path) as image:
+            mode = "RGBA" if "transparency" in image.info else image.mode
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return "L"  # read_picture names what is wrong with it
+    return {"RGBA": "RGBA", "LA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}.get(mode, "RGB")

@@ -1,0 +1,54 @@
+"""A small matting set that judges a network and its exported file alike."""
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from bgm.data import Procedural
+from bgm.export import Exam, Target
+from bgm.export.certify.compare import Run
+from bgm.export.shapes import Shape
+from bgm.metrics import Scores, score
+from bgm.ops import composite
+
+SIZE = (288, 512)
+SEED = 4099  # neither the training's nor the validation's
+METRICS = ("mad", "sad", "grad")
+
+
+class MattingSet:
+    """Procedural scenes in memory; called with a network or a file, it returns the mean metrics.
+
+    scenes: how many of 512x288; a file of one shape gets as many pictures of its shape as have
+    those pixels, in whole batches. Metrics are those of the protocol "frame", with its scales.
+    """
+
+    def __init__(self, scenes: int = 6, shape: Shape | None = None):
+        batch, *size = shape or (1, *SIZE)
+        pixels = scenes * SIZE[0] * SIZE[1]
+        batches = max(1, pixels // (batch * size[0] * size[1]))
+        self.name = f"{batches * batch} procedural scenes of {size[1]}x{size[0]}"
+        procedural = Procedural((size[0], size[1]), batches * batch, SEED)
+        samples = procedural.__getitems__(list(range(batches * batch)))
+        pha, fgr, bgr = (torch.stack([s[i] for s in samples]).float() / 255 for i in range(3))
+        self.pha = pha
+        self.src = composite(fgr, pha, bgr).split(batch)
+        self.bgr = bgr.split(batch)
+
+    @torch.no_grad()
+    def __call__(self, run: Run) -> dict[str, float]:
+        """Mean MAD (x1e3), SAD (/1000) and Grad (/1000) of run's alpha, unrounded."""
+        found = torch.cat([run(src, bgr).pha for src, bgr in zip(self.src, self.bgr, strict=True)])
+        return self.mean(found)
+
+    def mean(self, found: Tensor) -> dict[str, float]:
+        scores = Scores("frame")
+        for index, (pred, true) in enumerate(zip(found, self.pha, strict=True)):
+            row = score(pred[0].numpy(), true[0].numpy(), protocol="frame")
+            scores.add(str(index), row)
+        return {metric: scores.mean()[metric] for metric in METRICS}
+
+
+def examination(cfg: DictConfig, target: Target) -> Exam:
+    """What conf/export.yaml's `certify` asks of a file of target."""
+    return Exam(cfg.grid, MattingSet(cfg.scenes, target.shape) if cfg.scenes else None)

@@ -1,0 +1,73 @@
+"""Files and folders that appear whole or not at all, whatever ends the program."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bgm.errors import BadInput
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a name beside path to write a file under; rename it to path when the block ends.
+
+    An exception in the block leaves what was at path as it was. Raises BadInput, naming path, where
+    the system refuses (a full disk, a folder without permission).
+    """
+    path = Path(path)
+    partial = _partial_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        _remove(partial)
+        raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give a new folder beside path to fill; rename it to path when the block ends.
+
+    path must not exist at the end of the block, or be an empty folder. An exception in the block
+    leaves nothing. Raises BadInput, naming path, where the system refuses.
+    """
+    path = Path(path)
+    partial = _partial_name(path)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all; BadInput, naming it, where the system refuses."""
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def beside(path: str | Path, suffix: str) -> str:
+    """A name beside a file: runs/x/last.ckpt and "-scores" give runs/x/last-scores."""
+    return f"{Path(path).with_suffix('')}{suffix}"
+
+
+def _partial_name(path: Path) -> Path:
+    """Hidden, beside path, and another one for every writer."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # its folder is a file, or may not be entered: nothing was written there
+        return

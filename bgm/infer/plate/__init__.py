@@ -1,0 +1,1 @@
+"""Fitting a plate to its shot: alignment and exposure."""

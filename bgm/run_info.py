@@ -1,0 +1,79 @@
+"""What a run card says before training starts: config, commit, versions, hardware."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+import bgm
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "kornia", "numpy", "pillow", "hydra-core")
+
+
+def about(cfg: DictConfig) -> dict[str, Any]:
+    """Plain values only: they go into checkpoints that load without running code."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv[1:]),
+        "git": commit(Path(bgm.__file__).resolve().parents[1]),
+        "versions": versions(),
+        "hardware": hardware(),
+        "config": OmegaConf.to_container(cfg, resolve=True),
+    }
+
+
+def commit(root: Path) -> dict[str, Any]:
+    """Commit of a checkout, and whether tracked files differ from it; {} for an installed copy."""
+    if not (root / ".git").exists():
+        return {}
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):  # no git, no commit yet, a folder that hangs
+        return {}
+    return {"commit": head, "dirty": dirty}
+
+
+def versions() -> dict[str, str]:
+    """Of bgm, Python and the packages that numbers depend on."""
+    found = {"bgm": bgm.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory, GPUs; nothing that names the machine."""
+    count = torch.cuda.device_count()
+    return {
+        "cpu": processor(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(count)],
+        "cuda": torch.version.cuda or "",
+    }
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(li.partition(":")[2].strip() for li in lines if li.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], check=True, capture_output=True, text=True, timeout=10
+    )
+    return done.stdout.strip()

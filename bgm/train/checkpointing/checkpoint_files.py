@@ -1,0 +1,150 @@
+"""Checkpoint files: written whole or not at all, told apart from torn ones, the newest found."""
+
+import io
+import logging
+import os
+import pickle
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from bgm.errors import BadInput
+
+LOG = logging.getLogger("bgm.train")
+
+
+class Checkpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its name, then renames: a killed run leaves no half of one.
+
+    Lightning's own writes to the system's temporary folder and copies when that is another file
+    system. keep_before: names of which the file before stays as NAME-previous.ckpt. A file that
+    cannot be written (disk full) is a warning, and its reason is in `failed` until it is written:
+    only one process writes, so an error here would leave the others waiting.
+    """
+
+    def __init__(self, keep_before: Sequence[str] = ("last.ckpt",)) -> None:
+        self.keep_before = tuple(keep_before)
+        self.failed: dict[str, str] = {}
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.part")  # no process id: the next one overwrites it
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(checkpoint, partial)
+            if path.name in self.keep_before and path.exists():
+                keep(path, previous(path))
+            os.replace(partial, path)
+            sync_folder(path.parent)
+            self.failed.pop(str(path), None)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            self.failed[str(path)] = error.strerror or str(error)
+            kept = "what was there is kept, " if path.exists() else ""
+            LOG.warning(
+                "%s could not be written (%s): %straining goes on",
+                path,
+                self.failed[str(path)],
+                kept,
+            )
+
+
+def write(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint and wait until it is on the disk; raises OSError."""
+    content = io.BytesIO()  # PyTorch's own writer turns a full disk into an assertion of its own
+    torch.save(checkpoint, content)
+    with open(path, "wb") as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def keep(path: Path, name: Path) -> None:
+    """Give a file a second name in one step, so that it is never without one."""
+    link = name.with_name(f".{name.name}.part")
+    try:
+        link.unlink(missing_ok=True)
+        os.link(path, link)
+        os.replace(link, name)
+    except OSError:  # a file system without hard links
+        os.replace(path, name)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # not on Windows
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def previous(path: Path) -> Path:
+    """The name under which the checkpoint before this one is kept."""
+    return path.with_name(f"{path.stem}-previous{path.suffix}")
+
+
+def torn(path: Path) -> str | None:
+    """What is broken in a checkpoint file, None for a whole one; PyTorch checks no checksums."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            bad = file.testzip()
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        return f"{path.stat().st_size} bytes, {str(error).rstrip('.').lower()}"
+    return f"checksum of {bad} is wrong" if bad else None
+
+
+def newest(folder: Path) -> Path | None:
+    """The whole checkpoint of most steps in a run's folder, torn ones named in the log."""
+    found = [p for p in sorted(folder.glob("*.ckpt")) if whole(p)]
+    return max(found, key=lambda p: (steps(p), p.name == "last.ckpt"), default=None)
+
+
+def resumable(path: str | Path) -> Path:
+    """The checkpoint to go on from: path, or the one before it when it is torn; of a folder, the
+    newest whole one. Raises BadInput when there is none."""
+    path = Path(path)
+    if path.is_dir():
+        found = newest(path)
+        if found is None:
+            raise BadInput(f"folder {path} holds no whole checkpoint (*.ckpt) to resume")
+        return found
+    before = previous(path)
+    if path.is_file() and whole(path):
+        return path
+    if before.is_file() and whole(before):
+        state = "is torn" if path.exists() else "is not there"
+        LOG.warning("%s %s: going on from %s, step %d", path, state, before, steps(before))
+        return before
+    return path  # whoever reads it says what is wrong with it
+
+
+def whole(path: Path) -> bool:
+    """Whether a checkpoint can be read; why not goes to the log."""
+    reason = torn(path)
+    if reason is not None:
+        LOG.warning("%s is torn (%s)", path, reason)
+    return reason is None
+
+
+def steps(path: Path) -> int:
+    """How many steps a checkpoint has seen; -1 for a file of another kind."""
+    return int(glance(path).get("global_step", -1))
+
+
+def glance(path: Path) -> dict[str, Any]:
+    """A checkpoint, its tensors left on the disk until they are used; {} for other files."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError):
+        return {}
+    return content if isinstance(content, dict) else {}

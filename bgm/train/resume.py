@@ -1,0 +1,132 @@
+"""From resume=... to a whole checkpoint that was made by the same config."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from bgm.console import say
+from bgm.data.loaders.file_snapshot import Begun
+from bgm.errors import BadInput
+from bgm.train.checkpointing.checkpoint_files import glance, newest, resumable
+
+# What decides the result of a step; folders, workers, logging and the length may change.
+DECIDES = ("backbone", "select", "network", "stage", "augment", "data.train", "seed", "batch_size")
+DECIDES += ("trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
+DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
+
+
+def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
+    """The checkpoint to go on from, or None for a new run.
+
+    cfg.resume: null, a checkpoint (the one before it when it is torn), the folder of a run (its
+    newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
+    fits: raises BadInput for a checkpoint of another network, which is said first. Raises
+    BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's
+    config, unless cfg.resume_changed is "allow".
+    """
+    if cfg.resume_changed not in ("refuse", "allow"):
+        raise BadInput(f"resume_changed is {cfg.resume_changed}, expected refuse or allow")
+    if cfg.resume is None:
+        return None
+    if cfg.resume == "auto":
+        own = Path(HydraConfig.get().runtime.output_dir)
+        path = newest(own)
+        if path is None:
+            say(f"{own} holds no checkpoint yet: a new run")
+            return None
+    else:
+        path = resumable(cfg.resume)
+    fits(str(path))
+    if path.is_file():
+        same_config(path, cfg)
+        if str(path) != str(cfg.resume):
+            say(f"resuming {path}")
+    return str(path)
+
+
+def data_of(cfg: DictConfig, checkpoint: str | None) -> Any:
+    """The data of a config, with what the checkpoint's run had on disk when it began.
+
+    A file that has gone since is then a bad file, as it is for a run that was not stopped, and the
+    order stays. With cfg.resume_changed="allow" the data are what is there now.
+    """
+    if checkpoint is None or cfg.resume_changed == "allow":
+        return instantiate(cfg.data)
+    kind = str(cfg.data.get("_target_")).rpartition(".")[2]  # Lightning's key for its state
+    stored = glance(Path(checkpoint)).get(kind, {}).get("begun", {})
+    return instantiate(cfg.data, **handed(stored, cfg.data))
+
+
+def handed(stored: dict, node: DictConfig) -> dict[str, Any]:
+    """The stored lists of files at the places that the config still has."""
+    found: dict[str, Any] = {}
+    for name, part in stored.items():
+        if name == "begun":
+            found[name] = Begun(**part)
+        elif isinstance(node.get(name), DictConfig) and (inner := handed(part, node[name])):
+            found[name] = inner
+    return found
+
+
+def same_config(path: Path, cfg: DictConfig) -> None:
+    """Raise BadInput when keys that decide what a step computes differ from the checkpoint's."""
+    card = glance(path).get("bgm_card", {})
+    if cfg.resume_changed == "allow" or "config" not in card:
+        return
+    found = changed(card["config"], cfg)
+    if found:
+        shown = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
+        raise BadInput(
+            f"{path} cannot be resumed as it is, {len(found)} of the keys it was trained with "
+            f"differ: {shown}: give the old values, start anew with init=..., or say "
+            "resume_changed=allow (learning rates stay those of the checkpoint)"
+        )
+
+
+def changed(before: dict, cfg: DictConfig) -> list[str]:
+    """What differs among the keys of DECIDES, each as "key old -> new"; new keys may be newer code.
+
+    Keys that only follow another one are left out.
+    """
+    now = OmegaConf.to_container(cfg, resolve=True)
+    found = []
+    for top in DECIDES:
+        old = dict(leaves(picked(before, top), top))
+        new = dict(leaves(picked(now, top), top))
+        for key, value in old.items():
+            if value == new.get(key) or follows(cfg, key):
+                continue
+            found.append(f"{key} {value} -> {new.get(key, 'absent')}")
+    return found
+
+
+def picked(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
+
+
+def leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Every value in nested dicts that is none itself; lists are values."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from leaves(value, f"{key}.{name}")
+    elif tree is not None:
+        yield key, tree
+
+
+def follows(cfg: DictConfig, key: str) -> bool:
+    """Whether a key, or something above it, is only a reference to another one."""
+    parts = key.split(".")
+    node: Any = cfg
+    for part in parts:
+        if not isinstance(node, DictConfig) or part not in node:
+            return False
+        if OmegaConf.is_interpolation(node, part):
+            return True
+        node = node._get_node(part)
+    return False

@@ -1,0 +1,159 @@
+"""The training loop that both stages share: a network, its loss terms, its learning rates."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from bgm.errors import BadInput
+from bgm.losses import base_terms, refine_terms
+from bgm.metrics.training import MatteMetrics
+from bgm.ops import crop_to, pad_to
+from bgm.train.activation_checkpointing import recompute
+from bgm.train.learning_rates import factor, frozen, parameter_groups
+from bgm.types import Batch, Coarse, Refined
+from bgm.weights import Report, build, initialise, read_weights
+
+SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
+
+
+class Matting(pl.LightningModule):
+    """Train a network on Batches; a stage says which loss terms.
+
+    network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
+    rates shaped like the module tree. warmup_steps, final_lr: see `learning_rates.factor`.
+    metrics: those of `bgm.metrics.MatteMetrics` that validation reports, on eval.py's scales.
+    compile: the network goes through torch.compile. checkpoint_activations: less memory for about
+    a third more time. Neither changes a key in a checkpoint.
+    """
+
+    def __init__(
+        self,
+        network: dict,
+        lr: Any,
+        warmup_steps: int = 0,
+        final_lr: float = 1.0,
+        metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn"),
+        compile: bool = False,
+        checkpoint_activations: bool = False,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
+        self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
+        if compile and checkpoint_activations:
+            raise BadInput("compile and checkpoint_activations exclude each other: choose one")
+        if checkpoint_activations:
+            recompute(self.network.blocks())
+        if compile:
+            self.network.compile()  # in place: torch.compile(network) would rename every key
+        self.valid_loss = nn.ModuleList(MeanMetric() for _ in SCORED)
+        self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
+
+    def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
+        """Named loss terms of this stage, to be added up."""
+        raise NotImplementedError
+
+    def forward(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
+        last = torch.channels_last
+        return self.network(src.contiguous(memory_format=last), bgr.contiguous(memory_format=last))
+
+    def start_from(self, path: str, kinds: Sequence[str] | None = None) -> Report:
+        """Initialise the network from a weight file of one of these kinds (None: any).
+
+        See `bgm.weights.initialise`.
+        """
+        return initialise(self.network, path, kinds)
+
+    def resumable(self, path: str | None) -> str | None:
+        """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
+        if path is not None:
+            stored = read_weights(path)
+            own = self.network.state_dict()
+            strange = [
+                k for k in stored.state if k not in own or stored.state[k].shape != own[k].shape
+            ]
+            missing = [k for k in own if k not in stored.state]
+            if stored.network is None or "epoch" not in stored.card or strange or missing:
+                raise BadInput(
+                    f"{path} cannot be resumed: expected a Lightning checkpoint with the keys "
+                    f"{', '.join([*missing, *own][:3])}, ..., found {stored.kind} weights with "
+                    f"{', '.join([*strange, *stored.state][:3])}, ... (init=... takes weights)"
+                )
+        return path
+
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        # Dropout as a function of (seed, rank, batch): ranks differ, and a resumed run goes on.
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
+        now = [seed, self.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
+        torch.manual_seed(int(np.random.SeedSequence(now).generate_state(1)[0]))
+        for part in frozen(self.network, self.hparams["lr"]):
+            part.eval()  # every step: Lightning sets the mode of the whole after a validation
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        terms = self.terms(self(batch.src, batch.bgr), batch)
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            named = ", ".join(f"{k} {float(v.detach()):.4g}" for k, v in terms.items())
+            raise BadInput(
+                f"loss at step {self.global_step} is not finite ({named}): lower lr or clip"
+            )
+        self.log("train/loss", loss, prog_bar=True)
+        self.log_dict({f"train/{k}": v for k, v in terms.items()})
+        return loss
+
+    def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
+        pred, true = self.padded(batch)
+        loss = torch.stack(list(self.terms(pred, true).values())).sum()
+        self.valid_loss[dataloader_idx].update(loss, len(batch.src))
+        pha = crop_to(pred.pha, tuple(batch.pha.shape[2:]))
+        self.valid_metrics[dataloader_idx].update(pha, batch.pha)
+
+    def on_validation_epoch_end(self) -> None:
+        sets = zip(SCORED, self.valid_loss, self.valid_metrics, strict=True)
+        for prefix, loss, metrics in list(sets)[: len(self.trainer.num_val_batches)]:
+            # Both add up over ranks: the true mean, however unequal their shares.
+            found = {"loss": loss.compute(), **metrics.compute()}
+            for name, value in found.items():
+                shown = name in ("loss", "mad")
+                self.log(f"{prefix}/{name}", value, prog_bar=shown, sync_dist=False)
+            loss.reset()
+            metrics.reset()
+
+    def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
+        """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""
+        true = Batch(*(pad_to(x) for x in batch[:4]), batch.has_fgr)
+        return self(true.src, true.bgr), true
+
+    def configure_optimizers(self) -> dict:
+        hyper = self.hparams
+        # Fused is three times faster, but refuses gradient clipping under a loss scaler.
+        fused = self.trainer.precision == "32-true"
+        optimizer = torch.optim.Adam(parameter_groups(self.network, hyper["lr"]), fused=fused)
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: factor(step, total, hyper["warmup_steps"], hyper["final_lr"])
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class BaseStage(Matting):
+    """First stage: the base network alone."""
+
+    def terms(self, pred: Coarse, true: Batch) -> dict[str, Tensor]:
+        return base_terms(pred, true)
+
+
+class RefineStage(Matting):
+    """Second stage: base and refiner together, at full and at coarse size."""
+
+    def terms(self, pred: Refined, true: Batch) -> dict[str, Tensor]:
+        return refine_terms(pred, true)

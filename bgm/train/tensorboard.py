@@ -1,0 +1,46 @@
+"""TensorBoard's files, which no training depends on."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+LOG = logging.getLogger("bgm.train")
+
+
+class Curves(TensorBoardLogger):
+    """Lightning's logger; what cannot be written, on a full disk say, is a gap in the curves.
+
+    TensorBoard's writer dies of the first write that fails and raises that error ever after, in one
+    that names the metric: another writer is made for what comes next.
+    """
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self._or_gap(super().log_metrics, metrics, step)
+
+    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
+        """Pictures (3, H, W) in [0, 1]; called as Lightning's other loggers call theirs."""
+        for image in images:
+            self._or_gap(self._add_image, key, image, step)
+
+    def _add_image(self, key: str, image: Tensor, step: int | None) -> None:
+        self.experiment.add_image(key, image, step)
+
+    def save(self) -> None:
+        self._or_gap(super().save)
+
+    def finalize(self, status: str) -> None:
+        self._or_gap(super().finalize, status)
+
+    def _or_gap(self, write: Callable[..., None], *args: Any) -> None:
+        try:
+            write(*args)
+        except (OSError, ValueError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            self._experiment = None
+            why = cause.strerror or cause
+            LOG.warning("curves could not be written (%s): they have a gap, training goes on", why)

@@ -1,0 +1,80 @@
+"""The trainer of a config, with what a machine cannot do said before it starts."""
+
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from bgm.console import say
+from bgm.errors import BadInput
+from bgm.train.callbacks.run_card import RunCard
+
+
+def trainer_of(cfg: DictConfig) -> Trainer:
+    """The trainer of cfg.trainer.
+
+    callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
+    needs a GPU where there is none.
+    """
+    enough_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
+    given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
+    trainer = instantiate(cfg.trainer, callbacks=given)
+    if trainer.strategy.root_device.type == "cpu":
+        needs_no_gpu(cfg)
+    return trainer
+
+
+def add_run_card(trainer: Trainer, about: dict[str, Any], folder: str) -> None:
+    """Let every checkpoint of the trainer carry what it was made from; see `RunCard`."""
+    trainer.callbacks.insert(0, RunCard(about, folder))  # checkpoint callbacks come last
+
+
+def enough_gpus(accelerator: str, devices: Any) -> None:
+    """Raise BadInput for GPUs, a number or a list of them, that this machine has not got."""
+    there = torch.cuda.device_count()
+    if accelerator not in ("gpu", "cuda") or (there == 0 and torch.backends.mps.is_available()):
+        return
+    listed = isinstance(devices, list | ListConfig)
+    wanted = max(map(int, devices), default=0) + 1 if listed else devices
+    wanted = int(wanted) if str(wanted).isdigit() else 1  # "auto", -1: as many as there are
+    if wanted > there:
+        raise BadInput(
+            f"trainer.accelerator={accelerator} trainer.devices={devices} needs {wanted} GPUs, "
+            f"this machine has {there}: lower trainer.devices, or take trainer.accelerator=cpu"
+        )
+
+
+def needs_no_gpu(cfg: DictConfig) -> None:
+    """Raise BadInput for options that PyTorch has on GPUs only."""
+    if cfg.trainer.get("sync_batchnorm"):
+        raise BadInput(
+            "trainer.sync_batchnorm=true needs GPUs and this training is on the CPU: "
+            "take trainer=ddp_cpu, or trainer.sync_batchnorm=false"
+        )
+    if str(cfg.trainer.precision) in ("16-mixed", "16-true", "16"):
+        raise BadInput(  # Lightning would take bfloat16 without a word of ours
+            f"trainer.precision={cfg.trainer.precision} needs a GPU and this training is on the "
+            "CPU: take 32-true or bf16-mixed"
+        )
+
+
+def initialised(stage: LightningModule, cfg: DictConfig) -> None:
+    """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
+    if cfg.init:
+        say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
+
+
+def told(trainer: Trainer) -> float | None:
+    """Say where a run's files are; the best value of what its checkpoints are chosen by.
+
+    It is what a sweep compares.
+    """
+    say(f"checkpoints and TensorBoard: {trainer.default_root_dir}")
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
+            found = callback.best_model_score
+            return None if found is None else float(found)
+    return None

@@ -1,0 +1,149 @@
+"""What a machine cannot do is one sentence with what to change; so is a changed config."""
+
+import re
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from bgm.cli.error_messages import sentence
+from bgm.cli.launch import composes, guarded
+from bgm.errors import BadInput, Stopped
+from bgm.paths import conf_dir
+from bgm.train import Checkpoints
+from bgm.train.resume import changed, resumed
+from bgm.train.trainer import enough_gpus, needs_no_gpu
+
+
+def composed(*overrides):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose("train", ["experiment=demo", "data_root=x", "name=a", *overrides])
+
+
+TRAINED = ("callbacks.best.dirpath=x", "callbacks.last.dirpath=x", "trainer.default_root_dir=x")
+TRAINED += ("trainer.logger.save_dir=x",)  # Hydra knows these when it runs a job
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has"),
+        MemoryError("Unable to allocate 3.00 GiB for an array"),
+    ],
+)
+def test_a_batch_that_does_not_fit_says_what_to_lower(error):
+    cfg = OmegaConf.create({"batch_size": 8, "augment": {"crop": [512, 2048]}, "workers": 2})
+    said = sentence(error, cfg)
+    assert "does not fit in memory" in said
+    assert "batch_size=8, augment.crop=[512,2048], workers=2" in said
+    assert "\n" not in said
+
+
+def test_pytorchs_own_words_for_no_memory_are_known():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert "does not fit in memory" in sentence(caught.value)
+
+
+def test_an_error_that_comes_from_itself_ends():
+    first, second = OSError(28, "No space left on device"), ValueError("you tried to log")
+    first.__context__, second.__cause__ = second, first
+    assert sentence(first) == "a file: No space left on device"
+    assert sentence(second) is None
+
+
+def test_a_lost_process_is_a_sentence(monkeypatch):
+    error = RuntimeError(
+        "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer "
+        "[127.0.0.1]:1234"
+    )
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert sentence(RuntimeError("shapes differ")) is None
+    said = sentence(error)
+    assert said.startswith("process 1 lost contact with another one")
+    assert "(Connection closed by peer [127" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["export=caffe"], "export=caffe is none of aoti, executorch, ncnn, onnx, openvino"),
+        (["bogus=17"], "Could not override 'bogus'. To append to your config use .bogus=17"),
+        (["ckpt=[1"], "at input '.1'"),
+    ],
+)
+def test_words_that_mean_nothing_are_one_sentence(words, said):
+    with pytest.raises(HydraException) as caught:
+        composes("export", words)
+    found = sentence(caught.value)
+    assert re.search(said, found)
+    assert "\n" not in found
+
+
+def test_words_that_mean_something_compose():
+    composes("export", ["ckpt=x", "export=openvino"])
+    composes("train", ["hydra/launcher=of_a_plugin"])  # Hydra's own are Hydra's to judge
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "devices", "there", "refused"),
+    [
+        ("gpu", 4, 2, "needs 4 GPUs, this machine has 2"),
+        ("gpu", [0, 2], 2, "needs 3 GPUs, this machine has 2"),
+        ("cuda", "auto", 0, "needs 1 GPUs, this machine has 0"),
+        ("gpu", -1, 2, None),
+        ("gpu", 2, 2, None),
+        ("auto", 4, 0, None),
+    ],
+)
+def test_more_gpus_than_there_are(monkeypatch, accelerator, devices, there, refused):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    if refused is None:
+        enough_gpus(accelerator, devices)
+        return
+    with pytest.raises(BadInput, match=refused):
+        enough_gpus(accelerator, devices)
+
+
+def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):
+    def body(cfg):
+        raise Stopped("stopped by SIGTERM after step 3: go on with resume=x")
+
+    for rank, code in (("0", 75), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(SystemExit) as stop:
+            guarded(body)(None)
+        assert stop.value.code == code
+    assert capsys.readouterr().out.count("after step 3") == 1
+
+
+def test_what_needs_a_gpu_is_refused_without_one():
+    needs_no_gpu(composed("trainer=ddp_cpu"))
+    with pytest.raises(BadInput, match=r"sync_batchnorm=true needs GPUs.*ddp_cpu"):
+        needs_no_gpu(composed("trainer=ddp"))
+    with pytest.raises(BadInput, match=r"precision=16-mixed needs a GPU.*bf16-mixed"):
+        needs_no_gpu(composed("trainer=ddp_cpu", "trainer.precision=16-mixed"))
+
+
+def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
+    before = OmegaConf.to_container(composed(*TRAINED), resolve=True)
+    same = ("workers=7", "data_root=y", "trainer.max_steps=9", "callbacks.last.every_n_steps=1")
+    assert changed(before, composed(*TRAINED, *same)) == []
+    other = ("seed=1", "stage.lr.aspp=0.5", "augment.crop=[8,16]", "~callbacks.ema")
+    found = changed(before, composed(*TRAINED, *other))
+    assert "seed 0 -> 1" in found
+    assert "stage.lr.aspp 0.008 -> 0.5" in found
+    assert any(f.startswith("augment.crop ") for f in found)
+    assert "callbacks.ema.decay 0.9 -> absent" in found
+    assert not any(f.startswith("data.train") for f in found)  # they follow the seed
+    path = tmp_path / "last.ckpt"
+    Checkpoints().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
+    with pytest.raises(BadInput, match=r"last.ckpt cannot be resumed as it is.* seed 0 -> 1"):
+        resumed(composed(*TRAINED, *other, f"resume={path}"), str)
+    go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
+    assert resumed(composed(*go_on), str) == str(path)
+    assert resumed(composed(*TRAINED), str) is None

@@ -1,0 +1,120 @@
+"""What may be changed on an exported file after it is opened, and through open_model."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from bgm.errors import BadInput
+from bgm.export import OnnxExport, TorchScriptExport, open_onnx
+from bgm.export.runtime_options import ratio
+from bgm.infer.models import open_model
+from bgm.model import (
+    Full,
+    MattingRefine,
+    RoiAlignCrop,
+    Sampling,
+    ScatterElementReplace,
+    ScatterNdReplace,
+    Thresholding,
+    UnfoldCrop,
+)
+from tests.export.networks import steered, tiny, worst, write
+
+KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": None})
+SIZE = (2, 64, 96)
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    net = steered(tiny())
+    path = tmp_path_factory.mktemp("knobs") / "net.pt"
+    write(TorchScriptExport(crop=UnfoldCrop(), replace=ScatterNdReplace()), net, path)
+    return net, path
+
+
+@pytest.mark.parametrize(
+    ("select", "scale", "attributes"),
+    [
+        (Sampling(800), 0.25, {}),
+        (Sampling(160), 0.25, {"refine_sample_pixels": 160}),
+        (Sampling(99_999), 0.25, {"refine_sample_pixels": 99_999}),
+        (Thresholding(0.45), 0.25, {"refine_mode": "thresholding", "refine_threshold": 0.45}),
+        (Full(), 0.25, {"refine_mode": "full"}),
+        (Sampling(800), 0.5, {"backbone_scale": 0.5}),
+        (Sampling(800), 0.125, {"backbone_scale": 0.125}),
+    ],
+)
+def test_the_references_attributes_are_obeyed(script, select, scale, attributes):
+    """On the program itself, as a user without this package would."""
+    net, path = script
+    program = torch.jit.load(str(path))
+    for name, value in attributes.items():
+        setattr(program, name, value)
+    own = net.refiner.select
+    net.refiner.select = select
+    try:
+        truth = MattingRefine(net.base, net.refiner, scale).eval()
+        assert worst(truth, program, SIZE) < 1e-5
+    finally:
+        net.refiner.select = own
+
+
+def test_attributes_out_of_range_are_refused(script):
+    src, bgr = torch.rand(2, *SIZE[:1], 3, *SIZE[1:])
+    for name, value in (
+        ("refine_mode", "samplings"),
+        ("backbone_scale", 0.75),
+        ("refine_sample_pixels", 8),
+    ):
+        program = torch.jit.load(str(script[1]))
+        setattr(program, name, value)
+        with pytest.raises(torch.jit.Error, match=str(value)):
+            program(src, bgr)
+
+
+@pytest.mark.parametrize("scale", [1 / 2, 1 / 3, 1 / 4, 1 / 8, 3 / 8, 0.3, 0.333333])
+def test_a_scale_is_the_fraction_that_is_meant(scale):
+    numerator, denominator = ratio(scale)
+    assert numerator / denominator == pytest.approx(scale, abs=2e-6)
+    assert denominator <= 10
+
+
+def test_knobs_through_the_command_line(script):
+    net, path = script
+    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.45}
+    cfg = OmegaConf.merge(KNOBS, {"backbone_scale": 0.5, "select": select})
+    model = open_model(str(path), cfg)
+    own = net.refiner.select
+    net.refiner.select = Thresholding(0.45)
+    try:
+        assert worst(MattingRefine(net.base, net.refiner, 0.5).eval(), model.net, SIZE) < 1e-5
+    finally:
+        net.refiner.select = own
+
+
+def test_a_threshold_as_an_input_that_need_not_be_given(tmp_path):
+    path, net = tmp_path / "net.onnx", steered(tiny(Thresholding(0.25)))
+    target = OnnxExport(
+        shape=[1, 64, 96],
+        threshold_input=True,
+        crop=RoiAlignCrop(),
+        replace=ScatterElementReplace(),
+    )
+    run = write(target, net, path)
+    src, bgr = torch.rand(2, 1, 3, 64, 96)
+    src[:, 0, :32], src[:, 0, 32:] = 0.75, 0.5
+    assert run.knobs == {"refine_threshold": 0.25}
+    assert run(src, bgr).ref_sm.sum() == 384
+    run.knobs["refine_threshold"] = 0.625
+    assert run(src, bgr).ref_sm.sum() == 192
+    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.875}
+    model = open_model(str(path), OmegaConf.merge(KNOBS, {"select": select}))
+    assert model.net(src, bgr).ref_sm.sum() == 0
+    for other in ({"_target_": "bgm.model.Sampling"}, {"_target_": "bgm.model.Full"}):
+        with pytest.raises(BadInput, match="this one can change refine_threshold"):
+            open_model(str(path), OmegaConf.merge(KNOBS, {"select": other}))
+    plain = OnnxExport(shape=[1, 64, 96], crop=RoiAlignCrop(), replace=ScatterElementReplace())
+    write(plain, net, path)
+    assert not open_onnx(path).knobs
+    with pytest.raises(BadInput, match="can change nothing"):
+        open_model(str(path), OmegaConf.merge(KNOBS, {"select": select}))

@@ -1,0 +1,48 @@
+"""Pictures of other sizes and numbers than an exported file of one shape takes."""
+
+import json
+
+import pytest
+import torch
+
+from bgm.errors import BadInput
+from bgm.export.runtime import Exported
+from bgm.infer.fixed_shape import Fitted
+from bgm.infer.matte import matte
+from bgm.types import Coarse, Refined
+from tests.export.networks import tiny
+
+
+def exported(net, answer, shape):
+    return Exported(net, answer, {"shape": json.dumps(shape)})
+
+
+def test_a_refined_file_pads_and_crops_and_fills_its_batch():
+    net = tiny()
+    fitted = Fitted(exported(net, Refined, [2, 96, 128]), "net.onnx")
+    src, bgr = torch.rand(2, 3, 3, 72, 100)
+    found = matte(fitted, src, bgr)
+    padded = matte(
+        net, *(torch.nn.functional.pad(x, (0, 28, 0, 24), "replicate") for x in (src, bgr))
+    )
+    assert torch.equal(found.pha, padded.pha[..., :72, :100])
+    assert torch.equal(found.fgr, padded.fgr[..., :72, :100])
+    assert found.pha.shape == (3, 1, 72, 100)
+    assert found.err().shape == found.ref().shape == (3, 1, 72, 100)
+    assert torch.equal(found.ref(), padded.ref()[..., :72, :100])
+
+
+def test_a_picture_that_is_too_large_says_what_is_wanted():
+    fitted = Fitted(exported(tiny(), Refined, [1, 64, 96]), "net.onnx")
+    with pytest.raises(BadInput, match=r"net\.onnx takes pictures up to 96x64, found 100x64"):
+        fitted(*torch.rand(2, 1, 3, 64, 100))
+
+
+def test_a_base_file_resizes():
+    net = tiny().base
+    fitted = Fitted(exported(net, Coarse, [1, 64, 96]), "net.onnx")
+    src, bgr = torch.rand(2, 2, 3, 256, 384)
+    found = matte(fitted, src, bgr)
+    truth = matte(net, src, bgr, scale=0.25)
+    assert (found.pha - truth.pha).abs().max() < 1e-5
+    assert (found.fgr - truth.fgr).abs().max() < 1e-5

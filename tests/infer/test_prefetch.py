@@ -1,0 +1,92 @@
+import threading
+import time
+
+import pytest
+
+from bgm.infer.prefetch import Behind, ahead
+
+
+def test_ahead_keeps_the_order_and_reads_no_further_than_its_depth():
+    read = []
+
+    def source():
+        for i in range(20):
+            read.append(i)
+            yield i
+
+    items = ahead(source(), depth=2)
+    assert next(items) == 0
+    time.sleep(0.3)
+    assert len(read) <= 4  # one taken, two waiting, one in hand
+    assert list(items) == list(range(1, 20))
+
+
+def test_ahead_raises_the_sources_error_after_the_items_before_it():
+    def source():
+        yield 1
+        raise KeyError("broken")
+
+    items = ahead(source())
+    assert next(items) == 1
+    with pytest.raises(KeyError, match="broken"):
+        next(items)
+
+
+def test_closing_ahead_early_ends_the_thread_and_closes_the_source():
+    closed, threads = threading.Event(), threading.active_count()
+
+    def source():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    items = ahead(source(), depth=1)
+    next(items)
+    items.close()
+    assert closed.wait(2)
+    assert threading.active_count() == threads
+
+
+def test_behind_works_in_order_and_finishes_before_it_is_left():
+    done = []
+    with Behind(lambda i: (time.sleep(0.01), done.append(i)), depth=2) as call:
+        for i in range(8):
+            call(i)
+    assert done == list(range(8))
+
+
+def test_behind_raises_the_works_error_and_never_blocks():
+    def work(i):
+        if i == 1:
+            raise OSError("disk full")
+
+    def call_often(count):
+        with Behind(work, depth=1) as call:
+            for i in range(count):
+                call(i)
+
+    for count in (50, 2):  # found by the next call; found on leaving
+        with pytest.raises(OSError, match="disk full"):
+            call_often(count)
+
+
+def test_behind_drops_what_waits_when_the_block_fails():
+    done, go = [], threading.Event()
+
+    def work(i):
+        go.wait(2)
+        done.append(i)
+
+    def fail():
+        with Behind(work, depth=5) as call:
+            for i in range(4):
+                call(i)
+            time.sleep(0.05)
+            threading.Timer(0.2, go.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert done == [0]

@@ -1,0 +1,111 @@
+"""Checkpoint files: whole or not at all, the one before kept, torn ones noticed; the kill test."""
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bgm.errors import BadInput
+from bgm.train.checkpointing.checkpoint_files import Checkpoints, newest, previous, resumable, torn
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(path, step):
+    Checkpoints().save_checkpoint({"global_step": step, "x": torch.full((500,), step)}, path)
+
+
+def step(path):
+    return torch.load(path, weights_only=True)["global_step"]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\x03\0\0\0\0\0\0\0" * 9) + 20] ^= 1  # amid the tensor's sevens
+    path.write_bytes(content)
+
+
+def test_the_one_before_is_kept_and_nothing_else(tmp_path):
+    for n in (1, 2, 3):
+        write(tmp_path / "last.ckpt", n)
+        write(tmp_path / "best.ckpt", n)
+    found = {p.name: step(p) for p in tmp_path.iterdir()}
+    assert found == {"last.ckpt": 3, "last-previous.ckpt": 2, "best.ckpt": 3}
+
+
+def test_a_full_disk_costs_no_checkpoint_that_is_there(tmp_path, monkeypatch, caplog):
+    files, path = Checkpoints(), tmp_path / "last.ckpt"
+    for n in (1, 2):
+        files.save_checkpoint({"global_step": n}, path)
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "bgm.train"):
+        patch.setattr(os, "fsync", full)
+        files.save_checkpoint({"global_step": 3}, path)
+    assert files.failed == {str(path): "No space left on device"}
+    assert "last.ckpt could not be written (No space left on device)" in caplog.text
+    assert {p.name: step(p) for p in tmp_path.iterdir()} == {
+        "last.ckpt": 2,
+        "last-previous.ckpt": 1,
+    }
+    files.save_checkpoint({"global_step": 4}, path)
+    assert not files.failed
+    assert step(path) == 4
+
+
+@pytest.mark.parametrize("tear", [cut, flip, lambda path: path.write_bytes(b"")])
+def test_a_torn_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, caplog):
+    path = tmp_path / "last.ckpt"
+    write(path, 2)
+    write(path, 3)
+    assert torn(path) is None
+    assert resumable(path) == resumable(tmp_path) == path
+    tear(path)
+    assert torn(path)
+    with caplog.at_level(logging.WARNING, "bgm.train"):
+        assert resumable(path) == previous(path)
+    assert "last.ckpt is torn" in caplog.text
+    assert "last-previous.ckpt, step 2" in caplog.text
+    assert resumable(tmp_path) == newest(tmp_path) == previous(path)
+
+
+def test_the_newest_of_a_folder_is_that_of_most_steps(tmp_path):
+    for name, n in (("best", 5), ("hpc_ckpt_1", 7), ("last", 6), ("last-previous", 4)):
+        write(tmp_path / f"{name}.ckpt", n)
+    assert newest(tmp_path).name == "hpc_ckpt_1.ckpt"
+    write(tmp_path / "last.ckpt", 7)  # which keeps that of step 6
+    assert newest(tmp_path).name == "last.ckpt"
+    assert step(tmp_path / "last-previous.ckpt") == 6
+    with pytest.raises(BadInput, match="no whole checkpoint"):
+        resumable(ROOT / "conf")
+
+
+def kill(*args):
+    run = [sys.executable, "benchmarks/kills.py", *args]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_killed_three_times_is_never_killed_to_the_bit():
+    said = kill("--kills", "3", "--steps", "8", "--seed", "1")
+    assert "killed 3 times: 0 differences" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_twenty_times_is_never_killed_to_the_bit():
+    said = kill("--kills", "20", "--steps", "40", "--seed", "0")
+    assert "killed 20 times: 0 differences" in said
