@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
 
     render(out, options, interpreters, report)
     newest_on_sheet(out)
-    say(f"use them with subjects={out}; look at {sheet_path(out)}")
+    say(f"look at {sheet_path(out)}")
 
 
 def options_of(cfg: DictConfig) -> Options:
@@ -59,6 +59,7 @@ def options_of(cfg: DictConfig) -> Options:
         alpha_samples=cfg.alpha_samples,
         per_process=cfg.per_process,
         maps=cfg.maps,
+        rooms=cfg.rooms,
         ranges=ranges,
         forced=OmegaConf.to_container(cfg.forced, resolve=True),
     )

@@ -214,7 +214,7 @@ def add_held(body: Body, draw: Stream, parent: bpy.types.Object, kind: str) -> N
     """Put what a person holds into the left hand, or between both hands."""
     frame, palm = hand_frame(body, "L", parent)
     _, other = hand_frame(body, "R", parent)
-    between = (palm + other) / 2
+    between, apart = (palm + other) / 2, float(np.linalg.norm(palm - other)) / 2
     turn, tilt = draw.uniform((-0.6, 0.6)), draw.normal(0.15)
     one = materials.plain("thing", materials.dye(draw), draw.uniform((0.15, 0.6)))
     two = materials.plain("part", materials.dye(draw), draw.uniform((0.15, 0.6)))
@@ -241,19 +241,24 @@ def add_held(body: Body, draw: Stream, parent: bpy.types.Object, kind: str) -> N
         stand = upright(palm, turn, tilt, parent)
         add_umbrella(stand, draw, one, two)
     elif kind == "book":
-        stand = upright(between, turn * 0.3, -0.6 + tilt, parent)
+        stand = upright(palm + np.array([0, 0, 0.04]), turn, -0.5 + tilt, parent)
         for side in (-1, 1):
             stand.add("cube", one, (side * 0.07, 0, 0.03), (0, -side * 0.15, 0), (0.07, 0.006, 0.1),
                       size=2)  # fmt: skip
     elif kind == "ball":
         upright(between, turn, tilt, parent).add(
-            "uv_sphere", one, (0, 0, 0.03), radius=0.11 * size, segments=48, ring_count=24
+            "uv_sphere",
+            one,
+            radius=float(np.clip(apart - 0.01, 0.07, 0.15)),
+            segments=48,
+            ring_count=24,
         )
     elif kind == "box":
-        scale = (0.13 * size, 0.1 * size, 0.09 * size)
-        upright(between, turn * 0.3, 0, parent).add("cube", one, (0, 0, 0.05), scale=scale, size=2)
+        scale = (float(np.clip(apart, 0.06, 0.25)), 0.1 * size, 0.09 * size)
+        toward = math.atan2(*(other - palm)[[1, 0]])
+        upright(between, toward, 0, parent).add("cube", one, (0, 0, 0.02), scale=scale, size=2)
     elif kind == "bouquet":
-        add_bouquet(upright(between, turn, tilt - 0.2, parent), draw)
+        add_bouquet(upright(palm, turn, tilt - 0.2, parent), draw)
 
 
 def add_umbrella(

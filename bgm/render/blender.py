@@ -10,11 +10,13 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from mathutils import Vector
 
 from bgm.render import VERSION, camera, light, passes
 from bgm.render.landmarks import Body, Landmarks
 from bgm.render.people import add_person
 from bgm.render.plan import plan
+from bgm.render.rooms import add_room
 from bgm.render.streams import Stream
 
 CLOSE = {"full": 0.15, "knees": 0.35, "waist": 0.6, "bust": 0.9, "head": 1.0}
@@ -27,8 +29,8 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> dict:
-    """Build the scene of one planned picture; returns what is in it."""
+def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple[dict, list]:
+    """Build the scene of one planned picture; returns what is in it, and everybody's root."""
     seed, index, ranges = planned["seed"], planned["index"], job["ranges"]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     said = {key: planned[key] for key in ("seed", "index", "kind", "shot")} | {"version": VERSION}
@@ -56,34 +58,76 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> dict:
     low, high = np.min(boxes, 0), np.max(boxes, 0)
     look = Stream(seed, index, "camera")
     middle, extent = camera.frame(look, planned["shot"], low, high, heads[0], len(heads))
-    _, words = camera.add_camera(look, middle, extent, heads[0], ranges)
+    options = ranges | {"indoors": job["rooms"]}
+    _, words = camera.add_camera(look, middle, extent, heads[0], options)
     angle = words.pop("angle")
     said["camera"] = words
     said["map"] = light.light_world(Stream(seed, index, "world"), maps)
-    lamps = Stream(seed, index, "lamps")
-    said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
+    if job["rooms"]:
+        add_room(Stream(seed, index, "room"), maps, float(low[2]) - 0.012, extent)
+    else:
+        lamps = Stream(seed, index, "lamps")
+        said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
     moving = Stream(seed, index, "motion")
     said["motion"] = camera.add_motion(moving, people[0][0], ranges["motion"], extent)
-    return said
+    return said, [root for root, _ in people]
+
+
+def room_passes(roots: list[bpy.types.Object], draw: Stream, job: dict) -> dict[str, np.ndarray]:
+    """The empty room as the plate shows it, and with the shadows of those who stand in it.
+
+    Leaves the room as a holdout: the passes that follow have the people alone, lit by the room.
+    """
+    people = [made for root in roots for made in root.children_recursive]
+    room = [
+        made
+        for made in bpy.context.scene.objects
+        if made not in people and made.type in ("MESH", "CURVE", "CURVES")
+    ]
+    scene = bpy.context.scene
+    scene.render.film_transparent = False
+    moved, metres = draw.chance(job["ranges"]["plate_moved"]), job["ranges"]["plate_move"]
+    shift = draw.rng.normal(0, metres, 3) * moved
+    tilt = draw.rng.normal(0, 0.12 * metres, 3) * moved
+    for made in people:
+        made.hide_render = True
+    eye = scene.camera
+    where, aim = eye.location.copy(), eye.rotation_euler.copy()
+    eye.location = where + Vector(shift)
+    eye.rotation_euler = [a + t for a, t in zip(aim, tilt, strict=True)]
+    plate = passes.colour(2 * job["samples"])[0]
+    eye.location, eye.rotation_euler = where, aim
+    for made in people:
+        made.hide_render, made.visible_camera = False, False
+    shadowed = passes.colour(2 * job["samples"])[0]
+    for made in people:
+        made.visible_camera = True
+    for made in room:
+        made.is_holdout = True
+    scene.render.film_transparent = True
+    return {"plate": plate[..., :3], "shadowed": shadowed[..., :3]}
 
 
 def picture(index: int, job: dict, marks: Landmarks, maps: list[Path], work: Path) -> None:
     """Render one picture's passes into work/INDEX.npz."""
     started, wall = cpu_seconds(), time.monotonic()
     planned = plan(job["seed"], index, job["ranges"], job["forced"])
-    said = build(planned, job, marks, maps)
+    said, roots = build(planned, job, marks, maps)
     built = cpu_seconds()
     passes.prepare(tuple(job["size"]), index)
-    clean, noisy = passes.colour(job["samples"])
+    found = {}
+    if job["rooms"]:
+        found = room_passes(roots, Stream(job["seed"], index, "plate"), job)
+    found["clean"], found["noisy"] = passes.colour(job["samples"])
     coloured = cpu_seconds()
-    alpha = passes.opacity(job["alpha_samples"])
+    found["alpha"] = passes.opacity(job["alpha_samples"])
     done = cpu_seconds()
     said["cpu_s"] = round(done - started, 2)
     said["build_s"], said["colour_s"] = round(built - started, 2), round(coloured - built, 2)
     said["alpha_s"], said["wall_s"] = round(done - coloured, 2), round(time.monotonic() - wall, 1)
     said["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     partial = work / f".{index:06d}.part.npz"
-    np.savez(partial, clean=clean, noisy=noisy, alpha=alpha, said=json.dumps(said))
+    np.savez(partial, said=json.dumps(said), **found)
     partial.replace(work / f"{index:06d}.npz")
 
 

@@ -16,19 +16,57 @@ from bgm.render.streams import Stream
 
 ADULT = 0.67  # anny's age of a grown-up; 1.0 is old
 # Symmetric changes of a face; those of the left side are found by their name.
-FACE = (
-    "nose-scale-vert-incr nose-scale-horiz-incr nose-scale-depth-incr nose-hump-incr "
-    "nose-curve-convex nose-point-up nose-width1-incr nose-width2-incr nose-width3-incr "
-    "nose-flaring-incr nose-greek-incr nose-base-up nose-volume-incr mouth-scale-horiz-incr "
-    "mouth-upperlip-height-incr mouth-lowerlip-height-incr mouth-lowerlip-volume-incr "
-    "mouth-upperlip-volume-incr mouth-trans-up mouth-cupidsbow-incr chin-height-incr "
-    "chin-prominent-incr chin-width-incr chin-bones-incr chin-cleft-incr chin-jaw-drop-incr "
-    "forehead-scale-vert-incr forehead-temple-incr forehead-trans-forward head-scale-horiz-incr "
-    "head-scale-vert-incr head-fat-incr head-age-incr head-angle-out eyebrows-angle-up "
-    "eyebrows-trans-up l-cheek-bones-incr l-cheek-volume-incr l-cheek-inner-incr l-eye-scale-incr "
-    "l-eye-trans-out l-eye-trans-up l-eye-corner1-up l-eye-corner2-up l-eye-height2-incr "
-    "l-eye-bag-incr l-ear-scale-incr l-ear-wing-incr neck-double-incr"
-).split()
+FACE = [
+    "nose-scale-vert-incr",
+    "nose-scale-horiz-incr",
+    "nose-scale-depth-incr",
+    "nose-hump-incr",
+    "nose-curve-convex",
+    "nose-point-up",
+    "nose-width1-incr",
+    "nose-width2-incr",
+    "nose-width3-incr",
+    "nose-flaring-incr",
+    "nose-greek-incr",
+    "nose-base-up",
+    "nose-volume-incr",
+    "mouth-scale-horiz-incr",
+    "mouth-upperlip-height-incr",
+    "mouth-lowerlip-height-incr",
+    "mouth-lowerlip-volume-incr",
+    "mouth-upperlip-volume-incr",
+    "mouth-trans-up",
+    "mouth-cupidsbow-incr",
+    "chin-height-incr",
+    "chin-prominent-incr",
+    "chin-width-incr",
+    "chin-bones-incr",
+    "chin-cleft-incr",
+    "chin-jaw-drop-incr",
+    "forehead-scale-vert-incr",
+    "forehead-temple-incr",
+    "forehead-trans-forward",
+    "head-scale-horiz-incr",
+    "head-scale-vert-incr",
+    "head-fat-incr",
+    "head-age-incr",
+    "head-angle-out",
+    "eyebrows-angle-up",
+    "eyebrows-trans-up",
+    "l-cheek-bones-incr",
+    "l-cheek-volume-incr",
+    "l-cheek-inner-incr",
+    "l-eye-scale-incr",
+    "l-eye-trans-out",
+    "l-eye-trans-up",
+    "l-eye-corner1-up",
+    "l-eye-corner2-up",
+    "l-eye-height2-incr",
+    "l-eye-bag-incr",
+    "l-ear-scale-incr",
+    "l-ear-wing-incr",
+    "neck-double-incr",
+]
 PARTS = {
     "body": ("body",),
     "tights": ("helper-tights",),
@@ -158,8 +196,8 @@ def expression(draw: Stream) -> dict[str, float]:
     """Facial actions: a smile, a talking mouth, a look aside, half-closed eyes."""
     smile, jaw = draw.uniform((0, 0.6)), draw.uniform((0, 0.15))
     smiles, talks, looks = draw.chance(0.55), draw.chance(0.3), draw.chance(0.6)
-    blink, brow = draw.uniform((0, 0.25)), draw.uniform((0, 0.5))
-    aside, up = draw.normal(0.35), draw.normal(0.2)
+    blink, brow = draw.uniform((0, 0.15)), draw.uniform((0, 0.5))
+    aside, up = draw.normal(0.25), draw.normal(0.07)
     both = {"eyeBlink": blink, "eyeSquint": 0.4 * smile * smiles}
     both["mouthSmile"] = smile * smiles
     both["cheekSquint"] = 0.5 * smile * smiles

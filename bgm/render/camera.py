@@ -51,12 +51,16 @@ def add_camera(
 ) -> tuple[bpy.types.Object, dict]:
     """A camera that sees `extent` metres around middle; returns it and what it is like.
 
-    options: "defocus", the share of pictures with a shallow depth of field.
+    options: "defocus", the share of pictures with a shallow depth of field; "indoors", whether walls
+    are around.
     """
     lens = math.exp(draw.uniform((math.log(28), math.log(120))))
     turned, spread, around = draw.chance(0.88), draw.normal(32), draw.uniform((-180, 180))
     up, roll = draw.normal(8) + 2, draw.normal(2.5)
     blurred, stop = draw.chance(options["defocus"]), draw.uniform((1.2, 4.0))
+    if options["indoors"]:  # the room is open behind the camera, and not deep
+        lens, turned, spread = 24 + 0.25 * (lens - 28), True, float(np.clip(spread, -24, 24))
+        up = float(np.clip(up, -6, 12))
     angle = math.radians(spread if turned else around)
     rise = math.radians(float(np.clip(up, -22, 32)))
     data = bpy.data.cameras.new("camera")

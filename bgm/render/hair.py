@@ -351,11 +351,13 @@ def gathered(
     target = knot + ball * size * rng.uniform(0.7, 1.0, (count, 1))
     # Along the skull first, then to the knot: a straight line would pass through the head.
     pulled = strands * (1 - t**1.5) + target[:, None] * t**1.5
-    for k in range(2, strands.shape[1]):
-        _, nearest = head.tree.query(pulled[:, k])
-        normal = head.normals[nearest]
-        height = ((pulled[:, k] - head.obstacles[nearest]) * normal).sum(1)
-        pulled[:, k] += np.clip(0.004 - height, 0, 0.05)[:, None] * normal
+    above = (0.004 + 0.008 * rng.random(count))[:, None]
+    for k in range(1, strands.shape[1] - 1):
+        for _ in range(2):
+            _, nearest = head.tree.query(pulled[:, k])
+            normal = head.normals[nearest]
+            height = ((pulled[:, k] - head.obstacles[nearest]) * normal).sum(1)[:, None]
+            pulled[:, k] += np.clip(above - height, 0, 0.08) * normal
     if name == "bun":
         many = count // 3
         axis = unit(rng.normal(size=(many, 3)))

@@ -12,6 +12,8 @@ from bgm.render.materials import linear
 from bgm.render.meshes import add_object
 from bgm.render.streams import Stream
 
+LEFT_OUT = ("night",)  # street lamps: nobody is lit by them alone
+
 
 def hdr_maps(folder: str | None) -> list[Path]:
     """HDR maps that Blender brings and those of a folder, sorted by name."""
@@ -19,6 +21,7 @@ def hdr_maps(folder: str | None) -> list[Path]:
     found = list(own.glob("*.exr"))
     if folder:
         found += [*Path(folder).glob("*.exr"), *Path(folder).glob("*.hdr")]
+    found = [path for path in found if path.stem not in LEFT_OUT]
     return sorted(found, key=lambda path: (path.name, str(path)))
 
 

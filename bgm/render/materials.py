@@ -123,9 +123,15 @@ def plain(
     return graph.material
 
 
-def skin(draw: Stream, subsurface: float) -> tuple[bpy.types.Material, np.ndarray]:
-    """Skin that takes its colour from attribute "tint"; returns it and the base colour (3,)."""
-    dark = draw.rng.beta(1.1, 1.3)
+def skin(
+    draw: Stream, phenotype: dict[str, float], subsurface: float
+) -> tuple[bpy.types.Material, np.ndarray]:
+    """Skin that takes its colour from attribute "tint"; returns it and the base colour (3,).
+
+    How dark it is goes with descent, loosely.
+    """
+    middle = 0.72 * phenotype["african"] + 0.3 * phenotype["asian"] + 0.12 * phenotype["caucasian"]
+    dark = float(np.clip(middle + draw.normal(0.14), 0.0, 1.0))
     pale, deep = np.array([0.62, 0.35, 0.25]), np.array([0.075, 0.034, 0.02])
     base = np.exp(np.log(pale) * (1 - dark) + np.log(deep) * dark)
     base = base * draw.rng.uniform([0.94, 0.92, 0.86], [1.06, 1.06, 1.1])
@@ -165,9 +171,9 @@ def eye(draw: Stream) -> bpy.types.Material:
     gaze = graph.attribute("gaze", "Fac")
     ramp = graph.node("ValToRGB")
     graph.link(graph.math("MULTIPLY", gaze, 100.0), ramp.inputs[0])
-    stops = ((0.0, (0.003,) * 3), (0.21, (0.003,) * 3), (0.25, colour), (0.5, colour))
-    stops += ((0.56, tuple(0.25 * c for c in colour)), (0.66, (0.42, 0.39, 0.37)))
-    stops += ((1.0, (0.4, 0.3, 0.27)),)
+    stops = ((0.0, (0.003,) * 3), (0.25, (0.003,) * 3), (0.29, colour), (0.5, colour))
+    stops += ((0.6, tuple(0.2 * c for c in colour)), (0.68, (0.36, 0.33, 0.31)))
+    stops += ((1.0, (0.34, 0.25, 0.22)),)
     for number, (position, rgb) in enumerate(stops):
         if number < 2:
             stop = ramp.color_ramp.elements[number]
@@ -175,8 +181,7 @@ def eye(draw: Stream) -> bpy.types.Material:
         else:
             stop = ramp.color_ramp.elements.new(position)
         stop.color = (*rgb, 1)
-    graph.set(Base_Color=ramp.outputs[0], Roughness=0.06, Specular_IOR_Level=0.6)
-    graph.set(Coat_Weight=0.5, Coat_Roughness=0.02)
+    graph.set(Base_Color=ramp.outputs[0], Roughness=0.08, Specular_IOR_Level=0.45)
     return graph.material
 
 
@@ -319,10 +324,14 @@ def glass(colour: RGB, opacity: float, roughness: float = 0.03) -> bpy.types.Mat
     return graph.material
 
 
-def hair(draw: Stream, age: float = 0.7) -> bpy.types.Material:
-    """Chiang's hair: mostly natural by melanin, grey with age, now and then dyed."""
+def hair(draw: Stream, age: float = 0.7, fair: float = 0.6) -> bpy.types.Material:
+    """Chiang's hair: mostly natural by melanin, grey with age, now and then dyed.
+
+    fair: in [0, 1], how probable blond and red are.
+    """
     natural, amount, red = draw.chance(0.96), draw.uniform((0, 1)), draw.uniform((0, 1))
-    tone = draw.choose({"black": 4, "brown": 3, "blond": 2, "red": 0.7})
+    tones = {"black": 4.5 - 3.5 * fair, "brown": 2, "blond": 0.15 + 2.2 * fair, "red": 0.8 * fair}
+    tone = draw.choose(tones)
     grey = draw.chance(0.12 + max(0.0, age - 0.8) * 3)
     dyed = linear(draw.uniform((0, 1)), draw.uniform((0.4, 0.9)), draw.uniform((0.4, 0.9)))
     graph = Graph("hair")

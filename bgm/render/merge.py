@@ -6,6 +6,7 @@ from scipy import ndimage
 
 Array = NDArray[np.float32]
 SOLID = 0.995  # alpha above this counts as inside
+TRUSTED = 64  # samples of a rendering whose averages over a pixel or two need no denoising
 
 
 def encode(x: Array) -> Array:
@@ -24,18 +25,21 @@ def shoulder(x: Array, white: float = 4.0) -> Array:
     return x * (1 + x / white**2) / (1 + x)
 
 
-def straight(clean: Array, noisy: Array, alpha: Array) -> Array:
+def straight(clean: Array, noisy: Array, alpha: Array, trust: float) -> Array:
     """Linear straight colour (H, W, 3) of two premultiplied renderings (H, W, 4) and alpha (H, W).
 
     Inside the subject it is the denoised one. Nearer than two pixels to a place where alpha is
-    partial it is the noisy one, averaged over about a pixel and divided by the alpha of the same
-    samples: those are true, the denoiser's estimate there is not. Where too few samples hit, wider
-    averages take over; so they do outside.
+    partial the denoiser's estimate of a single pixel is not true, and it is divided by an alpha of
+    few samples: there the colour is that of the samples, averaged over a pixel or two, divided by
+    their alpha averaged likewise. trust in [0, 1]: how much of it comes from the noisy rendering,
+    which is true but, with few samples, grainy; the rest from averages of the denoised one.
+    Where too few samples hit, wider averages take over; so they do outside.
     """
     inside = ndimage.minimum_filter((alpha >= SOLID).astype(np.float32), size=5)
     inside = ndimage.uniform_filter(inside, size=3)[..., None]
     smooth = clean[..., :3] / np.maximum(clean[..., 3:], 1e-4)
-    edge = spread(noisy[..., :3], noisy[..., 3])
+    mixed = noisy[..., :3] * trust + clean[..., :3] * (1 - trust)
+    edge = spread(mixed, noisy[..., 3])
     return (smooth * inside + edge * (1 - inside)).astype(np.float32)
 
 
@@ -43,7 +47,7 @@ def spread(premultiplied: Array, weight: Array) -> Array:
     """Straight colour by normalised averages, everywhere the narrowest that has samples."""
     found = np.zeros_like(premultiplied)
     have = np.zeros(weight.shape, np.float32)
-    for sigma in (0.8, 1.5, 3.0, 7.0, 16.0, 40.0):
+    for sigma in (1.2, 2.5, 6.0, 16.0, 40.0):
         colour = ndimage.gaussian_filter(premultiplied, (sigma, sigma, 0))
         share = ndimage.gaussian_filter(weight, sigma)
         use = np.clip(share * 5, 0, 1) * (1 - have)
@@ -53,22 +57,54 @@ def spread(premultiplied: Array, weight: Array) -> Array:
 
 
 def exposure(colour: Array, alpha: Array, target: float) -> float:
-    """The factor that brings the subject's middle luminance to target, within limits."""
+    """The factor that brings the subject's middle luminance towards target, within limits.
+
+    Not all the way: dark people in dark clothes are darker than fair ones in white.
+    """
     inside = alpha > 0.9
     if not inside.any():
         return 1.0
     light = colour[inside] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     middle = float(np.exp(np.mean(np.log(np.clip(light, 0.003, 4.0)))))
-    return float(np.clip(target / middle, 0.25, 4.0))
+    return float(np.clip((target / middle) ** 0.65, 0.25, 4.0))
 
 
-def picture(clean: Array, noisy: Array, alpha: Array, target: float = 0.14) -> Array:
+def finished(colour: Array, factor: float) -> Array:
+    """Linear light to sRGB as a camera would: exposed, highlights compressed."""
+    return encode(shoulder(np.maximum(colour, 0) * factor * 1.15))
+
+
+def picture(clean: Array, noisy: Array, alpha: Array, samples: int, target: float = 0.14) -> Array:
     """Straight RGBA (H, W, 4) in [0, 1], colour as sRGB."""
     alpha = np.clip(alpha, 0, 1)
-    colour = straight(clean, noisy, alpha)
-    colour = shoulder(np.maximum(colour, 0) * exposure(colour, alpha, target) * 1.15)
+    colour = straight(clean, noisy, alpha, min(1.0, samples / TRUSTED))
     near = ndimage.maximum_filter(alpha, size=25) > 0  # nothing is stored far from the subject
-    return np.dstack([encode(colour) * near[..., None], alpha]).astype(np.float32)
+    encoded = finished(colour, exposure(colour, alpha, target)) * near[..., None]
+    return np.dstack([encoded, alpha]).astype(np.float32)
+
+
+def scene(
+    clean: Array,
+    noisy: Array,
+    alpha: Array,
+    plate: Array,
+    shadowed: Array,
+    samples: int,
+    target: float = 0.16,
+) -> dict[str, Array]:
+    """src, bgr, fgr (H, W, 3) and pha (H, W) of somebody in a room, sRGB in [0, 1].
+
+    The shot is the person over the room with that person's shadows and reflections; light adds up
+    linearly, as in a camera. The plate is the empty room.
+    """
+    alpha = np.clip(alpha, 0, 1)
+    colour = straight(clean, noisy, alpha, min(1.0, samples / TRUSTED))
+    shot = colour * alpha[..., None] + shadowed * (1 - alpha[..., None])
+    # Exposed for the whole shot: a person in a dark corner is dark.
+    factor = exposure(shot, np.ones_like(alpha), target)
+    found = {"src": shot, "bgr": plate, "fgr": colour}
+    done = {key: finished(value, factor).astype(np.float32) for key, value in found.items()}
+    return done | {"pha": alpha.astype(np.float32)}
 
 
 def faults(rgba: Array) -> list[str]:

@@ -41,6 +41,8 @@ def colour(samples: int) -> tuple[Pass, Pass]:
     scene.cycles.use_denoising = True
     scene.cycles.denoiser = "OPENIMAGEDENOISE"
     scene.cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
+    # The accurate prefilter and the highest quality take three times as long, for no visible gain.
+    scene.cycles.denoising_prefilter, scene.cycles.denoising_quality = "FAST", "BALANCED"
     layer = scene.view_layers[0]
     layer.material_override = None
     layer.cycles.denoising_store_passes = True
@@ -106,6 +108,7 @@ def flat(opaque: float) -> bpy.types.Material:
         tree.links.new(surface, mixed.inputs[2])
         surface = mixed.outputs[0]
     tree.links.new(surface, output.inputs[0])
+    material.cycles.emission_sampling = "NONE"  # else every triangle is sorted in as a lamp
     return material
 
 

@@ -44,7 +44,9 @@ def add_person(
     covers_hair = headwear in ("cap", "beanie", "hat")
     if covers_hair and style in ("afro", "quiff", "bun", "curly"):
         style = "crop" if not body.female else "long"
-    colour = materials.hair(stream.of("hair colour"), body.phenotype["age"])
+    colour = materials.hair(
+        stream.of("hair colour"), body.phenotype["age"], body.phenotype["caucasian"]
+    )
     said = {"hair": style, "headwear": headwear, "clothes": worn.words, "held": plan["held"]}
     if style in STYLES:
         for number, part in enumerate(hairdo(head, stream.of("hair"), style, close)):
@@ -69,7 +71,7 @@ def add_person(
 def add_skin(body: Body, draw: Stream, root: bpy.types.Object, worn: Worn, options: dict) -> Array:
     """The body, drawn in where clothes cover it, with its tints; returns the skin's colour."""
     marks = body.marks
-    material, base = materials.skin(draw, options["subsurface"])
+    material, base = materials.skin(draw, body.phenotype, options["subsurface"])
     stubble = draw.uniform((0.0, 0.5)) * (not body.female)
     rosy = draw.uniform((0.3, 1.0))
     tint = np.tile(base, (len(marks.template), 1))
@@ -80,9 +82,9 @@ def add_skin(body: Body, draw: Stream, root: bpy.types.Object, worn: Worn, optio
     red = ((cheek + 0.8 * nose) * (marks.back < 0.06))[:, None] * rosy
     tint = tint * (1 + red * np.array([0.08, -0.14, -0.12]))
     lipstick = (
-        np.array([0.85, 0.5, 0.52])
+        np.array([0.9, 0.68, 0.66])
         if not body.female
-        else draw.rng.uniform([0.8, 0.3, 0.3], [1.0, 0.6, 0.6])
+        else draw.rng.uniform([0.85, 0.4, 0.4], [1.0, 0.68, 0.68])
     )
     tint[marks.lips] *= lipstick
     shadow = (marks.beard | marks.moustache)[:, None] * stubble
@@ -136,10 +138,10 @@ def add_facial_hair(
     """Eyebrows, and a beard where there is one."""
     marks = head.marks
     turn = head.turn
-    start, normals, rest = head.roots(marks.brow, 700, draw.rng)
+    start, normals, rest = head.roots(marks.brow, 1100, draw.rng)
     outwards = np.sign(rest[:, :1]) * turn[:, 0] * 1.3 + turn[:, 2] * 0.3
     brows = tufted((start, normals), draw, outwards, (0.006, 0.011), 0.35, 0.15, 5, 0.0, 0.2)
-    add_strands("brows", brows, 0.0001, colour, root)
+    add_strands("brows", brows, 0.00013, colour, root)
     length = draw.choose({"0.003": 2, "0.012": 2, "0.035": 1, "0.07": 0.6})
     count, whole = int(6000 * (0.5 + 0.5 * close)), draw.chance(0.75)
     if bearded:

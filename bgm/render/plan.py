@@ -5,7 +5,7 @@ from typing import Any
 
 from bgm.render.streams import Stream
 
-BOTH_HANDS = ("bouquet", "book", "box", "ball")
+BOTH_HANDS = ("box", "ball")
 POSE_OF_HELD = {"phone": "phone", "bottle": "hold", "cup": "hold", "umbrella": "umbrella"}
 
 

@@ -44,6 +44,7 @@ class Options(NamedTuple):
     alpha_samples: int
     per_process: int
     maps: str | None
+    rooms: bool
     ranges: dict[str, Any]
     forced: dict[str, Any]
 
@@ -79,13 +80,19 @@ def name(seed: int, index: int) -> str:
     return f"{seed:04d}-{index:06d}"
 
 
+def picture_path(out: Path, options: Options, index: int) -> Path:
+    """The file that is written last of a picture: when it is there, the picture is whole."""
+    folder = out / "src" if options.rooms else out
+    return folder / f"{name(options.seed, index)}.png"
+
+
 def missing(out: Path, options: Options) -> list[int]:
     """Indices that have neither a picture nor, in the log, a fault for which it was left out."""
     refused = {(entry["seed"], entry["index"]) for entry in read_log(out) if entry.get("faults")}
     return [
         i
         for i in options.indices
-        if (options.seed, i) not in refused and not (out / f"{name(options.seed, i)}.png").exists()
+        if (options.seed, i) not in refused and not picture_path(out, options, i).exists()
     ]
 
 
@@ -188,24 +195,37 @@ def finish(out: Path, index: int, passes: dict[str, Any] | str, options: Options
         entry = {"seed": options.seed, "index": index, "version": VERSION, "faults": [passes]}
     else:
         entry = json.loads(str(passes["said"]))
-        rgba = merge.picture(passes["clean"], passes["noisy"], passes["alpha"])
-        if found := merge.faults(rgba):
+        inputs = {key: value for key, value in passes.items() if key != "said"}
+        inputs["samples"] = options.samples
+        path = picture_path(out, options, index)
+        if options.rooms:
+            scene = merge.scene(**inputs)
+            found = merge.faults(np.dstack([scene["fgr"], scene["pha"]]))
+            files = {out / key / path.name: scene[key] for key in ("bgr", "pha", "fgr", "src")}
+        else:
+            rgba = merge.picture(**inputs)
+            found, files = merge.faults(rgba), {path: rgba}
+        if found:
             entry["faults"] = found
         else:
-            entry["file"] = f"{name(options.seed, index)}.png"
-            write_rgba(out / entry["file"], rgba, options.depth)
+            entry["file"] = str(path.relative_to(out))
+            for file, pixels in files.items():
+                write_png(file, pixels, options.depth)
     with (out / LOG).open("a") as log:
         log.write(json.dumps(entry) + "\n")
     return entry
 
 
-def write_rgba(path: Path, rgba: NDArray[np.float32], depth: int) -> None:
-    """Write (H, W, 4) in [0, 1] as a PNG of 8 or 16 bits a channel, whole or not at all."""
+def write_png(path: Path, picture: NDArray[np.float32], depth: int) -> None:
+    """Write (H, W), (H, W, 3) or (H, W, 4) in [0, 1] as PNG, 8 or 16 bits, whole or not at all."""
     most, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[depth]
-    pixels = np.round(np.clip(rgba, 0, 1) * most).astype(kind)
-    done, data = cv2.imencode(".png", pixels[..., [2, 1, 0, 3]], [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    pixels = np.round(np.clip(picture, 0, 1) * most).astype(kind)
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise BadInput(f"cannot encode {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     partial.write_bytes(data.tobytes())
     partial.replace(path)

@@ -14,6 +14,10 @@ def write_sheet(path: Path, files: Sequence[Path], tile: int = 192, columns: int
     tiles = []
     for number, file in enumerate(files):
         bgra = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if bgra.ndim == 2:
+            bgra = np.dstack([bgra] * 3)
+        if bgra.shape[2] == 3:
+            bgra = np.dstack([bgra, np.full(bgra.shape[:2], np.iinfo(bgra.dtype).max, bgra.dtype)])
         rgba = bgra[..., [2, 1, 0, 3]].astype(np.float32) / np.iinfo(bgra.dtype).max
         alpha = rgba[..., 3:]
         laid = rgba[..., :3] * alpha + np.array(GROUNDS[number % 3]) * (1 - alpha)
