@@ -246,13 +246,9 @@ def add_held(body: Body, draw: Stream, parent: bpy.types.Object, kind: str) -> N
             stand.add("cube", one, (side * 0.07, 0, 0.03), (0, -side * 0.15, 0), (0.07, 0.006, 0.1),
                       size=2)  # fmt: skip
     elif kind == "ball":
-        upright(between, turn, tilt, parent).add(
-            "uv_sphere",
-            one,
-            radius=float(np.clip(apart - 0.01, 0.07, 0.15)),
-            segments=48,
-            ring_count=24,
-        )
+        radius = float(np.clip(apart - 0.01, 0.07, 0.15))
+        stand = upright(between, turn, tilt, parent)
+        stand.add("uv_sphere", one, radius=radius, segments=48, ring_count=24)
     elif kind == "box":
         scale = (float(np.clip(apart, 0.06, 0.25)), 0.1 * size, 0.09 * size)
         toward = math.atan2(*(other - palm)[[1, 0]])

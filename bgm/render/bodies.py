@@ -16,7 +16,7 @@ from bgm.render.streams import Stream
 
 ADULT = 0.67  # anny's age of a grown-up; 1.0 is old
 # Symmetric changes of a face; those of the left side are found by their name.
-FACE = [
+FACE = (
     "nose-scale-vert-incr",
     "nose-scale-horiz-incr",
     "nose-scale-depth-incr",
@@ -66,7 +66,7 @@ FACE = [
     "l-ear-scale-incr",
     "l-ear-wing-incr",
     "neck-double-incr",
-]
+)
 PARTS = {
     "body": ("body",),
     "tights": ("helper-tights",),

@@ -51,8 +51,8 @@ def add_camera(
 ) -> tuple[bpy.types.Object, dict]:
     """A camera that sees `extent` metres around middle; returns it and what it is like.
 
-    options: "defocus", the share of pictures with a shallow depth of field; "indoors", whether walls
-    are around.
+    options: "defocus", the share of pictures with a shallow depth of field; "indoors", whether
+    there are walls.
     """
     lens = math.exp(draw.uniform((math.log(28), math.log(120))))
     turned, spread, around = draw.chance(0.88), draw.normal(32), draw.uniform((-180, 180))

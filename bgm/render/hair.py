@@ -62,7 +62,9 @@ STYLES = {
         19000, 4, (0.003, 0.009), lift=(0.8, 1.2), gravity=(0.0, 0.0), volume=0.0,
         wave=(0.0, 0.2), clump=(0.0, 0.05), stray=(0.0, 0.0), comb="crown",
     ),
-    "bun": Style(24000, 16, (0.16, 0.2), gravity=(0.0, 0.0), lift=(0.1, 0.2), volume=0.006, comb="back"),
+    "bun": Style(
+        24000, 16, (0.16, 0.2), gravity=(0.0, 0.0), lift=(0.1, 0.2), volume=0.006, comb="back"
+    ),
     "ponytail": Style(
         24000, 16, (0.16, 0.2), gravity=(0.0, 0.0), lift=(0.1, 0.2), volume=0.006, comb="back"
     ),
@@ -343,7 +345,7 @@ def gathered(
     head: Head,
     radius: float,
 ) -> tuple[Array, list[Strands]]:
-    """Strands that all end in a knot behind the head, and the bun or the tail that goes on there."""
+    """Strands that end in a knot behind the head, and the bun or the tail that goes on there."""
     rng, count = draw.rng, len(strands)
     t = np.linspace(0, 1, strands.shape[1])[None, :, None]
     ball = unit(rng.normal(size=(count, 3)))

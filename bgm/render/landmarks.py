@@ -1,4 +1,4 @@
-"""Regions of the template body: where hair grows, where sleeves and hems are cut, where eyes are."""
+"""Regions of the template body: where hair grows, where sleeves and hems are cut, the eyes."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Landmarks:
         return self.heads[self.bones[name]]
 
     def _arms(self) -> None:
-        """arm: 0 at the shoulder, 1 at the elbow, 2 at the wrist; off_arm: metres from its bones."""
+        """arm: 0 shoulder, 1 elbow, 2 wrist; off_arm: metres from the bones."""
         self.left = float(np.sign(self.bone("wrist.L")[0]))
         mirror = np.array([self.left, 1, 1])
         shoulder, elbow, wrist = (

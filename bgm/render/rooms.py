@@ -404,7 +404,7 @@ def add_plant(draw: Stream, at: tuple, size: float, root: bpy.types.Object) -> N
     green = materials.plain(
         "leaf", materials.linear(draw.uniform((0.22, 0.38)), 0.65, draw.uniform((0.2, 0.55))), 0.45
     )
-    top = np.array(at) + [0, 0, 1.5 * radius]
+    top = np.array(at) + np.array([0, 0, 1.5 * radius])
     t = np.linspace(0, 1, 9)[:, None]
     blades = draw.chance(0.5)
     lines = []

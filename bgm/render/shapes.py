@@ -1,4 +1,4 @@
-"""Simple solids straight from numbers: boxes, turned profiles, sheets; no operators, so it is fast."""
+"""Simple solids straight from numbers: boxes, turned profiles, sheets; fast without operators."""
 
 import bpy
 import numpy as np
