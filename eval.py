@@ -1,26 +1,52 @@
 """Score: python eval.py ckpt=FILE data=procedural (or pred=FOLDER; conf/data lists the kinds)"""
 
+import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import script
-from bgm.cli.report import write_report
+from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
+from bgm.data.datamodule import finished_scenes
 from bgm.eval.baselines import score_baselines
-from bgm.eval.evaluate import checked_scenes, open_subject, score_subject
-from bgm.eval.robustness import curves_of
-from bgm.eval.scoring import write_scores
+from bgm.eval.evaluate import (
+    MODEL_OPTIONS,
+    check_inputs_and_outputs,
+    evaluate,
+    evaluate_curves,
+    open_model_or_predictions,
+)
+from bgm.eval.report import write_report
+from bgm.eval.robustness import perturbation_names, show_curves, write_curves
+from bgm.eval.scoring import Rules, write_scores
+from bgm.paths import conf_dir
 
 
-@script("eval")
+@hydra.main(config_path=conf_dir(), config_name="eval", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    scenes = checked_scenes(cfg)
-    subject = open_subject(cfg, scenes)
-    scores = score_subject(subject, scenes, cfg)
-    baselines = score_baselines(scenes, cfg.protocol, cfg.baselines, rules=subject.rules)
-    say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")
-    files = write_scores(scores, subject.out, baselines)
-    say(*files, *curves_of(subject, scenes, cfg), *write_report(files[-1:], cfg.report), sep="\n")
+    with errors_as_sentences(cfg):
+        perturbations = perturbation_names(cfg.robustness)
+        check_inputs_and_outputs(cfg.ckpt, cfg.pred, cfg.out, cfg.report, perturbations)
+        scenes = finished_scenes(instantiate(cfg.data), cfg.split)
+        rules = Rules(cfg.protocol, cfg.scale, cfg.grad_normalise, cfg.mask_known)
+        options = {name: cfg.get(name) for name in MODEL_OPTIONS}
+        evaluation = open_model_or_predictions(
+            cfg.ckpt, cfg.pred, scenes, rules, cfg.quantise, cfg.out, options
+        )
+        scores = evaluate(evaluation, cfg.threads, cfg.examples)
+        baselines = score_baselines(scenes, rules, evaluation.trimaps) if cfg.baselines else {}
+        say(
+            scores.table(),
+            *(b.table(name, pictures=False) for name, b in baselines.items()),
+            sep="\n",
+        )
+        files = write_scores(scores, evaluation.out, baselines)
+        curves = evaluate_curves(evaluation, perturbations)
+        show_curves(curves)
+        curve_files = write_curves(curves, evaluation.out)
+        page = write_report(files[-1:], cfg.report) if cfg.report else []
+        say(*files, *curve_files, *page, sep="\n")
 
 
 if __name__ == "__main__":
-    main()
+    with command_line():
+        main()

@@ -34,7 +34,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from bgm.cli.launch import quiet
+from bgm.cli.launch import silence_lightning
 from bgm.compose.manifest import digest
 from bgm.data import Procedural
 from bgm.data.composites import collate
@@ -43,7 +43,7 @@ from bgm.data.procedural.fields import KINDS
 from bgm.data.scenes import Scenes
 from bgm.metrics import score
 from bgm.paths import conf_dir
-from bgm.train.trainer import initialised
+from bgm.train.trainer import load_initial_weights
 from bgm.types import Batch
 
 SHORT = ["experiment=procedural", "data_root=.", "trainer.accelerator=cpu", "trainer.logger=false"]
@@ -129,7 +129,7 @@ def train(cfg: DictConfig) -> torch.nn.Module:
     seed_everything(cfg.seed, workers=True, verbose=False)
     options = {"valid": None, "valid_length": None, "checkup_seconds": 0}
     data, stage = instantiate(cfg.data, **options), instantiate(cfg.stage)
-    initialised(stage, cfg)
+    load_initial_weights(stage, cfg)
     trainer = instantiate(cfg.trainer, enable_progress_bar=False, enable_checkpointing=False)
     trainer.fit(stage, data)
     return stage.eval()
@@ -279,7 +279,7 @@ def main(words: list[str] | None = None) -> None:
     """Run what is missing, then print the table."""
     args = arguments(words)
     torch.set_num_threads(1)
-    quiet()
+    silence_lightning()
     if args.list:
         for name, overrides in SWITCHES.items():
             print(f"{name:26s} {' '.join(overrides)}")

@@ -33,12 +33,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.data import Procedural
-from bgm.train.checkpointing.checkpoint_files import glance, newest
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint, read_lazily
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = 4  # steps from checkpoint to checkpoint
 SMALL = f"""
-experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2 workers=2
+experiment=base backbone=mobilenetv2 trainer.accelerator=cpu batch_size=2 workers=2
 augment.size=64 augment.crop=[48,64] valid_augment.size=64 valid_augment.crop=[48,64]
 trainer.max_epochs=-1 trainer.max_steps=1000000 trainer.check_val_every_n_epoch=null
 trainer.val_check_interval=40 callbacks.last.every_n_steps={EVERY} data.checkup_seconds=1
@@ -87,8 +87,8 @@ class Run:
 
     def ended(self) -> None:
         """Note how it ended."""
-        said, path = self.said(), newest(self.folder)
-        kept = glance(path)["global_step"] if path else 0
+        said, path = self.said(), newest_checkpoint(self.folder)
+        kept = read_lazily(path)["global_step"] if path else 0
         lost = (steps(said) or [0])[-1] - kept
         self.ends.append(End(self.process.returncode, kept, lost, len(said)))
 

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch.utils.tensorboard
 
 import train
+from bgm.cli.launch import command_line
 from bgm.errors import Stopped
 
 TINY = """
@@ -91,7 +92,8 @@ def train_here(args: list[str]) -> int:
     """Run train.py's main with a command line; leaves the random generators' states beside."""
     sys.argv[1:] = args
     try:
-        train.main()
+        with command_line():
+            train.main()
     except SystemExit as stop:
         return int(stop.code or 0)
     except BaseException:

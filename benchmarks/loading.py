@@ -1,6 +1,6 @@
 """Samples a second of our loading against a plain Pillow pipeline that makes the same crops.
 
-    python benchmarks/loading.py [rounds] [word ...]      only rows that have all these words
+    python benchmarks/loading.py [--rounds 4] [word ...]      only rows that have all these words
 
 One subject (fgr and pha) and one background make a sample, of 1080p and 4K files made on the fly
 from procedural pictures with a camera's noise. The plain pipeline opens, converts, resizes the
@@ -10,6 +10,7 @@ short side to the crop's (antialiased), cuts the centred square and makes tensor
 The two alternate on one thread, so that a busy machine slows both; times are CPU time.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -26,11 +27,13 @@ from bgm.augment import Augment
 from bgm.augment.geometry import Affine
 from bgm.augment.photometry import ColourJitter, Noise
 from bgm.data.composites import collate
-from bgm.data.folders import Backgrounds, Subjects, split
+from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.interfaces import split
 from bgm.data.procedural import Procedural
-from bgm.data.resizing import cover_square, open_picture, resize_subject, to_tensor
-from bgm.data.shards.packing import packed_reduced
+from bgm.data.resizing import cover_square, resize_subject
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
+from bgm.pictures import to_tensor
 from bgm.types import Sample
 
 SIZES = {"1080p": (1080, 1920), "4K": (2160, 3840)}
@@ -67,7 +70,7 @@ def laid_out(root: Path, outside: str, fgr: str, pha: str) -> tuple[Subjects, Ba
 def packed(data: tuple[Subjects, Backgrounds], folder: Path, short: int) -> tuple:
     """The same subject and background out of shards that were reduced for crops of short."""
     for kind, pictures in zip(("train", "bgr"), data, strict=True):
-        write_shards(folder / kind, packed_reduced(pictures, short, QUALITY, 0), 1 << 28)
+        write_shards(folder / kind, pack(pictures, short, QUALITY), 1 << 28)
     return Subjects(folder / "train"), Backgrounds(folder / "bgr")
 
 
@@ -92,7 +95,7 @@ def stages(
 
     def decode(x: dict) -> None:
         x["subject"] = subjects.open(0, short)
-        x["place"] = open_picture(backgrounds.files[0], "RGB", short)[0]
+        x["place"] = backgrounds.open(0, short)
 
     def resize(x: dict) -> None:
         x["subject"] = resize_subject(x["subject"], short)
@@ -132,7 +135,7 @@ def cases(root: Path, label: str, words: list[str]) -> Iterator[tuple[list[str],
     for form, suffixes in FORMATS.items():
         for outside in ("filled", "black"):
             data = laid_out(root, outside, *suffixes)
-            files = [*(paths[0] for paths in data[0].files.values()), data[1].files[0]]
+            files = [paths[0] for source in data for paths in source.files.values()]
             for crop in CROPS:
                 for kind in ("files", "packed"):
                     what = [label, form, outside, kind, str(crop)]
@@ -154,7 +157,7 @@ def recipe(size: int) -> Augment:
     )
 
 
-def main(rounds: int = 4, *words: str) -> None:
+def main(rounds: int, words: list[str]) -> None:
     """Print samples a second of both and their ratio, and where our time goes."""
     torch.set_num_threads(1)
     console = Console(width=max(Console().width, 120))
@@ -170,7 +173,7 @@ def main(rounds: int = 4, *words: str) -> None:
             root = Path(temporary) / label
             root.mkdir()
             write_pictures(root, size)
-            for what, files, data, crop in cases(root, label, list(words)):
+            for what, files, data, crop in cases(root, label, words):
                 times = measure(files, data, crop, rounds)
                 pace = [f"{1 / t:.2f}" for t in times[:2]]
                 ratio = f"{times[0] / times[1]:.2f}"
@@ -182,4 +185,8 @@ def main(rounds: int = 4, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4, *sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=4, help="of which the best counts")
+    parser.add_argument("words", nargs="*", help="only rows with all of them, such as 4K jpg 512")
+    given = parser.parse_args()
+    main(given.rounds, given.words)

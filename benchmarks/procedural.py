@@ -1,6 +1,6 @@
 """Print how many procedural samples a second one thread makes, size by size."""
 
-import sys
+import argparse
 import time
 
 import torch
@@ -8,9 +8,8 @@ import torch
 from bgm.data.procedural import Procedural
 
 
-def main(batch: int = 16) -> None:
+def main(sizes: list[int], batch: int) -> None:
     torch.set_num_threads(1)
-    sizes = [int(word) for word in sys.argv[1:]] or [64, 128, 256, 512]
     for size in sizes:
         dataset = Procedural(size, length=10_000, seed=0)
         dataset.__getitems__([0])  # warm up
@@ -23,4 +22,8 @@ def main(batch: int = 16) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", type=int, nargs="*", default=[64, 128, 256, 512], help="pixels")
+    parser.add_argument("--batch", type=int, default=16)
+    given = parser.parse_args()
+    main(given.sizes, given.batch)

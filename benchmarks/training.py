@@ -31,14 +31,14 @@ from pytorch_lightning import Callback, seed_everything
 from rich.console import Console
 from rich.table import Table
 
-from bgm.cli.launch import quiet
+from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.resizing import to_image
-from bgm.data.shards.packing import packed_pictures
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
 from bgm.paths import conf_dir
+from bgm.pictures import to_image
 from bgm.types import Batch, Sample
 
 ALONE = ["trainer=default", "trainer.logger=false", "trainer.val_check_interval=null"]
@@ -130,8 +130,8 @@ def write_pictures(root: Path, made: Sequence[Sample]) -> tuple[Subjects, Backgr
 
 def packed(root: Path, subjects: Subjects, backgrounds: Backgrounds) -> tuple[Path, Path]:
     """The same pictures as shards."""
-    write_shards(root / "train", packed_pictures(subjects.stems, subjects.files), 1 << 28)
-    files = packed_pictures(backgrounds.stems, {"bgr": backgrounds.files})
+    write_shards(root / "train", pack(subjects), 1 << 28)
+    files = pack(backgrounds)
     write_shards(root / "bgr", files, 1 << 28)
     return root / "train", root / "bgr"
 
@@ -184,7 +184,7 @@ def composed(experiment: str, folder: Path, overrides: list[str]) -> DictConfig:
 def main(args: list[str]) -> None:
     """Print steps a second of both, and their ratios, for every experiment and source."""
     torch.set_num_threads(1)
-    quiet()
+    silence_lightning()
     pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
     named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
     only = [a.partition("=")[2] for a in args if a.startswith("source=")]

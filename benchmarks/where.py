@@ -1,9 +1,7 @@
 """Where a network errs on finished scenes: inside the subject, outside it, in the band between.
 
-    python benchmarks/where.py MODEL SCENES [key=value ...]
+    python benchmarks/where.py MODEL SCENES [--every N]
 
-MODEL: anything that eval.py takes. SCENES: a folder src/ bgr/ pha/, such as `bgm compose` writes.
-Keys: base_scale, backbone_scale (those of eval.py), every=N (each Nth scene only).
 Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
 holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
 are alike (mean difference below 0.04); then MAD x1e3 and Grad and Conn /1000 by group, where a
@@ -12,8 +10,8 @@ alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once 
 nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges.
 """
 
+import argparse
 import json
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +21,11 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from bgm.data import Scenes
-from bgm.eval.cases import by_network
+from bgm.eval.cases import predict_with
 from bgm.infer.models import open_model
 from bgm.metrics import score
 from bgm.types import Batch
 
-KNOBS = {"device": "auto", "select": None, "backbone_scale": None, "base_scale": None, "every": 1}
 AROUND = np.ones((15, 15), np.uint8)
 SURE = 0.01
 SOFT = 0.05
@@ -77,17 +74,25 @@ def groups(folder: Path, names: list[str]) -> list[str]:
     return [kinds.get(name, "all") for name in names]
 
 
-def main(model: str, folder: str, *words: str) -> None:
+def main() -> None:
     """Print the means."""
-    cfg = OmegaConf.merge(KNOBS, OmegaConf.from_dotlist(list(words)))
-    run, scenes = by_network(open_model(model, cfg)), Scenes(folder)
-    chosen = range(0, len(scenes), cfg.every)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="anything that eval.py takes as ckpt")
+    parser.add_argument("scenes", type=Path, help="folder of src/ bgr/ pha/, as bgm compose writes")
+    parser.add_argument("--every", type=int, default=1, help="score each so many-th scene")
+    parser.add_argument("--base-scale", type=float, help="as base_scale of eval.py")
+    parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
+    args = parser.parse_args()
+    options = {"base_scale": args.base_scale, "backbone_scale": args.backbone_scale}
+    cfg = OmegaConf.create({"device": "auto", "select": None, **options})
+    predict, scenes = predict_with(open_model(args.model, cfg)), Scenes(args.scenes)
+    chosen = range(0, len(scenes), args.every)
     found = []
     for index in chosen:
         scene = scenes[index]
-        found.append(errors(scene, run(scene)[0]))
+        found.append(errors(scene, predict(scene)[0]))
     mean = Errors(*np.mean(found, axis=0))
-    print(f"{model} on {len(found)} scenes of {folder}")
+    print(f"{args.model} on {len(found)} scenes of {args.scenes}")
     parts = ", ".join(f"{n} {1e3 * v:.2f}" for n, v in mean._asdict().items() if n in PARTS)
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
@@ -95,15 +100,15 @@ def main(model: str, folder: str, *words: str) -> None:
         f"alike, which {mean.alike:.2%} of it is"
     )
     by_kind: dict[str, list[Errors]] = defaultdict(list)
-    kinds = groups(Path(folder), [scenes.names[i] for i in chosen])
+    kinds = groups(args.scenes, [scenes.names[i] for i in chosen])
     for kind, one in zip(kinds, found, strict=True):
         by_kind[kind].append(one)
-    tell("all of them", found)
+    print_group("all of them", found)
     for kind, ones in sorted(by_kind.items()):
-        tell(kind, ones)
+        print_group(kind, ones)
 
 
-def tell(kind: str, ones: list[Errors]) -> None:
+def print_group(kind: str, ones: list[Errors]) -> None:
     """Print the metrics of some scenes."""
     mads = [1e3 * one.mad for one in ones]
     grad, conn = (np.mean([getattr(one, name) for one in ones]) for name in ("grad", "conn"))
@@ -112,4 +117,4 @@ def tell(kind: str, ones: list[Errors]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

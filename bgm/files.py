@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, whatever ends the program."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -54,6 +55,12 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all; BadInput, naming it, where the system refuses."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def sha256(path: str | Path) -> str:
+    """The hash of a file's bytes, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def beside(path: str | Path, suffix: str) -> str:

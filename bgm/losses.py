@@ -1,46 +1,147 @@
-"""The loss terms of the two stages, by name; their sum is what training minimises."""
+"""Named loss terms; a config gives each its weight (conf/loss), and training minimises the sum."""
+
+from collections.abc import Callable, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.ops import resize, sobel
+from bgm.errors import BadInput
+from bgm.ops import composite, resize, sobel
 from bgm.types import Batch, Coarse, Refined
 
+Weights = Mapping[str, float | None]
+Term = Callable[[Coarse | Refined, Batch], Tensor]
+TERMS: dict[str, Term] = {}
 
-def base_terms(pred: Coarse, true: Batch) -> dict[str, Tensor]:
-    """Loss terms of the base stage, Lin et al. 2021, eq. 1-4: pha, pha_sobel, fgr, err.
 
-    pred and true at one size. Pictures whose has_fgr is False do not count in fgr. float32.
+def term(name: str) -> Callable[[Term], Term]:
+    """Make a function of prediction and truth known as a loss term of this name."""
+
+    def register(function: Term) -> Term:
+        TERMS[name] = function
+        return function
+
+    return register
+
+
+def loss_terms(weights: Weights, pred: Coarse | Refined, true: Batch) -> dict[str, Tensor]:
+    """Every term with a weight, as a scalar in float32 that is not yet weighted.
+
+    A term of weight 0 or null is not computed.
     """
-    pha, fgr = pred.pha.float(), pred.fgr.float()
-    return {
-        "pha": l1(pha, true.pha),
-        "pha_sobel": l1(sobel(pha), sobel(true.pha)),
-        "fgr": fgr_l1(fgr, true.fgr, true.pha, true.has_fgr),
-        "err": mse(pred.err.float(), (pha.detach() - true.pha).abs()),
-    }
+    return {name: TERMS[name](pred, true) for name, weight in weights.items() if weight}
 
 
-def refine_terms(pred: Refined, true: Batch) -> dict[str, Tensor]:
-    """Loss terms of the refine stage: pha, pha_sobel and fgr at both sizes (_sm coarse), and err.
+def total_loss(weights: Weights, terms: Mapping[str, Tensor]) -> Tensor:
+    """Weighted sum of terms, a scalar."""
+    return torch.stack([value * weights[name] for name, value in terms.items()]).sum()
 
-    The truth is resized bilinearly to the coarse size. The error's target is detached, as in the
-    base stage; the reference forgets that here, so that its err term also pulls on pha_sm.
+
+def check_weights(weights: Weights, refined: bool) -> None:
+    """Raise BadInput unless the weights name known terms, are not negative, and not all 0.
+
+    refined: whether the network has a refiner; the terms with _sm in their names need one.
     """
-    pha, fgr = pred.pha.float(), pred.fgr.float()
-    pha_sm, fgr_sm = pred.pha_sm.float(), pred.fgr_sm.float()
-    full, small = list(pha.shape[2:]), list(pha_sm.shape[2:])
-    true_pha_sm, true_fgr_sm = resize(true.pha, small), resize(true.fgr, small)
-    wrong = (resize(pha_sm.detach(), full) - true.pha).abs()
-    return {
-        "pha": l1(pha, true.pha),
-        "pha_sm": l1(pha_sm, true_pha_sm),
-        "pha_sobel": l1(sobel(pha), sobel(true.pha)),
-        "pha_sm_sobel": l1(sobel(pha_sm), sobel(true_pha_sm)),
-        "fgr": fgr_l1(fgr, true.fgr, true.pha, true.has_fgr),
-        "fgr_sm": fgr_l1(fgr_sm, true_fgr_sm, true_pha_sm, true.has_fgr),
-        "err": mse(resize(pred.err_sm.float(), full), wrong),
-    }
+    known = sorted(name for name in TERMS if refined or "_sm" not in name)
+    if unknown := sorted(set(weights) - set(known)):
+        kind = "refined" if refined else "base"
+        raise BadInput(
+            f"loss names {', '.join(unknown)}, a {kind} network has the terms {', '.join(known)}"
+        )
+    if min(w or 0 for w in weights.values()) < 0 or not any(weights.values()):
+        raise BadInput(f"loss weights are {dict(weights)}, expected none below 0 and one above 0")
+
+
+@term("pha")
+def alpha_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of alpha (Lin et al. 2021, eq. 1)."""
+    return l1(pred.pha.float(), true.pha)
+
+
+@term("pha_sobel")
+def alpha_gradient_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of alpha's Sobel gradient (Lin et al. 2021, eq. 1)."""
+    return l1(sobel(pred.pha.float()), sobel(true.pha))
+
+
+@term("fgr")
+def foreground_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of the foreground where alpha > 0 (Lin et al. 2021, eq. 2)."""
+    return fgr_l1(pred.fgr.float(), true.fgr, true.pha, true.has_fgr)
+
+
+@term("pha_sm")
+def coarse_alpha_l1(pred: Refined, true: Batch) -> Tensor:
+    """`alpha_l1` at the coarse size; the truth is resized bilinearly."""
+    coarse = pred.pha_sm.float()
+    return l1(coarse, resize(true.pha, list(coarse.shape[2:])))
+
+
+@term("pha_sm_sobel")
+def coarse_alpha_gradient_l1(pred: Refined, true: Batch) -> Tensor:
+    """`alpha_gradient_l1` at the coarse size."""
+    coarse = pred.pha_sm.float()
+    return l1(sobel(coarse), sobel(resize(true.pha, list(coarse.shape[2:]))))
+
+
+@term("fgr_sm")
+def coarse_foreground_l1(pred: Refined, true: Batch) -> Tensor:
+    """`foreground_l1` at the coarse size."""
+    coarse = pred.fgr_sm.float()
+    size = list(coarse.shape[2:])
+    return fgr_l1(coarse, resize(true.fgr, size), resize(true.pha, size), true.has_fgr)
+
+
+@term("err")
+def predicted_error_mse(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean squared error of the predicted error, at full size (Lin et al. 2021, eq. 3).
+
+    Its target is detached in both stages; the reference forgets that in the refine stage, so that
+    its err term also pulls on pha_sm.
+    """
+    size = list(true.pha.shape[2:])
+    pha, err = (pred.pha_sm, pred.err_sm) if isinstance(pred, Refined) else (pred.pha, pred.err)
+    wrong = (resize(pha.detach().float(), size) - true.pha).abs()
+    return (resize(err.float(), size) - wrong).square().mean()
+
+
+@term("com_other")
+def composite_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of the composite over another background than the captured one.
+
+    The other background is the plate of the next picture in the batch, which was drawn at random,
+    mirrored (so that a batch of one has one, too). Pictures whose has_fgr is False do not count.
+    """
+    other = true.bgr.roll(1, 0).flip(-1)
+    pred_com = composite(pred.fgr.float(), pred.pha.float(), other)
+    true_com = composite(true.fgr, true.pha, other)
+    counts = true.has_fgr.view(-1, 1, 1, 1)
+    return torch.where(counts, pred_com - true_com, 0.0).abs().mean()
+
+
+@term("com_plate")
+def recomposite_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of the composite over the known plate, compared with the shot itself."""
+    return l1(composite(pred.fgr.float(), pred.pha.float(), true.bgr), true.src)
+
+
+@term("pha_laplacian")
+def alpha_laplacian_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute errors of 5 levels of alpha's Laplacian pyramid, level l weighted by 2^l.
+
+    Hou & Liu 2019, "Context-aware image matting". A constant offset of alpha is not seen.
+    """
+    pairs = zip(laplacians(pred.pha.float()), laplacians(true.pha), strict=True)
+    return torch.stack([2**level * l1(*pair) for level, pair in enumerate(pairs)]).sum()
+
+
+@term("pha_transition")
+def transition_band_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
+    """Mean absolute error of alpha over the pixels with 0.02 < true alpha < 0.98; 0 without any."""
+    band = (true.pha > 0.02) & (true.pha < 0.98)
+    wrong = torch.where(band, pred.pha.float() - true.pha, 0.0).abs()
+    return wrong.sum() / band.sum().clamp(min=1)
 
 
 def l1(pred: Tensor, true: Tensor) -> Tensor:
@@ -48,12 +149,23 @@ def l1(pred: Tensor, true: Tensor) -> Tensor:
     return (pred - true).abs().mean()
 
 
-def mse(pred: Tensor, true: Tensor) -> Tensor:
-    """Mean squared error over everything."""
-    return (pred - true).square().mean()
-
-
 def fgr_l1(pred: Tensor, true: Tensor, pha: Tensor, has_fgr: Tensor) -> Tensor:
     """Mean absolute error of the foreground where pha > 0, divided by all pixels (reference)."""
     mask = (pha > 0) & has_fgr.view(-1, 1, 1, 1)
     return torch.where(mask, pred - true, 0.0).abs().mean()
+
+
+def laplacians(x: Tensor, levels: int = 5) -> list[Tensor]:
+    """Band-pass levels of a (B,1,H,W) picture, the finest first, each of half the size."""
+    found = []
+    for _ in range(levels):
+        half = F.avg_pool2d(blur(x), 2, ceil_mode=True)
+        found.append(x - resize(half, list(x.shape[2:])))
+        x = half
+    return found
+
+
+def blur(x: Tensor) -> Tensor:
+    """A (B,1,H,W) picture under the 5 x 5 binomial filter, its border repeated; any size."""
+    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device, dtype=x.dtype) / 16
+    return F.conv2d(F.pad(x, (2, 2, 2, 2), "replicate"), torch.outer(line, line)[None, None])

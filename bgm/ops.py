@@ -45,3 +45,36 @@ def pad_to(x: Tensor, multiple: int = 4, smallest: int = 1) -> Tensor:
 def crop_to(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Undo `pad_to`: the top left size = (H, W) of (..., H', W')."""
     return x[..., : size[0], : size[1]]
+
+
+def bilinear_taps(size: int, source: int) -> tuple[Tensor, Tensor, Tensor]:
+    """How `resize` makes `size` pixels of `source` ones along an axis: low, high, share.
+
+    Pixel i is (1 - share[i]) * x[low[i]] + share[i] * x[high[i]]. Positions are rounded as
+    F.interpolate rounds them, once: at 4K another rounding moves a pixel's value by 5e-5.
+    """
+    scale = torch.tensor(source / size, dtype=torch.float32).double()
+    at = ((torch.arange(size, dtype=torch.float64) + 0.5) * scale - 0.5).float().clamp(min=0)
+    low = at.long().clamp(max=source - 1)
+    return low, (low + 1).clamp(max=source - 1), at - low
+
+
+def shrink(x: Tensor, size: list[int]) -> Tensor:
+    """`resize` to a smaller size that looks at nothing but the pixels it needs.
+
+    Four pixels make one, whatever the factor; F.interpolate takes 12 times as long at 4K and 1/8.
+    """
+    for axis in (2, 3):
+        low, high, share = bilinear_taps(size[axis - 2], x.shape[axis])
+        share = (share[:, None] if axis == 2 else share).to(x)
+        x = torch.lerp(taken(x, axis, low), taken(x, axis, high), share)
+    return x
+
+
+def taken(x: Tensor, axis: int, index: Tensor) -> Tensor:
+    """x.index_select(axis, index), a view where the index (on the CPU) goes in equal steps."""
+    first, last = int(index[0]), int(index[-1])
+    step = max((last - first) // max(len(index) - 1, 1), 1)
+    if torch.equal(index, torch.arange(first, first + step * len(index), step)):
+        return x[(slice(None),) * axis + (slice(first, last + 1, step),)]
+    return x.index_select(axis, index.to(x.device))

@@ -1,9 +1,10 @@
-"""What a run card says before training starts: config, commit, versions, hardware."""
+"""Where numbers and weights come from: config, commit, versions, hardware."""
 
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,11 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 
 import bgm
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "kornia", "numpy", "pillow", "hydra-core")
+PACKAGES = (
+    *("torch", "torchvision", "pytorch-lightning", "kornia", "numpy"),
+    *("opencv-python-headless", "pillow", "hydra-core"),
+)
 
 
-def about(cfg: DictConfig) -> dict[str, Any]:
-    """Plain values only: they go into checkpoints that load without running code."""
+def describe_run(cfg: DictConfig) -> dict[str, Any]:
+    """What a run card says before training starts.
+
+    Plain values only: they go into checkpoints that load without running code.
+    """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(sys.argv[1:]),
@@ -41,26 +48,32 @@ def commit(root: Path) -> dict[str, Any]:
     return {"commit": head, "dirty": dirty}
 
 
-def versions() -> dict[str, str]:
-    """Of bgm, Python and the packages that numbers depend on."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Of bgm, Python and those packages that are installed."""
     found = {"bgm": bgm.__version__, "python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "?"
+            continue
     return found
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, memory, GPUs; nothing that names the machine."""
-    count = torch.cuda.device_count()
+    """Processor, cores that this process may use, GPUs; nothing that names the machine."""
     return {
         "cpu": processor(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "gpus": [torch.cuda.get_device_name(i) for i in range(count)],
+        "cores": cores(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "cuda": torch.version.cuda or "",
     }
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor() -> str:
@@ -73,7 +86,6 @@ def processor() -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], check=True, capture_output=True, text=True, timeout=10
-    )
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
     return done.stdout.strip()

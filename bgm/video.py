@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from bgm.errors import BadInput
+from bgm.pictures import by_stem, walk_files
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
@@ -28,14 +29,11 @@ def find_videos(folder: str | Path, needed: bool = True) -> dict[str, Path]:
     """
     folder = Path(folder)
     found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS and p.is_file()):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise BadInput(f"{found[stem]} and {path} have the same stem: keep one of them")
-        found[stem] = path
+    if folder.is_dir():
+        found, _ = by_stem(walk_files(folder), VIDEOS)
     if needed and not found:
         raise BadInput(f"folder {folder} holds 0 videos (looked for {' '.join(VIDEOS)})")
-    return dict(sorted(found.items()))
+    return found
 
 
 def upright(frame, quarter: int) -> np.ndarray:

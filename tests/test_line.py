@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 import bgm
 from bgm.cli.blend import main as blend
+from bgm.cli.launch import command_line
 from bgm.cli.release import main as release
 from bgm.cli.show import facts
 from bgm.cli.show import main as show
@@ -43,7 +44,8 @@ def script(name, *args):
     argv = sys.argv
     sys.argv = [f"{name}.py", *map(str, args)]
     try:
-        importlib.import_module(name).main()
+        with command_line():
+            importlib.import_module(name).main()
     except SystemExit as stop:
         return stop.code
     finally:
@@ -210,7 +212,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
 
     place = [f"data_root={tmp_path / 'data'}", f"hydra.run.dir={tmp_path / 'run'}"]
     base = runs / "base" / "last.ckpt"
-    folder = ["experiment=base_folder", "backbone=mobilenetv2", "trainer.accelerator=cpu"]
+    folder = ["experiment=base", "backbone=mobilenetv2", "trainer.accelerator=cpu"]
     assert "does not exist" in refused("train", *folder, *place)
     (tmp_path / "data" / "train").mkdir(parents=True)
     assert "0 pictures" in refused("train", *folder, *place)

@@ -3,22 +3,22 @@
 from bgm.augment.cast import CastShadow
 from bgm.augment.geometry import Affine
 from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
+from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.pipeline import Augment, Draws
-from bgm.augment.rng import Dice
+from bgm.augment.rng import BatchRng
 from bgm.augment.shadow import Shadow
 from bgm.augment.spill import Spill
 
 __all__ = [
     "Affine",
     "Augment",
+    "BatchRng",
     "Blur",
     "CastShadow",
     "ColourJitter",
     "ContactShadow",
-    "Dice",
     "Draws",
-    "Exposure",
+    "ExposureJitter",
     "Jpeg",
     "Noise",
     "Reflection",

@@ -6,8 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bgm.augment.ground import SOLID, column, foot, height, soften, stands, thrown
-from bgm.augment.rng import Dice
+from bgm.augment.ground import (
+    SOLID,
+    floor_visible,
+    foot_row,
+    height_above,
+    per_sample,
+    project_up,
+    soften,
+)
+from bgm.augment.rng import BatchRng
 
 
 class CastDraw(NamedTuple):
@@ -47,38 +55,38 @@ class CastShadow:
     width: tuple[float, float] = (2.0, 14.0)
     spread: tuple[float, float] = (1.0, 4.0)
 
-    def draw(self, dice: Dice, unit: float) -> CastDraw:
+    def draw(self, rng: BatchRng, unit: float) -> CastDraw:
         """Draw twelve columns; unit = size / 512."""
-        on, wall = dice.chance(self.p), ~dice.chance(self.floor)
-        left, near = dice.chance(0.5), dice.chance(self.near)
-        lean, stretch = dice.uniform(*self.lean), dice.uniform(*self.stretch)
+        on, wall = rng.chance(self.p), ~rng.chance(self.floor)
+        left, near = rng.chance(0.5), rng.chance(self.near)
+        lean, stretch = rng.uniform(*self.lean), rng.uniform(*self.stretch)
         return CastDraw(
             on=on,
             wall=wall,
             lean=torch.where(left, -lean, lean),
             stretch=torch.where(near, -stretch, stretch),
-            shift=torch.stack([dice.uniform(-self.shift, self.shift) for _ in range(2)], 1),
-            depth=dice.uniform(*self.depth),
-            fade=dice.uniform(*self.fade),
-            width=unit * dice.uniform(*self.width),
-            spread=dice.uniform(*self.spread),
+            shift=torch.stack([rng.uniform(-self.shift, self.shift) for _ in range(2)], 1),
+            depth=rng.uniform(*self.depth),
+            fade=rng.uniform(*self.fade),
+            width=unit * rng.uniform(*self.width),
+            spread=rng.uniform(*self.spread),
         )
 
     def apply(self, x: Tensor, draw: CastDraw) -> Tensor:
         """Darken x[:, :3] by the shadow of x[:, 6:7]; (B, 7, H, W) = bgr, fgr, pha in [0, 1]."""
         pha = x[:, 6:]
-        y0, side = foot(pha), min(pha.shape[-2:])
-        wall = draw.wall.to(x.device) | ~stands(y0, pha)
+        y0, side = foot_row(pha), min(pha.shape[-2:])
+        wall = draw.wall.to(x.device) | ~floor_visible(y0, pha)
         stretch = torch.where(wall, 1.0, draw.stretch.to(x.device))
         lean = torch.where(wall, 0.0, draw.lean.to(x.device))
         shift = torch.where(wall[:, None], draw.shift.to(x.device) * side, 0.0)
-        shade = thrown(pha, y0, lean, stretch, shift)
-        h = height(y0, pha)
+        shade = project_up(pha, y0, lean, stretch, shift)
+        h = height_above(y0, pha)
         top = (h * (pha > SOLID)).amax((1, 2, 3)).clamp_min(1 / side)
-        far = (h / column(top * stretch, x)).clamp(0, 1)  # 0 at the foot, 1 at the top's shadow
-        far = torch.where(column(wall, x), 1.0, far)
+        far = (h / per_sample(top * stretch, x)).clamp(0, 1)  # 0 at the foot, 1 at the top's shadow
+        far = torch.where(per_sample(wall, x), 1.0, far)
         wide = draw.width * draw.spread
         shade = torch.lerp(soften(shade, draw.width), soften(shade, wide), far)
-        fade = torch.where(column(wall, x), 0.0, column(draw.fade, x) * far)
-        shade = shade * (1 - fade) * column(draw.depth, x)
+        fade = torch.where(per_sample(wall, x), 0.0, per_sample(draw.fade, x) * far)
+        shade = shade * (1 - fade) * per_sample(draw.depth, x)
         return torch.cat([x[:, :3] * (1 - shade), x[:, 3:]], 1)

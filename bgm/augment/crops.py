@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bgm.augment.rng import Dice
+from bgm.augment.rng import BatchRng
 from bgm.errors import BadInput
 
 
@@ -29,11 +29,11 @@ def check_list(
     return pairs
 
 
-def within(sides: tuple[int, int], multiple: int, dice: Dice) -> Tensor:
+def random_size(sides: tuple[int, int], multiple: int, rng: BatchRng) -> Tensor:
     """H and W (2,), each uniform in a range and rounded down to a multiple."""
-    return torch.cat([dice.integers(*sides) for _ in range(2)]) // multiple * multiple
+    return torch.cat([rng.integers(*sides) for _ in range(2)]) // multiple * multiple
 
 
-def one_of(crops: list[tuple[int, int]], dice: Dice) -> Tensor:
+def random_choice(crops: list[tuple[int, int]], rng: BatchRng) -> Tensor:
     """One of the pairs (2,)."""
-    return torch.tensor(crops[int(dice.integers(0, len(crops) - 1))])
+    return torch.tensor(crops[int(rng.integers(0, len(crops) - 1))])

@@ -8,7 +8,7 @@ from bgm.augment.cast import CastDraw
 from bgm.augment.geometry import AffineDraw
 from bgm.augment.ground import ContactDraw, MirrorDraw
 from bgm.augment.photometry import ColourDraw, ExposureDraw, NoiseDraw, Strength
-from bgm.augment.rng import take
+from bgm.augment.rng import take_rows
 from bgm.augment.shadow import ShadowDraw
 from bgm.augment.spill import SpillDraw
 
@@ -42,4 +42,4 @@ class Draws(NamedTuple):
 
     def rows(self, rows: slice) -> "Draws":
         """The choices for these samples of the batch."""
-        return Draws(self.crop, *(take(draw, rows) for draw in self[1:]))
+        return Draws(self.crop, *(take_rows(draw, rows) for draw in self[1:]))

@@ -7,8 +7,8 @@ import kornia
 import torch
 from torch import Tensor
 
-from bgm.augment.ops import cover
-from bgm.augment.rng import Dice, take
+from bgm.augment.image_ops import cover
+from bgm.augment.rng import BatchRng, take_rows
 from bgm.errors import BadInput
 
 
@@ -42,15 +42,15 @@ class Affine:
         if not 0 < self.scale[0] <= self.scale[1]:
             raise BadInput(f"affine scale {list(self.scale)} is not a range above 0")
 
-    def draw(self, dice: Dice) -> AffineDraw:
+    def draw(self, rng: BatchRng) -> AffineDraw:
         """Draw (B,) parameters, seven columns."""
-        shift = [dice.uniform(-self.translate, self.translate) for _ in range(2)]
+        shift = [rng.uniform(-self.translate, self.translate) for _ in range(2)]
         return AffineDraw(
-            on=dice.chance(self.p),
-            flip=dice.chance(self.flip),
-            angle=dice.uniform(-self.degrees, self.degrees),
-            shear=dice.uniform(-self.shear, self.shear),
-            scale=dice.uniform(*self.scale),
+            on=rng.chance(self.p),
+            flip=rng.chance(self.flip),
+            angle=rng.uniform(-self.degrees, self.degrees),
+            shear=rng.uniform(-self.shear, self.shear),
+            scale=rng.uniform(*self.scale),
             shift=torch.stack(shift, dim=1),
         )
 
@@ -103,7 +103,7 @@ def move(x: Tensor, draw: AffineDraw, size: tuple[int, int], factor: float, padd
         return still
     rows = draw.on.nonzero().squeeze(1)
     there = rows.to(x.device)
-    matrix = affine_matrix(take(draw, rows), x.shape[-2:], size, factor)
+    matrix = affine_matrix(take_rows(draw, rows), x.shape[-2:], size, factor)
     return still.index_copy(0, there, warp(x.index_select(0, there), matrix, size, padding))
 
 
@@ -114,7 +114,7 @@ class MapDraw(NamedTuple):
     matrix: Tensor  # (B, 3, 3)
 
 
-def joined(first: AffineDraw, second: AffineDraw, size: tuple[int, int]) -> MapDraw:
+def joint_map(first: AffineDraw, second: AffineDraw, size: tuple[int, int]) -> MapDraw:
     """Both maps of a picture of size (H, W) onto itself, to be resampled once instead of twice."""
     matrix = affine_matrix(second, size, size) @ affine_matrix(first, size, size)
     return MapDraw(first.on | second.on | first.flip | second.flip, matrix)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import kornia
 from torch import Tensor
 
-from bgm.augment import ops
-from bgm.augment.rng import Dice
+from bgm.augment import image_ops
+from bgm.augment.rng import BatchRng
 
 
 class Strength(NamedTuple):
@@ -50,13 +50,13 @@ class Blur:
     p: float = 0.0
     radius: float = 0.0
 
-    def draw(self, dice: Dice, unit: float) -> Strength:
+    def draw(self, rng: BatchRng, unit: float) -> Strength:
         """Draw box widths in pixels; unit = size / 512."""
-        return Strength(dice.chance(self.p), 1 + 2 * unit * dice.uniform(0, self.radius))
+        return Strength(rng.chance(self.p), 1 + 2 * unit * rng.uniform(0, self.radius))
 
     def apply(self, x: Tensor, draw: Strength) -> Tensor:
         """Blur (B, C, H, W); alpha and colours together, premultiplied."""
-        return ops.box_blur(x, draw.value)
+        return image_ops.box_blur(x, draw.value)
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Sharpen:
     p: float = 0.0
     factor: tuple[float, float] = (2.625, 2.625)
 
-    def draw(self, dice: Dice) -> Strength:
+    def draw(self, rng: BatchRng) -> Strength:
         """Draw factors."""
-        return Strength(dice.chance(self.p), dice.uniform(*self.factor))
+        return Strength(rng.chance(self.p), rng.uniform(*self.factor))
 
     def apply(self, x: Tensor, draw: Strength) -> Tensor:
         """Sharpen (B, C, H, W); the result is not clamped."""
-        return ops.sharpen(x, draw.value)
+        return image_ops.sharpen(x, draw.value)
 
 
 @dataclass(frozen=True)
@@ -88,31 +88,31 @@ class ColourJitter:
     saturation: float = 0.0
     hue: float = 0.0
 
-    def draw(self, dice: Dice) -> ColourDraw:
+    def draw(self, rng: BatchRng) -> ColourDraw:
         """Draw factors."""
-        on = dice.chance(self.p)
+        on = rng.chance(self.p)
         around_one = (self.brightness, self.contrast, self.saturation)
-        factors = [dice.uniform(1 - value, 1 + value) for value in around_one]
-        return ColourDraw(on, *factors, dice.uniform(-self.hue, self.hue))
+        factors = [rng.uniform(1 - value, 1 + value) for value in around_one]
+        return ColourDraw(on, *factors, rng.uniform(-self.hue, self.hue))
 
     def apply(self, x: Tensor, draw: ColourDraw) -> Tensor:
         """Change the colours of (B, 3, H, W) in [0, 1]; brightness, contrast, saturation, hue."""
-        x = ops.jitter(x, draw.brightness, draw.contrast, draw.saturation)
-        return ops.shift_hue(x, draw.hue).clamp(0.0, 1.0)
+        x = image_ops.jitter(x, draw.brightness, draw.contrast, draw.saturation)
+        return image_ops.shift_hue(x, draw.hue).clamp(0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Exposure:
+class ExposureJitter:
     """gain * x ** gamma, both log-uniform in 1/value..value: a camera that metered anew."""
 
     p: float = 0.0
     gain: float = 1.0
     gamma: float = 1.0
 
-    def draw(self, dice: Dice) -> ExposureDraw:
+    def draw(self, rng: BatchRng) -> ExposureDraw:
         """Draw gain and gamma."""
-        on = dice.chance(self.p)
-        gain, gamma = (top ** dice.uniform(-1, 1) for top in (self.gain, self.gamma))
+        on = rng.chance(self.p)
+        gain, gamma = (top ** rng.uniform(-1, 1) for top in (self.gain, self.gamma))
         return ExposureDraw(on, gain, gamma)
 
     def apply(self, x: Tensor, draw: ExposureDraw) -> Tensor:
@@ -128,17 +128,17 @@ class Noise:
     std: float = 0.0
     power: float = 1.0
 
-    def draw(self, dice: Dice) -> tuple[NoiseDraw, NoiseDraw]:
+    def draw(self, rng: BatchRng) -> tuple[NoiseDraw, NoiseDraw]:
         """Draw for src and for bgr: noisy together, each with its own strength and grain."""
-        on = dice.chance(self.p)
+        on = rng.chance(self.p)
         return tuple(
-            NoiseDraw(on, self.std * dice.uniform(0, 1) ** self.power, dice.integers(0, 2**48))
+            NoiseDraw(on, self.std * rng.uniform(0, 1) ** self.power, rng.integers(0, 2**48))
             for _ in range(2)
         )
 
     def apply(self, x: Tensor, draw: NoiseDraw) -> Tensor:
         """Add the noise to (B, C, H, W), clamped to [0, 1]."""
-        return ops.noise(x, draw.std, draw.seed)
+        return image_ops.noise(x, draw.std, draw.seed)
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class Jpeg:
     p: float = 0.0
     quality: tuple[float, float] = (50.0, 95.0)
 
-    def draw(self, dice: Dice) -> Strength:
+    def draw(self, rng: BatchRng) -> Strength:
         """Draw qualities."""
-        return Strength(dice.chance(self.p), dice.uniform(*self.quality))
+        return Strength(rng.chance(self.p), rng.uniform(*self.quality))
 
     def apply(self, x: Tensor, draw: Strength) -> Tensor:
         """Compress and expand (B, 3, H, W) in [0, 1]."""

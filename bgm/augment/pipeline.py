@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from bgm.augment.cast import CastShadow
-from bgm.augment.crops import check_list, check_range, one_of, within
+from bgm.augment.crops import check_list, check_range, random_choice, random_size
 from bgm.augment.draws import Draws
-from bgm.augment.geometry import Affine, joined, warp_same
+from bgm.augment.geometry import Affine, joint_map, warp_same
 from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.photometry import Blur, ColourJitter, Exposure, Jpeg, Noise, Sharpen
+from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.placing import Placing
-from bgm.augment.rng import Dice, at_once, on_drawn, take
+from bgm.augment.rng import BatchRng, apply_drawn, row_chunks, take_rows
 from bgm.augment.shadow import Shadow
 from bgm.augment.spill import Spill
 from bgm.errors import BadInput
@@ -50,7 +50,7 @@ class Augment(nn.Module):
         plate_jitter: ColourJitter | None = None,
         plate_affine: Affine | None = None,
         plate_shift: Affine | None = None,
-        plate_exposure: Exposure | None = None,
+        plate_exposure: ExposureJitter | None = None,
         plate_blur: Blur | None = None,
         jpeg: Jpeg | None = None,
         crops: Sequence[int | Sequence[int]] | None = None,
@@ -73,7 +73,8 @@ class Augment(nn.Module):
         self.shadow, self.noise = shadow or Shadow(), noise or Noise()
         self.plate_jitter = plate_jitter or ColourJitter()
         self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
-        self.plate_exposure, self.plate_blur = plate_exposure or Exposure(), plate_blur or Blur()
+        self.plate_exposure = plate_exposure or ExposureJitter()
+        self.plate_blur = plate_blur or Blur()
         self.jpeg = jpeg or Jpeg()
         self.spill, self.reflection = spill or Spill(), reflection or Reflection()
         self.contact, self.cast = contact or ContactShadow(), cast or CastShadow()
@@ -103,26 +104,29 @@ class Augment(nn.Module):
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
         numbers = draws.tolist()
-        dice, unit = Dice(self.seed, numbers), self.size / 512
-        sides = Dice(self.seed, numbers[:1], salt=1)
+        rng, unit = BatchRng(self.seed, numbers), self.size / 512
+        sides = BatchRng(self.seed, numbers[:1], salt=1)
         # What was added later has a stream of its own: older samples stay as they were.
-        later = Dice(self.seed, numbers, salt=2)
-        crop = one_of(self.crops, sides) if self.crops else within(self.crop, self.multiple, sides)
-        shadow = self.shadow.draw(dice, unit)
-        src_noise, plate_noise = self.noise.draw(dice)
+        later = BatchRng(self.seed, numbers, salt=2)
+        if self.crops:
+            crop = random_choice(self.crops, sides)
+        else:
+            crop = random_size(self.crop, self.multiple, sides)
+        shadow = self.shadow.draw(rng, unit)
+        src_noise, plate_noise = self.noise.draw(rng)
         return Draws(
             crop=crop,
-            **self.placing.draw(dice, unit),
+            **self.placing.draw(rng, unit),
             shadow=shadow,
             src_noise=src_noise,
             plate_noise=plate_noise,
-            plate_jitter=self.plate_jitter.draw(dice),
-            plate_affine=self.plate_affine.draw(dice),
-            plate_shift=self.plate_shift.draw(dice),
-            plate_exposure=self.plate_exposure.draw(dice),
-            plate_blur=self.plate_blur.draw(dice, unit),
-            src_jpeg=self.jpeg.draw(dice),
-            plate_jpeg=self.jpeg.draw(dice),
+            plate_jitter=self.plate_jitter.draw(rng),
+            plate_affine=self.plate_affine.draw(rng),
+            plate_shift=self.plate_shift.draw(rng),
+            plate_exposure=self.plate_exposure.draw(rng),
+            plate_blur=self.plate_blur.draw(rng, unit),
+            src_jpeg=self.jpeg.draw(rng),
+            plate_jpeg=self.jpeg.draw(rng),
             spill=self.spill.draw(later, unit),
             reflection=self.reflection.draw(later, unit),
             contact=self.contact.draw(later, unit),
@@ -143,9 +147,9 @@ class Augment(nn.Module):
             sizes = f"{tuple(sample.fgr.shape)} and pha {tuple(sample.pha.shape)}"
             raise BadInput(f"fgr {sizes} differ in height or width")
         device = sample.pha.device
-        parts = at_once(B, self.size**2, device)
+        parts = row_chunks(B, self.size**2, device)
         with torch.autocast(device.type, enabled=False):
-            done = [self._compose(take(sample, rows), params.rows(rows)) for rows in parts]
+            done = [self._compose(take_rows(sample, rows), params.rows(rows)) for rows in parts]
         return Batch(*(torch.cat(x) for x in zip(*done, strict=True))) if len(done) > 1 else done[0]
 
     def forward(self, sample: Sample) -> Batch:
@@ -167,21 +171,22 @@ class Augment(nn.Module):
             return fgr, bgr
         x = torch.cat([bgr, fgr, pha], dim=1)
         for drawn, step in steps:
-            x = on_drawn(x, drawn, step.apply)
+            x = apply_drawn(x, drawn, step.apply)
         return x[:, 3:6], x[:, :3]
 
     def _shoot(
         self, fgr: Tensor, pha: Tensor, backdrop: Tensor, bgr: Tensor, d: Draws
     ) -> tuple[Tensor, Tensor]:
         """src: subject and its shadow before backdrop; bgr: the plate of another moment."""
-        shaded = on_drawn(torch.cat([backdrop, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
-        src = on_drawn(composite(fgr, pha, shaded), d.src_noise, self.noise.apply)
-        bgr = on_drawn(bgr, d.plate_exposure, self.plate_exposure.apply)
-        bgr = on_drawn(bgr, d.plate_blur, self.plate_blur.apply)
-        bgr = on_drawn(bgr, d.plate_noise, self.noise.apply)
-        bgr = on_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
-        bgr = on_drawn(bgr, joined(d.plate_affine, d.plate_shift, bgr.shape[-2:]), warp_same)
+        shaded = apply_drawn(torch.cat([backdrop, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
+        src = apply_drawn(composite(fgr, pha, shaded), d.src_noise, self.noise.apply)
+        bgr = apply_drawn(bgr, d.plate_exposure, self.plate_exposure.apply)
+        bgr = apply_drawn(bgr, d.plate_blur, self.plate_blur.apply)
+        bgr = apply_drawn(bgr, d.plate_noise, self.noise.apply)
+        bgr = apply_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
+        plate_map = joint_map(d.plate_affine, d.plate_shift, bgr.shape[-2:])
+        bgr = apply_drawn(bgr, plate_map, warp_same)
         return (
-            on_drawn(src, d.src_jpeg, self.jpeg.apply),
-            on_drawn(bgr, d.plate_jpeg, self.jpeg.apply),
+            apply_drawn(src, d.src_jpeg, self.jpeg.apply),
+            apply_drawn(bgr, d.plate_jpeg, self.jpeg.apply),
         )

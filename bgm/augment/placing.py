@@ -8,9 +8,9 @@ from torch import Tensor
 
 from bgm.augment.draws import Draws
 from bgm.augment.geometry import Affine, AffineDraw, move
-from bgm.augment.ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
+from bgm.augment.image_ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.photometry import Blur, ColourJitter, Sharpen, Strength
-from bgm.augment.rng import Dice, on_drawn, take
+from bgm.augment.rng import BatchRng, apply_drawn, take_rows
 from bgm.types import Sample
 
 
@@ -29,17 +29,17 @@ class Placing:
     sharpen: Sharpen
     jitter: ColourJitter
 
-    def draw(self, dice: Dice, unit: float) -> dict[str, Any]:
+    def draw(self, rng: BatchRng, unit: float) -> dict[str, Any]:
         """The fields `fgr_*` and `bgr_*` of Draws; unit: pixels that one pixel of 512 is."""
         return {
-            "fgr_affine": self.fgr_affine.draw(dice),
-            "fgr_blur": self.blur.draw(dice, unit),
-            "fgr_sharpen": self.sharpen.draw(dice),
-            "fgr_jitter": self.jitter.draw(dice),
-            "bgr_affine": self.bgr_affine.draw(dice),
-            "bgr_blur": self.blur.draw(dice, unit),
-            "bgr_sharpen": self.sharpen.draw(dice),
-            "bgr_jitter": self.jitter.draw(dice),
+            "fgr_affine": self.fgr_affine.draw(rng),
+            "fgr_blur": self.blur.draw(rng, unit),
+            "fgr_sharpen": self.sharpen.draw(rng),
+            "fgr_jitter": self.jitter.draw(rng),
+            "bgr_affine": self.bgr_affine.draw(rng),
+            "bgr_blur": self.blur.draw(rng, unit),
+            "bgr_sharpen": self.sharpen.draw(rng),
+            "bgr_jitter": self.jitter.draw(rng),
         }
 
     def subject(self, sample: Sample, d: Draws, size: int) -> tuple[Tensor, Tensor]:
@@ -55,11 +55,11 @@ class Placing:
             there = rows.to(x.device)
             still = move(x, d.fgr_affine._replace(on=on & False), (size, size), 1.0, "zeros")
             if len(rows):
-                some = [take(draw, rows) for draw in draws]
+                some = [take_rows(draw, rows) for draw in draws]
                 y = self._average(x.index_select(0, there), size, factor, *some)
                 still = still.index_copy(0, there, y)
             x = still
-        fgr, pha = on_drawn(x[:, :3], d.fgr_jitter, self.jitter.apply), x[:, 3:]
+        fgr, pha = apply_drawn(x[:, :3], d.fgr_jitter, self.jitter.apply), x[:, 3:]
         crop = tuple(d.crop.tolist())
         if max(crop) == size:
             return crop_centre(fgr, crop), crop_centre(pha, crop)
@@ -77,15 +77,15 @@ class Placing:
     ) -> Tensor:
         """Move, blur and sharpen fgr and pha (B, 4, h, w) premultiplied: (B, 4, size, size)."""
         x = move(premultiply(x), affine, (size, size), factor, "zeros")
-        x = on_drawn(x, blur, self.blur.apply)
-        return unpremultiply(on_drawn(x, sharpen, self.sharpen.apply))
+        x = apply_drawn(x, blur, self.blur.apply)
+        return unpremultiply(apply_drawn(x, sharpen, self.sharpen.apply))
 
     def background(self, sample: Sample, d: Draws, size: int) -> Tensor:
         """bgr (B, 3, h, w) at the crop's size; what an affine map leaves empty is mirrored."""
         x = to_float(sample.bgr)
         factor = size / min(x.shape[-2:])
         x = move(x, d.bgr_affine, (size, size), factor, "reflection")
-        x = on_drawn(x, d.bgr_blur, self.blur.apply)
-        x = on_drawn(x, d.bgr_sharpen, self.sharpen.apply).clamp(0.0, 1.0)
-        x = on_drawn(x, d.bgr_jitter, self.jitter.apply)
+        x = apply_drawn(x, d.bgr_blur, self.blur.apply)
+        x = apply_drawn(x, d.bgr_sharpen, self.sharpen.apply).clamp(0.0, 1.0)
+        x = apply_drawn(x, d.bgr_jitter, self.jitter.apply)
         return cover_crop(x, tuple(d.crop.tolist()))

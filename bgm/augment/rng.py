@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-COLUMNS = 96  # more than all ingredients together ever ask for; Dice raises when it runs out
+COLUMNS = 96  # more than all ingredients together ever ask for; BatchRng raises when it runs out
 CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
 SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
 
 
-class Dice:
+class BatchRng:
     """Uniform numbers for a batch, handed out a column at a time, always in the same order.
 
     A column is used whether or not its ingredient is drawn, so that changing one probability
@@ -41,7 +41,7 @@ class Dice:
         return (low + (high - low + 1) * next(self._columns)).long()
 
 
-def on_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) -> Tensor:
+def apply_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) -> Tensor:
     """Pass the rows of x (B, ...) where draw.on to change(rows, draw of these rows); keep the rest.
 
     draw is a named tuple of (B, ...) CPU tensors with a bool field `on`; change keeps the shape.
@@ -53,10 +53,10 @@ def on_drawn(x: Tensor, draw: tuple, change: Callable[[Tensor, tuple], Tensor]) 
         return change(x, draw)
     rows = draw.on.nonzero().squeeze(1)
     there = rows.to(x.device)
-    return x.index_copy(0, there, change(x.index_select(0, there), take(draw, rows)))
+    return x.index_copy(0, there, change(x.index_select(0, there), take_rows(draw, rows)))
 
 
-def at_once(pictures: int, pixels: int, device: torch.device) -> list[slice]:
+def row_chunks(pictures: int, pixels: int, device: torch.device) -> list[slice]:
     """Which of so many pictures to work on together: all of them on a GPU, few large ones on a CPU.
 
     It changes the speed only: what is done to a picture does not depend on the others.
@@ -65,6 +65,6 @@ def at_once(pictures: int, pixels: int, device: torch.device) -> list[slice]:
     return [slice(start, start + step) for start in range(0, pictures, step)]
 
 
-def take(draw: tuple, rows: Tensor | slice) -> tuple:
+def take_rows(draw: tuple, rows: Tensor | slice) -> tuple:
     """The given rows of every tensor in a named tuple of (B, ...) tensors."""
     return type(draw)(*(field[rows] for field in draw))

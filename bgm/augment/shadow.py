@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bgm.augment import ops
+from bgm.augment import image_ops
 from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, warp
-from bgm.augment.rng import Dice
+from bgm.augment.rng import BatchRng
 
 
 class ShadowDraw(NamedTuple):
@@ -36,12 +36,12 @@ class Shadow:
     width: tuple[float, float] = (20.0, 40.0)
     affine: Affine = field(default_factory=Affine)
 
-    def draw(self, dice: Dice, unit: float) -> ShadowDraw:
+    def draw(self, rng: BatchRng, unit: float) -> ShadowDraw:
         """Draw map, depth and softness; unit = size / 512."""
-        on = dice.chance(self.p)
-        map_ = self.affine.draw(dice)._replace(on=on)
-        depth = self.strength * dice.uniform(0, 1)
-        return ShadowDraw(*map_, depth=depth, width=unit * dice.uniform(*self.width))
+        on = rng.chance(self.p)
+        map_ = self.affine.draw(rng)._replace(on=on)
+        depth = self.strength * rng.uniform(0, 1)
+        return ShadowDraw(*map_, depth=depth, width=unit * rng.uniform(*self.width))
 
     def apply(self, x: Tensor, draw: ShadowDraw) -> Tensor:
         """Darken x[:, :3] by the shadow of x[:, 3:]; (B, 4, H, W) bgr and pha in [0, 1]."""
@@ -49,5 +49,5 @@ class Shadow:
         size = tuple(pha.shape[-2:])
         matrix = affine_matrix(AffineDraw(*draw[:6]), size, size)
         shade = warp(pha, matrix, size, "zeros") * draw.depth.to(x.device)[:, None, None, None]
-        dark = (bgr - ops.box_blur(shade, draw.width)).clamp(0.0, 1.0)
+        dark = (bgr - image_ops.box_blur(shade, draw.width)).clamp(0.0, 1.0)
         return torch.cat([dark, pha], dim=1)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bgm.augment import ops
-from bgm.augment.rng import Dice
+from bgm.augment import image_ops
+from bgm.augment.rng import BatchRng
 
 
 class SpillDraw(NamedTuple):
@@ -31,16 +31,16 @@ class Spill:
     strength: tuple[float, float] = (0.1, 0.6)
     width: tuple[float, float] = (16.0, 90.0)
 
-    def draw(self, dice: Dice, unit: float) -> SpillDraw:
+    def draw(self, rng: BatchRng, unit: float) -> SpillDraw:
         """Draw three columns; unit = size / 512."""
-        on, strength = dice.chance(self.p), dice.uniform(*self.strength)
-        return SpillDraw(on, strength, unit * dice.uniform(*self.width))
+        on, strength = rng.chance(self.p), rng.uniform(*self.strength)
+        return SpillDraw(on, strength, unit * rng.uniform(*self.width))
 
     def apply(self, x: Tensor, draw: SpillDraw) -> Tensor:
         """Light x[:, 3:6] by x[:, :3] past x[:, 6:7]; (B, 7, H, W) = bgr, fgr, pha in [0, 1]."""
         bgr, fgr, pha = x[:, :3], x[:, 3:6], x[:, 6:]
         behind = 1 - pha
-        around = ops.box_blur(torch.cat([bgr * behind, behind], 1), draw.width)
+        around = image_ops.box_blur(torch.cat([bgr * behind, behind], 1), draw.width)
         reach = around[:, :3] * draw.strength.to(x.device)[:, None, None, None]
         lit = fgr + reach * (1 - fgr)
         return torch.cat([bgr, lit.clamp(0, 1), pha], 1)

@@ -4,7 +4,7 @@ import importlib
 import runpy
 import sys
 
-from bgm.paths import script_path
+from bgm.paths import conf_dir, script_path
 
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
@@ -49,11 +49,21 @@ def main() -> None:
 
 def run(command: str, rest: list[str]) -> None:
     """Run bgm/cli/COMMAND.py; its imports wait until here: torch takes seconds, not for --help."""
-    from bgm.cli.launch import guarded, script
+    import hydra
+    from omegaconf import DictConfig
+
+    from bgm.cli.launch import command_line, errors_as_sentences
 
     body = importlib.import_module(f"bgm.cli.{command}").main
+
+    def task(cfg: DictConfig) -> None:
+        with errors_as_sentences(cfg):
+            body(cfg)
+
     if command in CONFIGURED:
         sys.argv = [f"bgm {command}", *rest]
-        script(command)(body)()
+        with command_line():
+            hydra.main(conf_dir(), command, version_base="1.3")(task)()
     else:
-        guarded(body)(rest)
+        with errors_as_sentences():
+            body(rest)

@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 
 from bgm.console import say
 from bgm.export import card
-from bgm.run_info import about
+from bgm.run_info import describe_run
 from bgm.weights import blended, read_own, safetensors_path, write_safetensors
 
 
@@ -17,5 +17,5 @@ def main(cfg: DictConfig) -> None:
     before, after = read_own(cfg.before), read_own(cfg.after)
     state = blended(before, after, cfg.share)
     of = {name: card(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
-    write_safetensors(out, state, after.network, {"bgm_card": about(cfg) | {"blend_of": of}})
+    write_safetensors(out, state, after.network, {"bgm_card": describe_run(cfg) | {"blend_of": of}})
     say(f"{out}: {cfg.share:g} of the way from {cfg.before} to {cfg.after}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.compose import MANIFEST, Manifest, check, compose, digest, read, sentence
+from bgm.compose import MANIFEST, Manifest, check, compose, describe_findings, digest, read
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.paths import conf_dir
@@ -18,17 +18,17 @@ def main(cfg: DictConfig) -> None:
         return check_folder(Path(cfg.check), cfg.data_root)
     if cfg.data_root is None:
         raise BadInput("data_root=null: composing needs the folder that sources are named from")
-    manifest = read(cfg.manifest) if cfg.manifest else planned(cfg)
+    manifest = read(cfg.manifest) if cfg.manifest else plan_benchmark(cfg)
     out = Path(cfg.out or Path(cfg.data_root, "benchmarks", manifest.name))
     workers = cfg.workers or os.cpu_count() or 1
-    done = compose(manifest, cfg.data_root, out, workers=workers, track=watched)
+    done = compose(manifest, cfg.data_root, out, workers=workers, track=with_progress)
     say(f"{len(done.scenes)} scenes, {len(done.files)} files in {out}")
     say(f"sha256 of {MANIFEST}, which has all others: {digest(out / MANIFEST)}")
     if manifest.files:
         say("every file is what the manifest says")
 
 
-def planned(cfg: DictConfig) -> Manifest:
+def plan_benchmark(cfg: DictConfig) -> Manifest:
     """The manifest of a config: the committed one, if that is what it plans."""
     benchmark = instantiate(cfg.benchmark)
     plan = benchmark.plan(cfg.data_root)
@@ -42,7 +42,7 @@ def planned(cfg: DictConfig) -> Manifest:
     return plan
 
 
-def watched(scenes):
+def with_progress(scenes):
     """The scenes with a progress bar around them."""
     return tracked(scenes, "composing", len(scenes))
 
@@ -52,7 +52,7 @@ def check_folder(folder: Path, data_root: str | None) -> None:
     manifest = read(folder / MANIFEST)
     if not manifest.files:
         raise BadInput(f"{folder / MANIFEST} is a plan: it knows no files to check")
-    if wrong := sentence(check(folder, manifest, data_root), folder, data_root):
+    if wrong := describe_findings(check(folder, manifest, data_root), folder, data_root):
         raise BadInput(wrong)
     files = sum("drawn" not in spec for spec in manifest.sources.values())
     sources = "sources not looked at" if data_root is None else f"{files} source files"

@@ -18,17 +18,17 @@ from bgm.data import Scenes
 from bgm.data.datamodule import finished_scenes
 from bgm.errors import BadInput
 from bgm.eval.baselines import score_baselines
-from bgm.eval.scoring import by_network, score_scenes
+from bgm.eval.cases import ComputedCases, predict_with
+from bgm.eval.scoring import Rules, score_cases
 from bgm.files import write_text
 from bgm.infer.models import open_model
-from bgm.metrics import Scores
+from bgm.metrics import Metric, Scores
 from bgm.ops import resize
 from bgm.paths import conf_dir, script_path
 from bgm.pictures import write_png
 from bgm.types import Batch
 
-PROTOCOL = "frame"
-KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.5})
+OPTIONS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": 0.5})
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -53,13 +53,13 @@ def main(args: list[str]) -> None:
     shutil.copyfile(out / "refine" / "last.ckpt", out / "model.ckpt")
     step(3, "score on the fixed validation scenes")
     scenes = validation_scenes(out)
-    scores = everything(scenes, base, out / "model.ckpt")
+    scores = score_all(scenes, base, out / "model.ckpt")
     step(4, "export to ONNX and certify it against PyTorch (about two minutes)")
     run("export", f"ckpt={out / 'model.ckpt'}", "export=onnx", f"out={out / 'model.onnx'}")
     step(5, "matte a picture with the exported model, and with the one that comes with bgm")
     matte_sample(scenes, out)
-    write_report(scores, out, time.monotonic() - start)
-    tell(scores, out)
+    write_means(scores, out, time.monotonic() - start)
+    show_results(scores, out)
 
 
 def step(number: int, what: str) -> None:
@@ -89,24 +89,25 @@ def validation_scenes(out: Path) -> Scenes:
     return finished_scenes(instantiate(cfg.data), "valid")
 
 
-def everything(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
+def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     """Scores of the trivial mattes, of both networks, and of the one that comes with bgm."""
-    scores = score_baselines(scenes, PROTOCOL)
+    scores = score_baselines(scenes)
     scores["best_threshold"] = min(
         (s for name, s in scores.items() if name != "all_zero"), key=lambda s: s.mean()["mad"]
     )
-    coarse = open_model(str(base), KNOBS)
-    scores["base_upsampled"] = score_scenes(scenes, by_network(coarse), PROTOCOL, "base")
-    small = Shrunk(scenes, coarse.scale)
-    at_its_size = by_network(coarse._replace(scale=1.0))
-    scores["base"] = score_scenes(small, at_its_size, PROTOCOL, "base, coarse")
-    for name, path in (("refined", str(refined)), ("shipped", SHIPPED)):
-        whole = open_model(path, KNOBS)
-        scores[name] = score_scenes(scenes, by_network(whole), PROTOCOL, name)
+    coarse = open_model(str(base), OPTIONS)
+    shrunk = ShrunkScenes(scenes, coarse.scale)
+    for name, model, shown in (
+        ("base_upsampled", coarse, scenes),
+        ("base", coarse._replace(scale=1.0), shrunk),
+        ("refined", open_model(str(refined), OPTIONS), scenes),
+        ("shipped", open_model(SHIPPED, OPTIONS), scenes),
+    ):
+        scores[name] = score_cases(ComputedCases(shown, predict_with(model)), Rules(), name)
     return scores
 
 
-class Shrunk:
+class ShrunkScenes:
     """Scenes at a fraction of their size, truth resized bilinearly as in the coarse loss terms."""
 
     def __init__(self, scenes: Scenes, scale: float):
@@ -128,23 +129,31 @@ def matte_sample(scenes: Scenes, out: Path) -> None:
     run("predict", f"model={SHIPPED}", *pictures, f"out={out / 'sample' / SHIPPED}")
 
 
-def write_report(scores: dict[str, Scores], out: Path, seconds: float) -> None:
-    report = {
-        metric: {name: s.mean()[metric] for name, s in scores.items()}
-        for metric in ("mad", "mse", "grad", "conn")
-    }
-    about = {"protocol": PROTOCOL, "scales": scores["refined"].scales, "seconds": round(seconds)}
-    write_text(out / "report.json", json.dumps(report | about, indent=1) + "\n")
+def write_means(scores: dict[str, Scores], out: Path, seconds: float) -> None:
+    means = {name: s.mean() for name, s in scores.items()}
+    metrics = shared_metrics(scores)
+    report = {m: {name: mean[m] for name, mean in means.items()} for m in metrics}
+    scales = {name: metric.scale for name, metric in metrics.items()}
+    facts = {"protocol": "frame", "scales": scales, "seconds": round(seconds)}
+    write_text(out / "report.json", json.dumps(report | facts, indent=1) + "\n")
 
 
-def tell(scores: dict[str, Scores], out: Path) -> None:
+def shared_metrics(scores: dict[str, Scores]) -> dict[str, Metric]:
+    """The metrics that all of these have: trivial mattes have no foreground."""
+    found = [s.metrics for s in scores.values()]
+    return {name: row for name, row in found[0].items() if all(name in other for other in found)}
+
+
+def show_results(scores: dict[str, Scores], out: Path) -> None:
     """The short table and the paths of what was left."""
     table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
-    for column in ("", "MAD x1e3", "MSE x1e3", "Grad /1000", "Conn /1000"):
-        table.add_column(column, justify="right" if column else "left")
+    metrics = shared_metrics(scores)
+    table.add_column("")
+    for metric in metrics.values():
+        table.add_column(metric.label, justify="right")
     for name, label in ROWS.items():
         mean = scores[name].mean()
-        table.add_row(label, *(f"{mean[m]:.4g}" for m in ("mad", "mse", "grad", "conn")))
+        table.add_row(label, *(f"{mean[m]:.4g}" for m in metrics))
     say(table)
     for path in (
         "model.ckpt",

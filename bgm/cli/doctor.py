@@ -2,62 +2,88 @@
 
 from collections.abc import Iterator
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 from rich.table import Table
 from torch.utils.data import DataLoader
 
 from bgm.console import say, tracked
-from bgm.data.doctor import Finding, Look, Looks, Part, diagnose, take_stock
+from bgm.data.doctor import (
+    Finding,
+    ItemReport,
+    ItemReports,
+    Part,
+    diagnose,
+    part_of,
+    take_inventory,
+)
 from bgm.errors import BadInput
 
+PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def main(cfg: DictConfig) -> None:
     """Look at the files of a data config and print a report; exit code 1 when there are errors."""
-    stock = [take_stock(*named) for named in folders(cfg)]
-    if not stock:
+    inventories = [open_part(*named) for named in sources(cfg)]
+    if not inventories:
         raise BadInput(f"data={cfg.data._target_} names no folders: there is nothing to look at")
-    parts = [part for part, _ in stock]
-    looks = look_at(parts, cfg.limit, cfg.workers)
-    findings = [f for _, found in stock for f in found] + diagnose(parts, looks)
-    say(summary(parts, looks))
+    parts = [part for part, _ in inventories]
+    reports = inspect(parts, cfg.limit, cfg.workers)
+    findings = [f for _, found in inventories for f in found] + diagnose(parts, reports)
+    say(summary(parts, reports))
     for finding in findings:
-        say(told(finding))
+        say(describe_finding(finding))
     errors, warnings = (sum(f.level == level for f in findings) for level in ("error", "warning"))
     say(f"errors: {errors}, warnings: {warnings}" if findings else "all is well")
     if errors:
         raise SystemExit(1)
 
 
-def folders(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
-    """(split, role, folders) of everything on disk that a data config names."""
+def sources(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
+    """(split, role, config) of every source of subjects, of backgrounds or of scenes in a config.
+
+    Sources of our own are in it if they name a place, those of other packages always.
+    """
     data = OmegaConf.to_container(cfg.data, resolve=True)
     for split in ("train", "valid", "test"):
         node = data.get(split) or {}
         for role in ("subjects", "backgrounds"):
-            named = node.get(role) or {}
-            keys = ("root", "fgr", "pha", "rgba") if role == "subjects" else ("folder",)
-            if any(named.get(key) for key in keys):
-                yield split, role, {key: named.get(key) for key in keys}
+            config = node.get(role) or {}
+            if not is_own(config) or any(config.get(key) for key in PLACES):
+                yield split, role, config
         if "root" in node:
-            yield split, "scenes", {"root": node["root"]}
+            yield split, "scenes", node
 
 
-def look_at(parts: list[Part], limit: int | None, workers: int) -> list[Look]:
-    """Looks at the parts' items, on so many processes."""
-    looks = Looks(parts, limit)
-    loader = DataLoader(looks, batch_size=None, num_workers=workers, collate_fn=lambda look: look)
-    return list(tracked(loader, "looking", len(looks)))
+def is_own(config: dict) -> bool:
+    """Whether a source is one of `bgm.data`, whose files are listed even where they do not pair."""
+    return config.get("_target_", "bgm.data.").startswith("bgm.data.")
 
 
-def summary(parts: list[Part], looks: list[Look]) -> Table:
+def open_part(split: str, role: str, config: dict) -> tuple[Part, list[Finding]]:
+    """What there is to examine of a source, and what is missing or does not pair."""
+    if is_own(config):
+        return take_inventory(split, role, {key: config.get(key) for key in PLACES})
+    return part_of(split, instantiate(config), config["_target_"]), []
+
+
+def inspect(parts: list[Part], limit: int | None, workers: int) -> list[ItemReport]:
+    """Reports on the parts' items, on so many processes."""
+    reports = ItemReports(parts, limit)
+    loader = DataLoader(
+        reports, batch_size=None, num_workers=workers, collate_fn=lambda report: report
+    )
+    return list(tracked(loader, "looking", len(reports)))
+
+
+def summary(parts: list[Part], reports: list[ItemReport]) -> Table:
     """One row a part: items, how many were looked at, sizes, mean alpha histogram."""
     table = Table("", "items", "looked at", "sizes", "alpha 0 / soft / 255")
     table.add_column("folder", overflow="fold")
     for number, part in enumerate(parts):
-        seen = [s for s in looks if s.part == number]
+        seen = [s for s in reports if s.part == number]
         sizes = sorted({s.size for s in seen if not s.broken}, key=lambda s: s[0] * s[1])
         shown = [f"{W}x{H}" for H, W in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)]
         alpha = sum(s.alpha / s.alpha.sum() for s in seen if s.alpha is not None)
@@ -70,7 +96,7 @@ def summary(parts: list[Part], looks: list[Look]) -> Table:
     return table
 
 
-def told(finding: Finding) -> str:
+def describe_finding(finding: Finding) -> str:
     """A finding with its examples, for the screen."""
     colour = COLOURS[finding.level]
     count = f" ({finding.count:,})" if finding.count > 1 and finding.examples else ""

@@ -17,7 +17,7 @@ LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
 
 
-def sentence(error: BaseException, cfg: Any = None) -> str | None:
+def error_message(error: BaseException, cfg: Any = None) -> str | None:
     """The sentence for the user, or None for a defect of ours, which shows its traceback."""
     for cause in causes(error):
         if isinstance(cause, BadInput):
@@ -52,6 +52,9 @@ def meaningless(error: HydraException) -> str:
     lines = str(error).splitlines()
     absent = re.match(r"In '.*': Could not find '(.+)/(.+)'", lines[0])
     if absent:
+        renamed = re.fullmatch(r"(base|refine)_(\w+)", absent[2])
+        if absent[1] == "experiment" and renamed:
+            return f"experiment={absent[2]} is now experiment={renamed[1]} data={renamed[2]}"
         options = [line.strip() for line in lines if line.startswith("\t") and "=" not in line]
         return f"{absent[1]}={absent[2]} is none of {', '.join(options)}"
     return " ".join(lines[:2]) if lines[0].startswith("Could not override") else lines[0]

@@ -1,111 +1,65 @@
 """What every command line shares: paths as typed, a run id, one sentence for the user's errors."""
 
-import functools
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import hydra
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
 
-from bgm.cli.error_messages import sentence
+from bgm.cli.error_messages import error_message
 from bgm.cli.run_id import run_id
 from bgm.console import is_first, say
-from bgm.errors import BadInput, Stopped
-from bgm.paths import conf_dir
+from bgm.errors import Stopped
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
-T = TypeVar("T")
-R = TypeVar("R")
 
 
-def script(name: str) -> Callable[[Callable[[DictConfig], R]], Callable[[], None]]:
-    """Turn a function of a config into a command line over conf/NAME.yaml."""
+@contextmanager
+def command_line() -> Iterator[None]:
+    """Prepare sys.argv and the environment for a function of `hydra.main` that the block calls.
 
-    def decorate(body: Callable[[DictConfig], R]) -> Callable[[], None]:
-        @functools.wraps(body)
-        def main() -> None:
-            # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
-            os.environ.setdefault("BGM_RUN_ID", run_id())
-            sys.argv[1:] = as_typed(sys.argv[1:])
-            guarded(run_dirs_writable)(sys.argv[1:])
-            guarded(functools.partial(composes, name))(sys.argv[1:])
-            hydra.main(config_path=conf_dir(), config_name=name, version_base="1.3")(
-                guarded(body)
-            )()
-
-        return main
-
-    return decorate
-
-
-def composes(name: str, args: list[str]) -> None:
-    """Compose the config once where we can catch what Hydra says: inside of it, it takes a page.
-
-    Raises Hydra's errors. Its own flags and words are left to it.
+    Paths may be typed without Hydra's quotes, all processes of a run share one id (BGM_RUN_ID), and
+    what Hydra refuses is one sentence, as in `errors_as_sentences`.
     """
-    if any(arg.startswith(("-", "hydra")) for arg in args):
-        return
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        compose(name, args)
+    # One id for all ranks and all jobs of a sweep: ${now} differs between processes.
+    os.environ.setdefault("BGM_RUN_ID", run_id())
+    # Hydra raises its errors then; else it prints a page about them and exits by itself.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    sys.argv[1:] = as_typed(sys.argv[1:])
+    with errors_as_sentences():
+        yield
 
 
-def run_dirs_writable(args: list[str]) -> None:
-    """Raise BadInput for a hydra.run.dir that cannot be made: Hydra makes it before our code runs.
+@contextmanager
+def errors_as_sentences(cfg: Any = None) -> Iterator[None]:
+    """End the program with one sentence and exit code 1 for errors that are the user's to mend.
 
-    Only what is spelled out is looked at, up to the first interpolation.
+    A run that was asked to stop ends with a sentence and code 75; of several processes only the
+    first one does: Lightning kills the first when another ends with a code that is not 0. Defects
+    of ours keep their traceback. cfg: its values are named where they can be lowered.
     """
-    for arg in args:
-        key, _, value = arg.partition("=")
-        folder = value.strip("'\"").split("${")[0]
-        if key in ("hydra.run.dir", "hydra.sweep.dir") and folder:
-            can_be_made(Path(folder))
+    try:
+        yield
+    except Stopped as stop:
+        say(str(stop))
+        raise SystemExit(stop.code if is_first() else 0) from None
+    except Exception as error:
+        message = error_message(error, cfg)
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
-def can_be_made(folder: Path) -> None:
-    """Raise BadInput when folder is not there and cannot be made, or is not ours to write to."""
-    above = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not above.is_dir():
-        raise BadInput(f"folder {folder} cannot be made: {above} is a file, expected a folder")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise BadInput(f"folder {folder} cannot be written: no permission to write in {above}")
-
-
-def guarded(body: Callable[[T], R]) -> Callable[[T], R]:
-    """body, with the errors that are the user's to mend as one sentence and exit code 1.
-
-    A run that was asked to stop ends with a sentence and code 75. Of several processes only the
-    first one does: Lightning kills the first when another ends with a code that is not 0.
-    """
-
-    @functools.wraps(body)
-    def run(cfg: T) -> R:
-        quiet()
-        try:
-            return body(cfg)
-        except Stopped as stop:
-            say(str(stop))
-            raise SystemExit(stop.code if is_first() else 0) from None
-        except Exception as error:
-            said = sentence(error, cfg)
-            if said is None:
-                raise
-            print(f"error: {said}", file=sys.stderr)
-            raise SystemExit(1) from None
-
-    return run
-
-
-def quiet() -> None:
+def silence_lightning() -> None:
     """Silence Lightning's banner, and its warnings about what we do on purpose."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in (

@@ -1,30 +1,30 @@
 """Benchmarks from a manifest: the same bytes from the same numbers, on every machine."""
 
-from bgm.compose.clip_benchmarks import Clips, by_clip
-from bgm.compose.invented import DrawnBackgrounds, DrawnSubjects
+from bgm.compose.clip_benchmarks import ClipBenchmark, by_clip
+from bgm.compose.drawn_sources import DrawnBackgrounds, DrawnSubjects
 from bgm.compose.manifest import Manifest, digest, write
-from bgm.compose.material import BackgroundFolder, SubjectFolder
-from bgm.compose.plan import Perturbation, Photographs, Trimap
-from bgm.compose.reading import read
-from bgm.compose.write_scenes import MANIFEST, Findings, check, compose, sentence
+from bgm.compose.photo_benchmarks import Perturbation, PhotoBenchmark, Trimap
+from bgm.compose.picture_files import BackgroundFolder, SubjectFolder
+from bgm.compose.read_manifest import read
+from bgm.compose.write_scenes import MANIFEST, CheckFindings, check, compose, describe_findings
 
 __all__ = [
     "MANIFEST",
     "BackgroundFolder",
-    "Clips",
+    "CheckFindings",
+    "ClipBenchmark",
     "DrawnBackgrounds",
     "DrawnSubjects",
-    "Findings",
     "Manifest",
     "Perturbation",
-    "Photographs",
+    "PhotoBenchmark",
     "SubjectFolder",
     "Trimap",
     "by_clip",
     "check",
     "compose",
+    "describe_findings",
     "digest",
     "read",
-    "sentence",
     "write",
 ]

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from bgm.compose import seeding as dice
 from bgm.compose.manifest import Manifest, Recipe, Scene
-from bgm.compose.material import Backgrounds, Source, Subject, Subjects, checked
-from bgm.compose.plan import check_counts, need
+from bgm.compose.photo_benchmarks import check_count, check_counts
+from bgm.compose.picture_files import (
+    BenchmarkBackgrounds,
+    BenchmarkSubject,
+    BenchmarkSubjects,
+    Source,
+    check_subject,
+)
+from bgm.compose.seeding import random_integer, shuffled_numbers
 from bgm.errors import BadInput
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipBenchmark:
     """Every clip before `still_each` pictures and `moving_each` moving backgrounds, frame by frame.
 
     Subjects and backgrounds are stretched to size = (H, W) (None: the clip's own), subjects are
@@ -25,9 +31,9 @@ class Clips:
     """
 
     name: str
-    subjects: Subjects
-    still: Backgrounds | None = None
-    moving: Backgrounds | None = None
+    subjects: BenchmarkSubjects
+    still: BenchmarkBackgrounds | None = None
+    moving: BenchmarkBackgrounds | None = None
     still_each: int = 5
     moving_each: int = 5
     frames: int = 100
@@ -41,7 +47,7 @@ class Clips:
         check_counts(self.name, self.size, frames=self.frames, **each)
         subjects = self.subjects.subjects(Path(data_root))
         clips = by_clip({subject.name: subject for subject in subjects})
-        need(self.name, "clips", self.count, len(clips), exact=True)
+        check_count(self.name, "clips", self.count, len(clips), exact=True)
         self._long_enough(clips, "clip")
         used: dict[str, Source] = {}
         scenes: list[Scene] = []
@@ -49,8 +55,8 @@ class Clips:
             folder = getattr(self, kind)
             places = self._places(kind, folder.backgrounds(Path(data_root))) if folder else []
             wanted = each if folder else 0
-            need(self.name, f"{kind} backgrounds", wanted, len(places))
-            order = dice.shuffled(len(places), self.seed, kind)
+            check_count(self.name, f"{kind} backgrounds", wanted, len(places))
+            order = shuffled_numbers(len(places), self.seed, kind)
             for sample in range(len(clips) * wanted):
                 frames = list(clips.values())[sample % len(clips)]
                 place = places[order[sample % len(places)]]
@@ -64,15 +70,15 @@ class Clips:
     def _clip(
         self,
         name: str,
-        frames: list[Subject],
+        frames: list[BenchmarkSubject],
         place: list[Source],
         flip: bool,
         used: dict[str, Source],
     ) -> list[Scene]:
-        first = dice.integer(0, len(frames) - self.frames, self.seed, name)
+        first = random_integer(0, len(frames) - self.frames, self.seed, name)
         scenes = []
         for time in range(self.frames):
-            subject = checked(frames[first + time])
+            subject = check_subject(frames[first + time])
             bgr = place[time % len(place)]  # a still one has one frame
             H, W = self.size or subject.fgr.size()
             keys = (subject.fgr.key, subject.pha.key, bgr.key)

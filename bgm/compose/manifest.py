@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bgm.compose.plate import Plate
+from bgm.compose.perturbation import Plate
 
 FORMAT = "bgm benchmark 1"
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -83,7 +83,7 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def listed(names: Iterable[str], most: int = 10) -> str:
+def list_names(names: Iterable[str], most: int = 10) -> str:
     """The first ten names, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose.manifest import Manifest, Recipe, Scene, digest, listed, write
-from bgm.compose.material import opener, verify
-from bgm.compose.plate import perturb
+from bgm.compose.manifest import Manifest, Recipe, Scene, digest, list_names, write
+from bgm.compose.perturbation import perturb
+from bgm.compose.picture_files import opener, verify
 from bgm.compose.png import png
 from bgm.compose.resample import resize, resize_subject
 from bgm.errors import BadInput
@@ -96,7 +96,7 @@ def compose(
     out = Path(out)
     if out.exists():
         raise BadInput(f"{out} exists already: check it (check={out}) or choose another out")
-    if said := _said("source files", *verify(manifest, Path(data_root)), data_root):
+    if said := _describe("source files", *verify(manifest, Path(data_root)), data_root):
         raise BadInput(said)
     pixels: dict[str, str] = {}
     open_source = opener(manifest, Path(data_root), pixels)
@@ -140,11 +140,11 @@ def _as_expected(manifest: Manifest, done: Manifest) -> None:
     if other:
         raise BadInput(
             f"{len(other)} files differ from manifest {manifest.name}, made by other code or "
-            f"from other numbers: {listed(other)}"
+            f"from other numbers: {list_names(other)}"
         )
 
 
-class Findings(NamedTuple):
+class CheckFindings(NamedTuple):
     """What a check found wrong, by name."""
 
     missing_sources: list[str]
@@ -154,7 +154,7 @@ class Findings(NamedTuple):
     strange: list[str]  # files that the manifest does not know
 
 
-def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) -> Findings:
+def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) -> CheckFindings:
     """Compare a composed folder, and its sources unless data_root is None, with the manifest."""
     sources = ([], []) if data_root is None else verify(manifest, Path(data_root))
     missing, different = [], []
@@ -166,24 +166,26 @@ def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) 
             missing.append(name)
     there = (p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file())
     strange = sorted(set(there) - set(manifest.files) - {MANIFEST})
-    return Findings(*sources, missing, different, strange)
+    return CheckFindings(*sources, missing, different, strange)
 
 
-def sentence(found: Findings, folder: str | Path, data_root: str | Path | None) -> str:
+def describe_findings(
+    found: CheckFindings, folder: str | Path, data_root: str | Path | None
+) -> str:
     """One sentence that counts and names what is wrong; "" if nothing is."""
     said = [
-        _said("source files", found.missing_sources, found.different_sources, data_root),
-        _said("composed files", found.missing, found.different, folder),
+        _describe("source files", found.missing_sources, found.different_sources, data_root),
+        _describe("composed files", found.missing, found.different, folder),
     ]
     if found.strange:
         n = len(found.strange)
-        said.append(f"{n} files in {folder} are not in its manifest: {listed(found.strange)}")
+        said.append(f"{n} files in {folder} are not in its manifest: {list_names(found.strange)}")
     return "; ".join(part for part in said if part)
 
 
-def _said(what: str, missing: list[str], different: list[str], place: str | Path | None) -> str:
+def _describe(what: str, missing: list[str], different: list[str], place: str | Path | None) -> str:
     said = []
     for names, how in ((missing, "missing"), (different, "not what the manifest says")):
         if names:
-            said.append(f"{len(names)} {what} in {place} are {how}: {listed(names)}")
+            said.append(f"{len(names)} {what} in {place} are {how}: {list_names(names)}")
     return "; ".join(said)

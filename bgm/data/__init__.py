@@ -1,14 +1,21 @@
 """Samples and scenes: from files, from folders of finished scenes, or made from nothing."""
 
+from typing import TYPE_CHECKING, Any
+
 from bgm.data.clips import Clips, open_subjects
-from bgm.data.composites import Backgrounds, Composites, Subjects
-from bgm.data.datamodule import MattingData
+from bgm.data.composites import Composites
+from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.mixture import Mixture
 from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
 
+if TYPE_CHECKING:
+    from bgm.data.datamodule import MattingData
+
 __all__ = [
+    "BackgroundSource",
     "Backgrounds",
     "Clips",
     "Composites",
@@ -17,6 +24,16 @@ __all__ = [
     "Pool",
     "Procedural",
     "Scenes",
+    "SubjectSource",
     "Subjects",
     "open_subjects",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Lightning, which takes seconds, with the first use of what needs it."""
+    if name == "MattingData":
+        from bgm.data.datamodule import MattingData
+
+        return MattingData
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
-from bgm.data.folders import Subjects, snapped, split
-from bgm.data.loaders.file_snapshot import Begun
-from bgm.data.resizing import resize_subject
+from bgm.data.folders import Subjects, snap_ends
+from bgm.data.interfaces import SubjectSource
+from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
 from bgm.pictures import pair_by_stem
 from bgm.video import FrameReader, find_videos
@@ -19,7 +18,7 @@ from bgm.video import FrameReader, find_videos
 OPEN = 4  # clips a process keeps open; a 4K decoder takes some 200 MB
 
 
-class Clips:
+class Clips(SubjectSource):
     """Subjects whose frames stay in videos: root/fgr and root/pha hold clips paired by stem.
 
     Every frame is an item, in the order of the clips' stems, exact by number. use_fgr and snap are
@@ -35,29 +34,21 @@ class Clips:
         *,
         use_fgr: bool = True,
         snap: int = 3,
-        begun: Begun | None = None,
+        snapshot: FileSnapshot | None = None,
     ) -> None:
         self.has_fgr, self.snap = use_fgr, snap
         found = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
         self.stems = pair_by_stem(**found)
-        if begun:
-            begun.unchanged(self.stems, root)
-        self.files = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
-        self.frames = [_frames(*pair) for pair in zip(*self.files.values(), strict=True)]
+        if snapshot:
+            snapshot.check_same(self.stems, root)
+        self.videos = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
+        self.frames = [_frames(*pair) for pair in zip(*self.videos.values(), strict=True)]
         self.starts = np.cumsum([0, *self.frames]).tolist()
         self._open: OrderedDict[int, tuple[FrameReader, FrameReader]] = OrderedDict()
         self._process = os.getpid()
 
     def __len__(self) -> int:
         return self.starts[-1]
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are in the clips."""
-        return split(self.frame(index))
-
-    def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
-        """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short."""
-        return split(resize_subject(self.frame(index), short))
 
     def name(self, index: int) -> str:
         """Stem of a frame: that of its clip, and its number."""
@@ -66,22 +57,21 @@ class Clips:
 
     def describe(self) -> dict:
         """What tells these clips from others: stems, frames, file sizes in bytes, options."""
-        sizes = {kind: [os.stat(path).st_size for path in p] for kind, p in self.files.items()}
+        sizes = {kind: [os.stat(path).st_size for path in p] for kind, p in self.videos.items()}
         options = {"has_fgr": self.has_fgr, "snap": self.snap}
         return {"stems": self.stems, "frames": self.frames, "bytes": sizes, **options}
 
-    def began_with(self) -> Begun:
+    def file_snapshot(self) -> FileSnapshot:
         """What a resumed run has to find again."""
-        return Begun(self.stems, {}, {})
+        return FileSnapshot(self.stems, {}, {})
 
-    def frame(self, index: int) -> Image.Image:
-        """One frame as an "RGBA" picture, straight alpha."""
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One frame as an "RGBA" picture, straight alpha, at its full size."""
         clip, number = self._place(index)
         fgr, pha = (Image.fromarray(reader.read(number)) for reader in self._readers(clip))
         if fgr.size != pha.size:
             raise BadInput(f"{self.name(index)}: fgr is {fgr.size} and pha is {pha.size} pixels")
-        alpha = pha.getchannel("G").point([snapped(a, self.snap) for a in range(256)])
-        fgr.putalpha(alpha)
+        fgr.putalpha(snap_ends(pha.getchannel("G"), self.snap))
         return fgr
 
     def keyframe_every(self, clip: int) -> float:
@@ -89,10 +79,7 @@ class Clips:
         return self._readers(clip)[0].keyframe_every
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {
-            "_open": OrderedDict(),
-            "_inherited": None,
-        }  # a worker opens its own
+        return self.__dict__ | {"_open": OrderedDict(), "_inherited": None}  # workers open anew
 
     def _place(self, index: int) -> tuple[int, int]:
         if not 0 <= index < len(self):
@@ -108,22 +95,25 @@ class Clips:
             while len(self._open) >= OPEN:
                 for reader in self._open.popitem(last=False)[1]:
                     reader.close()
-            fgr, pha = (FrameReader(self.files[kind][clip]) for kind in ("fgr", "pha"))
+            fgr, pha = (FrameReader(self.videos[kind][clip]) for kind in ("fgr", "pha"))
             self._open[clip] = (fgr, pha)
         self._open.move_to_end(clip)
         return self._open[clip]
 
 
-def open_subjects(root: str | Path, **options) -> Subjects | Clips:
-    """Subjects of a folder, whatever it holds: pictures, RGBA files, shards, or video clips."""
+def holds_clips(root: str | Path) -> bool:
+    """Whether a folder's fgr/ has videos in it."""
     folder = Path(root) / "fgr"
-    if folder.is_dir() and find_videos(folder, needed=False):
-        return Clips(root, **options)
-    return Subjects(root, **options)
+    return folder.is_dir() and bool(find_videos(folder, needed=False))
+
+
+def open_subjects(root: str | Path, **options) -> Subjects | Clips:
+    """Subjects of a folder, whatever it holds: pictures, RGBA files, shards, a zip, or clips."""
+    return Clips(root, **options) if holds_clips(root) else Subjects(root, **options)
 
 
 def _frames(fgr: str, pha: str) -> int:
-    """Number of frames of a pair, told from the headers of its files."""
+    """Number of frames of a pair, as the headers say of its files."""
     readers = [FrameReader(path) for path in (fgr, pha)]
     (W, H, n), (w, h, m) = ((*r.size, r.frames) for r in readers)
     for reader in readers:

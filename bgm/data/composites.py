@@ -4,11 +4,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.errors import BadInput
 from bgm.types import Sample
-
-__all__ = ["Backgrounds", "Composites", "Subjects", "collate"]
 
 SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the same seed
 
@@ -16,15 +14,14 @@ SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the sa
 class Composites(Dataset[Sample]):
     """Dataset of Samples: every subject with another background in every epoch.
 
-    subjects has `read(index, short)`, `has_fgr` and a length, backgrounds `read(index, size)` and a
-    length. size: pixels of the subject's short side and of the square background. Every subject
-    comes repeat times in an epoch.
+    size: pixels of the subject's short side and of the square background. Every subject comes
+    repeat times in an epoch.
     """
 
     def __init__(
         self,
-        subjects: Subjects,
-        backgrounds: Backgrounds,
+        subjects: SubjectSource,
+        backgrounds: BackgroundSource,
         size: int,
         seed: int = 0,
         repeat: int = 1,

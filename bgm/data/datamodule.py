@@ -8,11 +8,11 @@ from pytorch_lightning import LightningDataModule
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
-from bgm.data.loaders.augment_in_workers import AheadLoader
-from bgm.data.loaders.file_snapshot import begun_with
+from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
+from bgm.data.loaders.file_snapshot import file_snapshots
 from bgm.data.loaders.resumable import Loader
 from bgm.data.loaders.sampler import DrawSampler, ShardSampler
-from bgm.data.loaders.skip_broken import Faults, Surviving, SurvivingLoader
+from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.errors import BadInput
 from bgm.types import Batch, Sample
@@ -113,9 +113,9 @@ class MattingData(LightningDataModule):
     def state_dict(self) -> dict:
         """What a checkpoint keeps: the files that the training began with, in their order."""
         writes = self.trainer is None or self.trainer.is_global_zero
-        return {"begun": begun_with(self)} if writes else {}
+        return {"snapshot": file_snapshots(self)} if writes else {}
 
-    def train_dataloader(self) -> SurvivingLoader:
+    def train_dataloader(self) -> SkipBrokenLoader:
         """Batches of Samples, in an order that a resumed run continues exactly.
 
         On a CPU with workers they augment them as well, and batches are Batches already.
@@ -124,10 +124,10 @@ class MattingData(LightningDataModule):
             raise BadInput("this data has no train set")
         sampler = DrawSampler(len(self.train), self.seed, True, *self._rank_and_world())
         whole = {"batch_size": self.batch_size, "sampler": sampler, "drop_last": True}
-        dataset, options = Surviving(self.train, self.seed), whole | self._workers()
+        dataset, options = SkipBroken(self.train, self.seed), whole | self._workers()
         if self._augments_ahead():
-            return AheadLoader(dataset, self.faults, self.augment, **options)
-        return SurvivingLoader(dataset, self.faults, **options)
+            return WorkerAugmentLoader(dataset, self.faults, self.augment, **options)
+        return SkipBrokenLoader(dataset, self.faults, **options)
 
     def val_dataloader(self) -> Loader | list:
         """Batches of the valid scenes of this rank, none dropped, none twice; [] without them.

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from bgm.data.composites import Composites
+from bgm.data.mixture import Mixture
+
 
 def fingerprint(*parts: object) -> str:
     """Twelve hex digits that are equal for equal parts, in any process and on any machine.
@@ -26,9 +29,11 @@ def about(dataset: Any) -> dict[str, Any]:
 
     Of a mixture also the same of what is mixed.
     """
-    parts = {name: getattr(dataset, name, None) for name in ("subjects", "backgrounds")}
-    counts = {name: len(part) for name, part in parts.items() if part is not None}
-    counts |= {name: about(part) for name, part in getattr(dataset, "mixed", {}).items()}
+    counts: dict[str, Any] = {}
+    if isinstance(dataset, Composites):
+        counts = {"subjects": len(dataset.subjects), "backgrounds": len(dataset.backgrounds)}
+    elif isinstance(dataset, Mixture):
+        counts = {name: about(part) for name, part in dataset.mixed.items()}
     kind = type(dataset).__name__
     return {"kind": kind, "items": len(dataset), **counts, "fingerprint": fingerprint(dataset)}
 

@@ -3,6 +3,7 @@
 import torch
 from torch.utils.data import Dataset
 
+from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput
 from bgm.types import Sample
 
@@ -48,10 +49,8 @@ class Mixture(Dataset[Sample]):
         made = {}
         for name, dataset in self.mixed.items():
             wanted = [place for place in places if place[0] == name]
-            many = getattr(dataset, "__getitems__", None)
-            numbers = [number for _, number in wanted]
-            found = many(numbers) if many else [dataset[number] for number in numbers]
-            made |= dict(zip(wanted, found, strict=True))
+            samples = get_samples(dataset, [number for _, number in wanted])
+            made |= dict(zip(wanted, samples, strict=True))
         # Its own number here: augmentation is drawn from it, and both datasets count from 0.
         return [
             made[place]._replace(draw=torch.tensor(draw))

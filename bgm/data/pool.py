@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput
 from bgm.types import Sample
 
@@ -36,9 +37,9 @@ class Pool(Dataset[Sample]):
 
     def pair(self, draw: int) -> tuple[int, int]:
         """Which subject and which background of the pool a draw brings together."""
-        dice = np.random.default_rng([SALT, self.seed, draw])
-        subject, other = (int(n) for n in dice.integers(self.size, size=2))
-        return subject, subject if dice.random() < self.own else other
+        rng = np.random.default_rng([SALT, self.seed, draw])
+        subject, other = (int(n) for n in rng.integers(self.size, size=2))
+        return subject, subject if rng.random() < self.own else other
 
     def __getitem__(self, draw: int) -> Sample:
         return self.__getitems__([draw])[0]
@@ -47,12 +48,8 @@ class Pool(Dataset[Sample]):
         """The samples of these draw numbers; what the pool lacks is made in one batch."""
         pairs = [self.pair(draw) for draw in draws]
         wanted = sorted({n for pair in pairs for n in pair} - self._made.keys())
-        self._made.update(zip(wanted, self._make(wanted), strict=True))
+        self._made.update(zip(wanted, get_samples(self.dataset, wanted), strict=True))
         return [
             self._made[subject]._replace(bgr=self._made[bgr].bgr, draw=torch.tensor(draw))
             for draw, (subject, bgr) in zip(draws, pairs, strict=True)
         ]
-
-    def _make(self, numbers: list[int]) -> list[Sample]:
-        batched = getattr(self.dataset, "__getitems__", None)
-        return batched(numbers) if batched else [self.dataset[n] for n in numbers]

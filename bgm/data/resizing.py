@@ -1,65 +1,17 @@
-"""Picture files opened near the size that is wanted, and subjects resized without bleeding."""
-
-from pathlib import Path
+"""Pictures resized, antialiased, and subjects so that nothing bleeds into their colours."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from bgm.errors import BadInput
-from bgm.pictures import Member, read_picture, source
+from bgm.pictures import to_image
 
 FAINT = 32  # below this alpha (of 255) the colour is drawn towards its neighbourhood's
 TRUST = [min(255, a * 255 // FAINT) for a in range(256)]  # in it, by alpha
 FEW = 0.003  # of a picture: fewer values outside the subject say nothing about a colour there
 STEP = 4  # every fourth pixel of every fourth row is enough to know it
-
-
-def open_picture(
-    path: str | Path | Member, mode: str, short: int | None = None
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Open a picture upright in mode "RGB", "RGBA" or "L"; return it and its full (H, W).
-
-    With short a JPEG may come at 1/2, 1/4 or 1/8 of its size, its short side still >= short: the
-    decoder then does a part of its work only. Raises BadInput as `bgm.pictures.read_picture` does.
-    """
-    try:
-        with Image.open(source(path)) as image:
-            W, H = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # orientations 5-8 swap the axes
-                H, W = W, H
-            if image.mode.startswith("I"):  # 16 bits: scaled there
-                return to_image(read_picture(path, mode)), (H, W)
-            if short is not None and image.format == "JPEG":
-                image.draft(mode, (short, short))
-            return _upright(image, mode), (H, W)
-    except BadInput:
-        raise
-    except Exception:
-        read_picture(path, mode)  # it has the sentence for every way a file can be broken
-        raise
-
-
-def _upright(image: Image.Image, mode: str) -> Image.Image:
-    """The picture turned as its EXIF says, in a mode; Pillow alone would copy it twice."""
-    if image.getexif().get(0x0112, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    image.load()
-    return image if image.mode == mode else image.convert(mode)
-
-
-def to_image(x: Tensor) -> Image.Image:
-    """The Pillow picture of uint8 (C, H, W), C = 1, 3 or 4."""
-    array = x[0] if x.shape[0] == 1 else x.permute(1, 2, 0)
-    return Image.fromarray(np.ascontiguousarray(array.numpy()))
-
-
-def to_tensor(image: Image.Image) -> Tensor:
-    """The uint8 (C, H, W) tensor of a Pillow picture in mode "L", "RGB" or "RGBA"."""
-    x = torch.from_numpy(np.array(image))
-    return x[None] if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
 
 
 def cover_square(image: Image.Image, size: int) -> Image.Image:

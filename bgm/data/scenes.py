@@ -1,8 +1,5 @@
 """Finished scenes on disk: composed once, scored again and again."""
 
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,8 +8,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from bgm.data.composites import collate
+from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput
-from bgm.pictures import find_pictures, pair_by_stem, picture_size, read_picture, write_png
+from bgm.files import atomic_folder
+from bgm.pictures import (
+    find_pictures,
+    pair_by_stem,
+    picture_size,
+    read_picture,
+    refuse_zero_one,
+    write_png,
+)
 from bgm.types import Batch, Sample
 
 CHUNK = 8  # samples asked for at a time: enough for a dataset that makes them in batches
@@ -40,6 +46,7 @@ class Scenes(Dataset[Batch]):
         self.names = names[:length]
         self.files = [(src[n], bgr[n], pha[n], fgr.get(n)) for n in self.names]
         self.sizes = [_size(files) for files in self.files]  # (H, W) of each
+        refuse_zero_one([files[2] for files in self.files])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,19 +74,15 @@ def write_scenes(root: str | Path, scenes: Iterable[Batch], names: Sequence[str]
     fgr is written where has_fgr. If another process wrote root in the meantime, its folder stays.
     Raises BadInput when the place cannot be written to.
     """
-    root = Path(root)
-    partial = root.with_name(f".{root.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
-        for name, scene in zip(names, scenes, strict=True):
-            for field in ("src", "bgr", "pha", "fgr"):
-                if field != "fgr" or scene.has_fgr:
-                    write_png(partial / field / f"{name}.png", getattr(scene, field))
-        os.replace(partial, root)
-    except OSError as error:
-        if not root.is_dir():  # else another process was first
-            raise BadInput(f"cannot write {root} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with atomic_folder(root) as partial:
+            for name, scene in zip(names, scenes, strict=True):
+                for field in ("src", "bgr", "pha", "fgr"):
+                    if field != "fgr" or scene.has_fgr:
+                        write_png(partial / field / f"{name}.png", getattr(scene, field))
+    except BadInput:
+        if not Path(root).is_dir():  # else another process was first
+            raise
 
 
 def materialise(
@@ -104,8 +107,7 @@ def compose(dataset, augment: Callable[[Sample], Batch], length: int) -> Iterato
     """Yield draws 0 .. length - 1 of a dataset of Samples, augmented, as unbatched Batches."""
     for first in range(0, length, CHUNK):
         draws = list(range(first, min(first + CHUNK, length)))
-        many = getattr(dataset, "__getitems__", None)
-        for sample in many(draws) if many else map(dataset.__getitem__, draws):
+        for sample in get_samples(dataset, draws):
             yield Batch(*(field[0] for field in augment(collate([sample]))))
 
 

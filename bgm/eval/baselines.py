@@ -6,32 +6,31 @@ from typing import Any
 import numpy as np
 
 from bgm.console import tracked
-from bgm.eval.cases import Matted
-from bgm.eval.scoring import Rules, score_scenes
-from bgm.metrics import Scores, all_zero, best_key
+from bgm.eval.cases import ComputedCases, Predict
+from bgm.eval.scoring import Rules, score_cases
+from bgm.eval.trimaps import Trimaps
+from bgm.metrics import Scores, all_zero, tune_keys
 from bgm.pictures import to_uint8
-from bgm.types import Batch
 
 
 def score_baselines(
-    scenes: Any, protocol: str, wanted: bool = True, *, rules: Rules | None = None
+    scenes: Any, rules: Rules | None = None, trimaps: Trimaps | None = None
 ) -> dict[str, Scores]:
-    """The trivial mattes: nothing, and background-difference keys tuned on these very scenes."""
-    if not wanted:
-        return {}
-    found = best_key(_eight_bit_scenes(scenes))
-    mattes = {"all_zero": all_zero} | {kind: f.key for kind, f in found.items() if kind != "best"}
+    """Scores of nothing, and of background-difference keys tuned on these very scenes."""
+    tuned = tune_keys(_eight_bit(scenes))
+    keys = {"all_zero": all_zero} | {kind: t.key for kind, t in tuned.items() if kind != "best"}
     return {
-        name: score_scenes(scenes, trivial(key), protocol, name, rules=rules)
-        for name, key in mattes.items()
+        name: score_cases(ComputedCases(scenes, predict_by(key), trimaps), rules or Rules(), name)
+        for name, key in keys.items()
     }
 
 
-def trivial(key: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Batch], Matted]:
-    """A key on (src, bgr) as a function of a scene."""
+def predict_by(key: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Predict:
+    """A key on (src, bgr), 8 bits, as a function of a scene."""
     return lambda scene: (key(*(to_uint8(x).numpy() for x in scene[:2])), None)
 
 
-def _eight_bit_scenes(scenes: Any) -> Iterator[tuple[np.ndarray, ...]]:
-    for index in tracked(range(len(scenes.names)), "searching keys"):
+def _eight_bit(scenes: Any) -> Iterator[tuple[np.ndarray, ...]]:
+    """src, bgr and pha of every scene."""
+    for index in tracked(range(len(scenes.names)), "tuning keys"):
         yield tuple(to_uint8(x).numpy() for x in scenes[index][:3])

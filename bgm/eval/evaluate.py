@@ -1,70 +1,73 @@
-"""What eval.py is asked to score: a model file or a folder of predictions, and where it writes."""
+"""What eval.py does, step by step: look at the outputs, open what is scored, score it."""
 
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from bgm.console import say
 from bgm.data import Scenes
-from bgm.data.datamodule import finished_scenes
 from bgm.errors import BadInput
-from bgm.eval.cases import Cases, MattedScenes, PredictedScenes
+from bgm.eval.cases import Cases, ComputedCases, Predict, StoredCases, predict_with
 from bgm.eval.examples import save_examples
-from bgm.eval.partial_scores import Journal, key_of, sha256
+from bgm.eval.partial_scores import PartialScores, run_key
 from bgm.eval.predictions import Predictions
 from bgm.eval.report import check_libraries
-from bgm.eval.robustness import chosen
-from bgm.eval.scoring import Rules, by_network, score_cases, write_scores
+from bgm.eval.robustness import Curves, score_curves
+from bgm.eval.scoring import Rules, score_cases, write_scores
 from bgm.eval.trimaps import Trimaps
-from bgm.files import beside
+from bgm.files import beside, sha256
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
+from bgm.run_info import hardware, versions
 from bgm.weights import located
 
-KNOBS = ("select", "backbone_scale", "base_scale")  # what changes a model's answer
+MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale")
 
 
-class Subject(NamedTuple):
-    """Cases to score, the rules, and what is to be written down about them."""
+class Evaluation(NamedTuple):
+    """What is scored, how, and where the scores go."""
 
+    scenes: Scenes
     cases: Cases
+    predict: Predict | None  # of a model; None for a folder of predictions
     rules: Rules
-    about: dict[str, Any]
+    trimaps: Trimaps | None
     out: Path  # OUT of OUT.csv and OUT.json
+    facts: dict[str, Any]  # what is to be written down about the scores
     key: str  # equal for runs whose scores are equal
 
-    def journal(self, part: str = "") -> Journal:
-        """What a killed run of the same key left behind, beside the outputs; part: of a part."""
-        return Journal(self.out.with_name(f".{self.out.name}{part}.partial.jsonl"), self.key)
+    def partial_scores(self, part: str = "") -> PartialScores:
+        """What a killed run of the same key left behind beside the outputs."""
+        return PartialScores(self.out.with_name(f".{self.out.name}{part}.partial.jsonl"), self.key)
 
 
-def checked_scenes(cfg: DictConfig) -> Scenes:
-    """The scenes of a config, after a look at its inputs and outputs: see `check_outputs`."""
-    check_outputs(cfg)
-    return finished_scenes(instantiate(cfg.data), cfg.split)
-
-
-def check_outputs(cfg: DictConfig) -> None:
+def check_inputs_and_outputs(
+    ckpt: str | None,
+    pred: str | None,
+    out: str | None,
+    report: str | None,
+    perturbations: Sequence[str],
+) -> None:
     """Refuse, before anything is computed, a wrong choice of inputs and outputs that cannot be."""
-    if (cfg.ckpt is None) == (cfg.pred is None):
-        found = "none" if cfg.ckpt is None else "both"
+    if (ckpt is None) == (pred is None):
+        found = "none" if ckpt is None else "both"
         raise BadInput(f"give ckpt=FILE or pred=FOLDER, one of them, found {found}")
-    given = cfg.ckpt or cfg.pred
+    given = str(ckpt or pred)
     if not located(given).exists():
         raise BadInput(f"{given} does not exist")
-    if chosen(cfg.robustness) and cfg.pred:
+    if perturbations and pred:
         raise BadInput("robustness=... changes what a network sees: give ckpt=, found pred=")
-    out = Path(cfg.out or beside(given, "-scores"))
-    for path in (out.with_name(f"{out.name}.csv"), out.with_name(f"{out.name}.json")):
-        check_writable(path)
-    if cfg.report:
+    files = [f"{out or beside(given, '-scores')}.{kind}" for kind in ("csv", "json")]
+    if report:
         check_libraries()
-        check_writable(Path(cfg.report))
+        files.append(report)
+    for file in files:
+        check_writable(Path(file))
 
 
 def check_writable(path: Path) -> None:
@@ -79,77 +82,86 @@ def check_writable(path: Path) -> None:
         raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
 
 
-def open_subject(cfg: DictConfig, scenes: Scenes) -> Subject:
-    """The model or folder of a config over scenes. Raises BadInput for what cannot be scored."""
-    rules = Rules(cfg.protocol, cfg.scale, cfg.grad_normalise, cfg.mask_known)
+def open_model_or_predictions(
+    ckpt: str | None,
+    pred: str | None,
+    scenes: Scenes,
+    rules: Rules,
+    quantise: str,
+    out: str | None,
+    options: Mapping[str, Any],
+) -> Evaluation:
+    """Open a model file, or else a folder of predictions, to be scored on scenes.
+
+    out: None writes beside the model or the folder. options: of a model, see `MODEL_OPTIONS`.
+    Raises BadInput for what cannot be scored.
+    """
     trimaps = None
     if rules.need_trimaps():
         trimaps = Trimaps(scenes.root / "trimap", scenes.names)
     files = [f for row in scenes.files for f in row if f]
     files += trimaps.files.values() if trimaps else []
-    knobs = knobs_of(cfg) if cfg.ckpt else {}
-    if cfg.ckpt:
-        model = open_model(cfg.ckpt, cfg)
-        cases: Cases = MattedScenes(scenes, by_network(model, cfg.quantise), trimaps)
-        if model.scale == 1:
-            knobs.pop("base_scale", None)  # which base networks alone look at
-        what = {
-            "model": cfg.ckpt,
-            "sha256": sha256(located(cfg.ckpt)),
-            "device": named(model.device),
-        }
+    changes = {}  # what is to be other than the model's own
+    if ckpt:
+        model = open_model(ckpt, OmegaConf.create(dict(options)))
+        predict = predict_with(model, quantise)
+        cases: Cases = ComputedCases(scenes, predict, trimaps)
+        answer = ("select", "backbone_scale", *(["base_scale"] if model.scale != 1 else []))
+        plain = OmegaConf.to_container(OmegaConf.create({k: options[k] for k in answer}))
+        changes = {k: v for k, v in plain.items() if v is not None}
+        device = model.device
+        gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+        facts = {"model": ckpt, "sha256": sha256(located(ckpt)), "device": gpu, **changes}
     else:
-        predictions = Predictions(cfg.pred, scenes.names)
-        cases = PredictedScenes(scenes, predictions, cfg.quantise, trimaps)
-        what = {"predictions": cfg.pred}
+        predictions = Predictions(str(pred), scenes.names)
+        predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)
         files += predictions.files
-    about = what | knobs
-    about |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": sizes(scenes)}
-    about |= {"quantise": cfg.quantise, **rules._asdict()}
-    about |= {"trimaps": trimaps.origin} if trimaps else {}
-    key = key_of(
-        cfg.ckpt and str(located(cfg.ckpt)),
-        files,
-        rules._asdict(),
-        cfg.quantise,
-        knobs,
-        scenes.names,
-    )
-    default = beside(cfg.ckpt or f"{cfg.pred}.x", f"-{scenes.root.name}")
-    return Subject(cases, rules, about, Path(cfg.out or default), key)
+        facts = {"predictions": pred}
+    facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": describe_sizes(scenes)}
+    facts |= {"quantise": quantise, **rules._asdict()}
+    facts |= {"trimaps": trimaps.origin} if trimaps else {}
+    facts |= {"versions": versions(), "hardware": hardware()}
+    model_file = located(ckpt) if ckpt else None
+    key = run_key(model_file, files, rules._asdict(), quantise, changes, scenes.names)
+    default = beside(ckpt or f"{pred}.x", f"-{scenes.root.name}")
+    return Evaluation(scenes, cases, predict, rules, trimaps, Path(out or default), facts, key)
 
 
-def score_subject(subject: Subject, scenes: Scenes, cfg: DictConfig) -> Scores:
-    """Score it, going on where a killed run was, and keep a few pictures; scores are on disk."""
+def evaluate(evaluation: Evaluation, threads: int | None = None, examples: int = 0) -> Scores:
+    """Score every case, going on where a killed run was, and write the scores.
+
+    threads: cases at a time, default one per core. examples: so many pictures of the best and of
+    the worst mattes are kept beside the scores.
+    """
     start = time.monotonic()
-    with subject.journal() as journal:
-        if before := len(journal.rows):
-            say(f"going on after {before} of {len(scenes)} pictures that an earlier run has scored")
-        scores = score_cases(subject.cases, subject.rules, threads=cfg.threads, journal=journal)
-        scores.about = subject.about | {"seconds": round(time.monotonic() - start, 1)}
-        scores.about["resumed_after"] = before
-        write_scores(scores, subject.out)
-    if cfg.examples:
-        scores.about["examples"] = save_examples(
-            subject.cases, scenes, scores, subject.out, cfg.examples
-        )
+    cases, rules, out = evaluation.cases, evaluation.rules, evaluation.out
+    with evaluation.partial_scores() as partial:
+        if before := len(partial.entries):
+            say(
+                f"going on after {before} of {len(cases.names)} pictures that an earlier run scored"
+            )
+        scores = score_cases(cases, rules, threads=threads, partial=partial)
+        seconds = round(time.monotonic() - start, 1)
+        scores.facts = evaluation.facts | {"seconds": seconds, "resumed_after": before}
+        write_scores(scores, out)
+    if examples:
+        scores.facts["examples"] = save_examples(cases, evaluation.scenes, scores, out, examples)
     return scores
 
 
-def knobs_of(cfg: DictConfig) -> dict[str, Any]:
-    """What was asked to be other than the model's own."""
-    given = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(KNOBS)), resolve=True)
-    assert isinstance(given, dict)
-    return {str(k): v for k, v in given.items() if v is not None}
+def evaluate_curves(evaluation: Evaluation, perturbations: Sequence[str]) -> Curves:
+    """Score a model on perturbed scenes, going on where a killed run was; {} for none."""
+    if evaluation.predict is None or not perturbations:
+        return {}
+    scenes, predict, rules = evaluation.scenes, evaluation.predict, evaluation.rules
+    with evaluation.partial_scores("-robustness") as partial:
+        return score_curves(
+            scenes, predict, perturbations, rules, evaluation.trimaps, partial=partial
+        )
 
 
-def named(device: torch.device) -> str:
-    """The name of a GPU, or "cpu"."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-
-
-def sizes(scenes: Scenes) -> str:
+def describe_sizes(scenes: Scenes) -> str:
     """1920x1080, or the range of several sizes."""
-    found = sorted(set(scenes.sizes))
-    first, last = (f"{W}x{H}" for H, W in (found[0], found[-1]))
-    return first if len(found) == 1 else f"{first} to {last}, {len(found)} sizes"
+    sizes = sorted(set(scenes.sizes))
+    first, last = (f"{W}x{H}" for H, W in (sizes[0], sizes[-1]))
+    return first if len(sizes) == 1 else f"{first} to {last}, {len(sizes)} sizes"

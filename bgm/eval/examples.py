@@ -1,6 +1,5 @@
 """Small pictures of the best and the worst mattes, kept beside the scores for the report."""
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 
 from bgm.data import Scenes
-from bgm.eval.cases import Case, Cases
+from bgm.eval.cases import Case, Cases, quantise
 from bgm.metrics import Scores
 from bgm.pictures import read_picture, write_png
 
@@ -23,42 +22,33 @@ def save_examples(
 ) -> list[dict[str, Any]]:
     """Write out-pictures/RANK-{src,bgr,true,pred,error}.png, the worst and best `number` of each.
 
-    Ranked by the first of mad, mse and sad that there is. Returns what the JSON says of them.
+    Ranked by the protocol's first metric. Returns what the JSON says of them.
     """
     folder = out.with_name(f"{out.name}-pictures")
     shutil.rmtree(folder, ignore_errors=True)  # an earlier run's
-    metric = next(m for m in ("mad", "mse", "sad") if m in scores.metrics)
-    found = []
-    for rank, name in ranked(scores, metric, number):
-        index = scenes.names.index(name)
-        for kind, picture in pictures_of(cases[index], scenes.files[index]).items():
-            write_png(folder / f"{rank}-{kind}.png", torch.from_numpy(picture.transpose(2, 0, 1)))
-        value = scores.rows[name][metric]
-        found.append({"name": name, "rank": rank, "metric": metric, "value": value})
-    return found
-
-
-def ranked(scores: Scores, metric: str, number: int) -> list[tuple[str, str]]:
-    """(worst-1, name), ..., (best-1, name), ...: no picture twice."""
-    values = {n: row[metric] for n, row in scores.rows.items() if not math.isnan(row[metric])}
-    names = sorted(values, key=lambda name: -values[name])
-    worst, rest = names[:number], names[number:]
-    best = rest[::-1][:number]
-    return [
-        (f"{kind}-{i}", name)
-        for kind, some in (("worst", worst), ("best", best))
-        for i, name in enumerate(some, 1)
-    ]
+    metric = next(iter(scores.metrics))
+    names = scores.worst_first(metric)
+    worst, rest = names[:number], names[number:]  # no picture twice
+    examples = []
+    for kind, chosen in (("worst", worst), ("best", rest[::-1][:number])):
+        for place, name in enumerate(chosen, 1):
+            rank, index = f"{kind}-{place}", scenes.names.index(name)
+            for what, picture in pictures_of(cases[index], scenes.files[index]).items():
+                pixels = torch.from_numpy(picture.transpose(2, 0, 1))
+                write_png(folder / f"{rank}-{what}.png", pixels)
+            value = scores.rows[name][metric]
+            examples.append({"name": name, "rank": rank, "metric": metric, "value": value})
+    return examples
 
 
 def pictures_of(case: Case, files: tuple[Path | None, ...]) -> dict[str, np.ndarray]:
     """Small pictures (h, w, 3 or 1) uint8 of one case, by kind."""
     src, bgr = (read_picture(f).numpy().transpose(1, 2, 0) for f in files[:2] if f)
-    pred = case.pha if case.pha.dtype == np.uint8 else np.rint(case.pha * 255).astype(np.uint8)
+    pred = quantise(case.pha, "round", "pha")
     H, W = (min(sides) for sides in zip(pred.shape, case.true.shape, strict=True))
     pred, true = pred[:H, :W], case.true[:H, :W]  # a folder rule may have cropped one of them
-    found = (src, bgr, true, pred, signed_error(pred, true))
-    return dict(zip(KINDS, map(small, found), strict=True))
+    pictures = (src, bgr, true, pred, signed_error(pred, true))
+    return dict(zip(KINDS, map(shrink, pictures), strict=True))
 
 
 def signed_error(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -69,7 +59,7 @@ def signed_error(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.stack([low, np.minimum(high, low), high], axis=-1)
 
 
-def small(x: np.ndarray) -> np.ndarray:
+def shrink(x: np.ndarray) -> np.ndarray:
     """At most LONG_SIDE pixels long, pixels averaged."""
     factor = min(1.0, LONG_SIDE / max(x.shape[:2]))
     size = [max(1, round(side * factor)) for side in x.shape[:2]]

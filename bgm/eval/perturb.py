@@ -1,4 +1,4 @@
-"""What plates and shots suffer, one thing at a time and by degrees: the axes of robustness curves.
+"""Perturbations of shots and plates, one at a time and by degrees: axes of robustness curves.
 
 Every function takes an unbatched scene (`Batch` of (C, H, W), float in [0, 1]), a level and a seed,
 and returns a scene of the same truth: pha, fgr and has_fgr stay. The neutral level returns the
@@ -19,11 +19,11 @@ from torch import Tensor
 from bgm.pictures import to_uint8
 from bgm.types import Batch
 
-WAYS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # down, right
+DIRECTIONS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # down, right
 
 
-class Curve(NamedTuple):
-    """One axis of the curves."""
+class Perturbation(NamedTuple):
+    """One axis of the robustness curves."""
 
     levels: tuple[float, ...]
     apply: Callable[[Batch, float, int], Batch]  # scene, level, seed
@@ -31,30 +31,30 @@ class Curve(NamedTuple):
     neutral: float | None  # the level that changes nothing; None: every level does
 
 
-def misaligned(scene: Batch, level: float, seed: int) -> Batch:
+def shift_plate(scene: Batch, level: float, seed: int) -> Batch:
     """Move the plate by level pixels in one of four directions; its border is replicated.
 
     Along the axes, so that whole pixels interpolate nothing: misalignment, not blur.
     """
-    down, right = WAYS[_integer(4, seed)]
-    return scene._replace(bgr=_moved(scene.bgr, level * down, level * right))
+    down, right = DIRECTIONS[_integer(4, seed)]
+    return scene._replace(bgr=_shift(scene.bgr, level * down, level * right))
 
 
-def exposed(scene: Batch, level: float, seed: int) -> Batch:
+def change_exposure(scene: Batch, level: float, seed: int) -> Batch:
     """Raise the plate to the power `level`: above 1 it is darker than the shot."""
     return scene._replace(bgr=scene.bgr**level)
 
 
-def noisy(scene: Batch, level: float, seed: int) -> Batch:
+def add_noise(scene: Batch, level: float, seed: int) -> Batch:
     """Add Gaussian noise of deviation `level` to shot and plate, to each its own; clamped."""
     if level == 0:
         return scene
-    dice = torch.Generator().manual_seed(seed)
-    src, bgr = ((x + level * torch.randn(x.shape, generator=dice)).clamp(0, 1) for x in scene[:2])
+    rng = torch.Generator().manual_seed(seed)
+    src, bgr = ((x + level * torch.randn(x.shape, generator=rng)).clamp(0, 1) for x in scene[:2])
     return scene._replace(src=src, bgr=bgr)
 
 
-def shadowed(scene: Batch, level: float, seed: int) -> Batch:
+def add_shadow(scene: Batch, level: float, seed: int) -> Batch:
     """Take up to a share `level` of the background's light in the shot: the subject's soft shadow.
 
     The shadow is alpha, moved sideways by a tenth of the short side and blurred. What lies behind
@@ -62,18 +62,18 @@ def shadowed(scene: Batch, level: float, seed: int) -> Batch:
     """
     short = min(scene.pha.shape[-2:])
     side = 1 if _integer(2, seed) else -1
-    cast = _moved(scene.pha, short // 20, side * (short // 10), "constant")
+    cast = _shift(scene.pha, short // 20, side * (short // 10), "constant")
     shade = _box(_box(cast, short // 20), short // 20)
     behind = (scene.src - scene.fgr * scene.pha).clamp(0, 1)
     return scene._replace(src=scene.src - level * shade * behind)
 
 
-def compressed(scene: Batch, level: float, seed: int) -> Batch:
+def compress(scene: Batch, level: float, seed: int) -> Batch:
     """Pack shot and plate as JPEG (Pillow, 4:2:0) of quality `level`, 1 to 100, and unpack them."""
     return scene._replace(src=_jpeg(scene.src, int(level)), bgr=_jpeg(scene.bgr, int(level)))
 
 
-def blurred(scene: Batch, level: float, seed: int) -> Batch:
+def blur_plate(scene: Batch, level: float, seed: int) -> Batch:
     """Blur the plate by a Gaussian of deviation `level` pixels: it was focused elsewhere."""
     if level == 0:
         return scene
@@ -81,18 +81,20 @@ def blurred(scene: Batch, level: float, seed: int) -> Batch:
     at = torch.arange(-reach, reach + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (at / level) ** 2)
     kernel = kernel / kernel.sum()
-    x = _padded(scene.bgr, reach)[:, None]
+    x = _pad(scene.bgr, reach)[:, None]
     x = F.conv2d(F.conv2d(x, kernel[None, None, :, None]), kernel[None, None, None, :])
     return scene._replace(bgr=x[:, 0].clamp(0, 1))
 
 
-CURVES = {
-    "misalignment": Curve((0, 0.5, 1, 2, 3, 4, 6, 8), misaligned, "pixels", 0),
-    "exposure": Curve((0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4), exposed, "gamma of the plate", 1),
-    "noise": Curve((0, 0.01, 0.02, 0.04, 0.06, 0.08), noisy, "standard deviation", 0),
-    "shadow": Curve((0, 0.1, 0.2, 0.3, 0.4, 0.6), shadowed, "share of the light taken", 0),
-    "jpeg": Curve((100, 95, 85, 70, 50, 30, 10), compressed, "quality", None),
-    "blur": Curve((0, 0.5, 1, 2, 4, 8), blurred, "pixels", 0),
+PERTURBATIONS = {
+    "misalignment": Perturbation((0, 0.5, 1, 2, 3, 4, 6, 8), shift_plate, "pixels", 0),
+    "exposure": Perturbation(
+        (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4), change_exposure, "gamma of the plate", 1
+    ),
+    "noise": Perturbation((0, 0.01, 0.02, 0.04, 0.06, 0.08), add_noise, "standard deviation", 0),
+    "shadow": Perturbation((0, 0.1, 0.2, 0.3, 0.4, 0.6), add_shadow, "share of the light taken", 0),
+    "jpeg": Perturbation((100, 95, 85, 70, 50, 30, 10), compress, "quality", None),
+    "blur": Perturbation((0, 0.5, 1, 2, 4, 8), blur_plate, "pixels", 0),
 }
 
 
@@ -100,17 +102,17 @@ def _integer(below: int, seed: int) -> int:
     return int(np.random.default_rng([0xB6D, seed]).integers(below))
 
 
-def _moved(x: Tensor, down: float, right: float, mode: str = "replicate") -> Tensor:
+def _shift(x: Tensor, down: float, right: float, mode: str = "replicate") -> Tensor:
     """(C, H, W) moved by any number of pixels, bilinear; beyond the border: replicate, constant."""
     for axis, way in ((-2, down), (-1, right)):
         whole = math.floor(way)
         part = way - whole
-        here = _stepped(x, axis, whole, mode)
-        x = here if part == 0 else here.lerp(_stepped(x, axis, whole + 1, mode), part)
+        here = _shift_whole(x, axis, whole, mode)
+        x = here if part == 0 else here.lerp(_shift_whole(x, axis, whole + 1, mode), part)
     return x
 
 
-def _stepped(x: Tensor, axis: int, way: int, mode: str) -> Tensor:
+def _shift_whole(x: Tensor, axis: int, way: int, mode: str) -> Tensor:
     n = x.shape[axis]
     at = torch.arange(n) - way
     out = x.index_select(axis, at.clamp(0, n - 1))
@@ -120,7 +122,7 @@ def _stepped(x: Tensor, axis: int, way: int, mode: str) -> Tensor:
     return out
 
 
-def _padded(x: Tensor, reach: int) -> Tensor:
+def _pad(x: Tensor, reach: int) -> Tensor:
     """(C, H, W) with its border repeated, however far."""
     for axis in (-2, -1):
         n = x.shape[axis]
@@ -130,7 +132,7 @@ def _padded(x: Tensor, reach: int) -> Tensor:
 
 def _box(x: Tensor, radius: int) -> Tensor:
     """Mean over (2 radius + 1)^2 pixels of (C, H, W)."""
-    return F.avg_pool2d(_padded(x, radius)[None], 2 * radius + 1, stride=1)[0]
+    return F.avg_pool2d(_pad(x, radius)[None], 2 * radius + 1, stride=1)[0]
 
 
 def _jpeg(x: Tensor, quality: int) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from bgm.errors import BadInput
-from bgm.eval.trimaps import missing_sentence
+from bgm.eval.trimaps import missing_message
 from bgm.pictures import find_pictures, read_picture
 
 
@@ -25,22 +25,32 @@ class Predictions:
         pha = self.folder / "pha" if nested else self.folder
         self.pha = find_pictures(pha)
         if missing := [name for name in names if name not in self.pha]:
-            raise BadInput(missing_sentence(missing, len(names), "prediction", pha))
+            raise BadInput(missing_message(missing, len(names), "prediction", pha))
         fgr = self.folder / "fgr"
         self.fgr = find_pictures(fgr) if nested and fgr.is_dir() else {}
         if self.fgr and (missing := [name for name in names if name not in self.fgr]):
-            raise BadInput(missing_sentence(missing, len(names), "predicted foreground", fgr))
+            raise BadInput(missing_message(missing, len(names), "predicted foreground", fgr))
         self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
+        check_levels([self.pha[name] for name in names])
 
     def __call__(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         fgr = self.fgr.get(name)
-        colour = None if fgr is None else one_scale(fgr, decoded(fgr)[:3])
-        return matte_of(self.pha[name]), colour
+        return read_matte(self.pha[name]), None if fgr is None else to_scale(decode(fgr)[:3])
 
 
-def matte_of(path: Path) -> np.ndarray:
+def check_levels(paths: list[Path], looked_at: int = 8) -> None:
+    """BadInput for mattes stored as 0 and 1: some, evenly spread, are looked at."""
+    largest = {decode(path).max() for path in paths[:: -(-len(paths) // looked_at)]}
+    if largest in ({1}, {0, 1}):
+        raise BadInput(
+            f"{paths[0].parent} holds mattes of values 0 and 1, which are transparent and almost "
+            "so: expected 0 to 255 (8 bits) or 0 to 65535 (16 bits), multiply them"
+        )
+
+
+def read_matte(path: Path) -> np.ndarray:
     """The matte (H, W) in a picture file, uint8, or float in [0, 1] if it has 16 bits."""
-    x = decoded(path)
+    x = decode(path)
     if len(x) in (2, 4):
         alpha = x[-1]
         if alpha.min() == np.iinfo(x.dtype).max:
@@ -52,20 +62,20 @@ def matte_of(path: Path) -> np.ndarray:
         raise BadInput(f"{path} is a colour picture, expected a matte: gray, or an alpha channel")
     else:
         alpha = x[0]
-    return one_scale(path, alpha)
+    return to_scale(alpha)
 
 
-def one_scale(path: Path, x: np.ndarray) -> np.ndarray:
+def to_scale(x: np.ndarray) -> np.ndarray:
     """uint8 as it is, 16 bits as float in [0, 1]."""
     return x if x.dtype == np.uint8 else x / 65535.0
 
 
-def decoded(path: Path) -> np.ndarray:
+def decode(path: Path) -> np.ndarray:
     """A picture's channels as they are stored, (1 to 4, H, W) uint8 or uint16, R before B.
 
     16-bit PNGs are what read_picture rounds to 8 bits: they go through cv2 here.
     """
-    if _is_deep(path):
+    if _has_16_bits(path):
         x = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if x is None:
             raise BadInput(f"picture {path} is broken or truncated")
@@ -75,7 +85,7 @@ def decoded(path: Path) -> np.ndarray:
     return read_picture(path, _mode(path)).numpy()
 
 
-def _is_deep(path: Path) -> bool:
+def _has_16_bits(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(26)  # signature, IHDR with width, height, bit depth, colour type
     return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[24] == 16

@@ -21,7 +21,7 @@ class Trimaps:
         self.origin = "files" if self.files else f"made of the truth ({RULE})"
         missing = [name for name in names if name not in self.files]
         if self.files and missing:
-            raise BadInput(missing_sentence(missing, len(names), "trimap", folder))
+            raise BadInput(missing_message(missing, len(names), "trimap", folder))
 
     def __call__(self, name: str, true: np.ndarray) -> np.ndarray:
         if not self.files:
@@ -29,7 +29,7 @@ class Trimaps:
         return read_picture(self.files[name], "L")[0].numpy()
 
 
-def missing_sentence(missing: list[str], total: int, what: str, folder: Path) -> str:
+def missing_message(missing: list[str], total: int, what: str, folder: Path) -> str:
     """Count and name the scenes that lack a picture."""
     named = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
     have = "has" if len(missing) == 1 else "have"

@@ -5,7 +5,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from bgm.model import UnfoldCrop
+from bgm.model.folding import folded
 
 
 def prepared(
@@ -16,13 +18,14 @@ def prepared(
 ) -> nn.Module:
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
-    None keeps the network's own method. A base network has no refiner and nothing to swap. dtype:
-    of the weights, after folding in float32, and so of all pictures that go in and come out.
+    None keeps the network's own method; one that has no crop gets unfold. A base network has no
+    refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
+    pictures that go in and come out.
     """
     copied = folded(isolated(net)).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
-        refiner.crop = crop or refiner.crop
+        refiner.crop = crop or refiner.crop or UnfoldCrop()
         refiner.replace = replace or refiner.replace
     return copied
 
@@ -39,23 +42,3 @@ def isolated(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
 def refiner_of(net: nn.Module) -> Any:
     """The part of net that has patch methods; None in a base network."""
     return getattr(net, "refiner", None)
-
-
-def folded(net: nn.Module) -> nn.Module:
-    """net (changed, in eval mode) with each BatchNorm folded into the convolution before it.
-
-    Pairs are neighbours in a Sequential and `convN`, `bnN` elsewhere, torchvision's and our names;
-    a BatchNorm of another name stays, which is slower and as right. torch.export cannot tell a
-    BatchNorm on a data-dependent number of patches from one on none; without it there is no doubt.
-    """
-    for parent in net.modules():
-        children = dict(parent.named_children())
-        following = dict(zip(children, list(children)[1:], strict=False))
-        for name, child in children.items():
-            in_order = isinstance(parent, nn.Sequential)
-            norm = following.get(name) if in_order else name.replace("conv", "bn")
-            batch_norm = children.get(norm) if norm else None
-            if norm and isinstance(child, nn.Conv2d) and isinstance(batch_norm, nn.BatchNorm2d):
-                setattr(parent, name, fuse_conv_bn_eval(child, batch_norm))
-                setattr(parent, norm, nn.Identity())
-    return net

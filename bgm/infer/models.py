@@ -25,7 +25,7 @@ from bgm.export.runtime_options import MODES
 from bgm.export.targets.onnx_runtimes import RUNTIMES
 from bgm.infer.fixed_shape import Fitted
 from bgm.infer.matte import Network
-from bgm.model import MattingBase, MattingRefine
+from bgm.model import MattingBase, OptimizedBase, optimize
 from bgm.model.coarse import CoarseAtMost
 from bgm.types import Coarse
 
@@ -75,8 +75,12 @@ def open_model(path: str, cfg: DictConfig) -> Model:
     opened = opener(path, cfg.get("runtime"), device)
     select = instantiate(cfg.select).eval() if cfg.get("select") else None
     if opened is None:
-        net = with_knobs(bgm.load(path).to(device), path, select, cfg.backbone_scale)
-        return Model(net, device, share(cfg, None) if isinstance(net, MattingBase) else 1.0)
+        stored = bgm.load(path)
+        if cfg.get("optimize"):
+            stored = optimize(stored, precision(cfg), cfg.get("compile", False))
+        net = with_knobs(stored.to(device), path, select, cfg.backbone_scale)
+        is_base = isinstance(net, MattingBase | OptimizedBase)
+        return Model(net, device, share(cfg, None) if is_base else 1.0)
     exported = opened(path)
     turn_knobs(exported, path, select, cfg.backbone_scale)
     if exported.shape is not None:
@@ -106,6 +110,14 @@ def opener(path: str, runtime: str | None, device: torch.device) -> Callable | N
     return partial(opened, device=device) if suffix in ON_DEVICE else opened
 
 
+def precision(cfg: DictConfig) -> torch.dtype:
+    """The type in which an optimized network's base computes; BadInput for any other word."""
+    name = cfg.get("precision") or "float32"
+    if name not in ("float32", "bfloat16", "float16"):
+        raise BadInput(f"precision {name} is none of float32, bfloat16, float16")
+    return getattr(torch, name)
+
+
 def share(cfg: DictConfig, trained: str | None) -> float:
     """At which share of the picture's size a base network works: asked for, said by its file."""
     return float(cfg.base_scale or trained or 0.25)
@@ -115,9 +127,10 @@ def with_knobs(
     net: nn.Module, path: str, select: nn.Module | None, scale: float | str | None
 ) -> Any:
     """A checkpoint's network with another selection and scale."""
-    if scale == AUTO and not isinstance(net, MattingRefine):
+    is_base = isinstance(net, MattingBase | OptimizedBase)
+    if scale == AUTO and is_base:
         scale = None
-    if (select or scale) and not isinstance(net, MattingRefine):
+    if (select or scale) and is_base:
         raise BadInput(
             f"select and backbone_scale cannot be changed in {path}: a base network has no refiner"
         )
@@ -125,7 +138,7 @@ def with_knobs(
         net.refiner.select = select
     if scale == AUTO:
         return CoarseAtMost(net)
-    return MattingRefine(net.base, net.refiner, float(scale)).eval() if scale else net
+    return net.at_scale(float(scale)) if scale else net
 
 
 def turn_knobs(

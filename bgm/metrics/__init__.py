@@ -1,36 +1,32 @@
 """Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
 
-from bgm.metrics.difference_keys import (
-    DifferenceKey,
-    Found,
-    all_zero,
-    best_key,
-    best_threshold,
-    difference_key,
-)
+from bgm.metrics.difference_keys import DifferenceKey, TunedKey, all_zero, tune_keys
 from bgm.metrics.functional import Dtssd, dtssd
 from bgm.metrics.intervals import Interval, interval, paired
-from bgm.metrics.protocols import PROTOCOLS, Protocol, scale_label, scales, score
+from bgm.metrics.metric import METRICS, Mattes, Metric, mode_of, scale_label
+from bgm.metrics.protocols import PROTOCOLS, Protocol, metrics_of, score
 from bgm.metrics.scores import Scores
 from bgm.trimap import trimap_of
 
 __all__ = [
+    "METRICS",
     "PROTOCOLS",
     "DifferenceKey",
     "Dtssd",
-    "Found",
     "Interval",
+    "Mattes",
+    "Metric",
     "Protocol",
     "Scores",
+    "TunedKey",
     "all_zero",
-    "best_key",
-    "best_threshold",
-    "difference_key",
     "dtssd",
     "interval",
+    "metrics_of",
+    "mode_of",
     "paired",
     "scale_label",
-    "scales",
     "score",
     "trimap_of",
+    "tune_keys",
 ]

@@ -3,7 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from bgm.errors import BadInput
 
@@ -19,15 +21,17 @@ class Pair(NamedTuple):
 
 
 def to_array(x: Any, name: str) -> NDArray[Any]:
-    """Return an array or a torch tensor as contiguous uint8 in 0..255 or float in [0, 1].
+    """Return an array, tensor or PIL picture as contiguous uint8 in 0..255 or float in [0, 1].
 
     Floats that are all exactly n/255 become uint8: such a picture is an 8-bit file that was read
     as float, and integers are summed without rounding. Raises BadInput for other types, for NaN
     and infinity, and for floats outside [0, 1].
     """
-    if hasattr(x, "detach"):  # a torch tensor; numpy has no bfloat16
+    if isinstance(x, torch.Tensor):
         x = x.detach().cpu()
-        x = (x.float() if x.is_floating_point() and x.element_size() < 4 else x).numpy()
+        x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()  # numpy has no bfloat16
+    elif isinstance(x, Image.Image) and x.mode.startswith("I"):  # 16 bits
+        x = np.asarray(x) / 65535
     x = np.ascontiguousarray(x)
     if x.size == 0:
         raise BadInput(f"{name} of shape {x.shape} holds no pixel")
@@ -71,14 +75,26 @@ def _to_float(x: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def matte_pair(pred: Any, true: Any) -> Pair:
-    """Check two mattes (H, W), uint8 or float, and bring them to one type; BadInput names sizes."""
-    arrays = [to_array(pred, "pred"), to_array(true, "true")]
-    for name, x in zip(("pred", "true"), arrays, strict=True):
-        if x.ndim != 2:
-            raise BadInput(f"{name} has shape {x.shape}, expected (H, W)")
+    """Check two mattes (H, W), uint8 or float, and bring them to one type; BadInput names sizes.
+
+    Leading axes of length 1 are taken off; of a PIL picture with an alpha channel, that counts.
+    """
+    arrays = [_matte(pred, "pred"), _matte(true, "true")]
     if arrays[0].shape != arrays[1].shape:
         raise BadInput(f"pred {arrays[0].shape} and true {arrays[1].shape} differ in size (H, W)")
     return to_pair(*arrays)
+
+
+def _matte(x: Any, name: str) -> NDArray[Any]:
+    if isinstance(x, Image.Image):
+        x = x.convert("L") if x.mode in ("1", "P") else x
+        x = x.getchannel("A") if "A" in x.getbands() else x
+    x = to_array(x, name)
+    while x.ndim > 2 and x.shape[0] == 1:
+        x = x[0]
+    if x.ndim != 2:
+        raise BadInput(f"{name} has shape {x.shape}, expected (H, W)")
+    return x
 
 
 def colour(x: Any, name: str, size: tuple[int, int] | None = None) -> NDArray[Any]:
@@ -86,7 +102,7 @@ def colour(x: Any, name: str, size: tuple[int, int] | None = None) -> NDArray[An
 
     With size = (H, W), any other size is BadInput.
     """
-    x = to_array(x, name)
+    x = to_array(x.convert("RGB") if isinstance(x, Image.Image) else x, name)
     expected = "(H, W, 3)" if size is None else f"{(*size, 3)}"
     if x.ndim == 3 and x.shape[2] != 3 and x.shape[0] == 3:
         x = np.ascontiguousarray(x.transpose(1, 2, 0))
@@ -97,7 +113,7 @@ def colour(x: Any, name: str, size: tuple[int, int] | None = None) -> NDArray[An
 
 def trimap_array(x: Any, size: tuple[int, int]) -> NDArray[Any]:
     """Check a trimap (H, W) of integers, 0 known background, 128 unknown, 255 known foreground."""
-    x = np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+    x = np.ascontiguousarray(x.cpu() if isinstance(x, torch.Tensor) else x)
     if x.dtype.kind not in "iu":
         raise BadInput(f"trimap is {x.dtype}, expected integers where 128 is unknown")
     if x.shape != size:

@@ -1,6 +1,6 @@
 """The trivial mattes that a network has to beat: nothing, and a background-difference key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from bgm.errors import BadInput
 from bgm.metrics.arrays import colour, to_array
 
 Distance = Literal["max", "mean", "euclid"]
-Shot = tuple[Any, Any, Any]  # src, bgr and the true pha
+Picture = tuple[Any, Any, Any]  # src, bgr and the true pha
 
 DISTANCES: tuple[Distance, ...] = ("max", "mean", "euclid")
 CLOSINGS = (0, 1, 2, 4, 7, 11, 16, 24)  # radii in pixels
@@ -20,7 +20,7 @@ CLOSINGS = (0, 1, 2, 4, 7, 11, 16, 24)  # radii in pixels
 
 def all_zero(src: Any, bgr: Any) -> NDArray[np.uint8]:
     """The matte of nobody there: (H, W) uint8 zeros for src and bgr (H, W, 3) or (3, H, W)."""
-    src, bgr = _shot(src, bgr)
+    src, bgr = _colours(src, bgr)
     return np.zeros(src.shape[:2], np.uint8)
 
 
@@ -53,81 +53,56 @@ class DifferenceKey:
         return _ramp(self.low, self.high)[apart]
 
 
-def difference_key(
-    src: Any,
-    bgr: Any,
-    low: int,
-    high: int | None = None,
-    *,
-    distance: Distance = "max",
-    closing: int = 0,
-) -> NDArray[np.uint8]:
-    """The matte (H, W) uint8 of a `DifferenceKey`; without high a hard threshold at low."""
-    return DifferenceKey(low, low + 1 if high is None else high, distance, closing)(src, bgr)
-
-
-class Found(NamedTuple):
-    """The best key of its kind and its mean MAD, plain (0..1), over the pictures searched."""
+class TunedKey(NamedTuple):
+    """The best key of its kind and its mean MAD, plain (0..1), over the pictures."""
 
     mad: float
     key: DifferenceKey
 
 
-def best_threshold(
-    srcs: Iterable[Any],
-    bgrs: Iterable[Any],
-    phas: Iterable[Any],
+def tune_keys(
+    pictures: Iterable[Picture],
     *,
     distances: tuple[Distance, ...] = DISTANCES,
     closings: tuple[int, ...] = CLOSINGS,
-) -> dict[str, Found]:
-    """`best_key` of the pictures of three iterables; BadInput where they differ in number."""
-    return best_key(_zipped(srcs, bgrs, phas), distances=distances, closings=closings)
-
-
-def best_key(
-    shots: Iterable[Shot],
-    *,
-    distances: tuple[Distance, ...] = DISTANCES,
-    closings: tuple[int, ...] = CLOSINGS,
-) -> dict[str, Found]:
+) -> dict[str, TunedKey]:
     """Find the keys with the smallest mean MAD over a whole set, knowing its truth.
 
-    shots: (src, bgr, pha); src, bgr as for `difference`, pha a matte (H, W) or (1, H, W), uint8 or
-    float. One shot is held at a time. Returns hard and soft (ramp), each also _closing (radius > 0
+    pictures: (src, bgr, pha); src, bgr as for `difference`, pha a matte (H, W) or (1, H, W), uint8
+    or float. One is held at a time. Returns hard and soft (ramp), each also _closing (radius > 0
     only), and best, the best of all. Every threshold and ramp on 0..255 is tried, exactly: a flat
     closing commutes with any monotone map, so one closed difference and its joint histogram with
     the truth (rounded to 8 bits) hold the errors of all of them. Raises BadInput where sizes
-    differ, and without shots.
+    differ, and without pictures.
     """
     choices = [(d, r) for d in distances for r in closings]
     joint = {choice: np.zeros((256, 256)) for choice in choices}
-    pictures = 0
-    for apart, true in map(_checked, shots):
-        pictures += 1
+    number = 0
+    for apart, true in map(_checked, pictures):
+        number += 1
         for name in distances:
             key = _distance(apart, name)
             for radius in closings:
                 joint[name, radius] += _joint(_close(key, radius), true)
-    if pictures == 0:
+    if number == 0:
         raise BadInput("search over 0 pictures, expected at least 1")
-    found: dict[str, Found] = {}
+    found: dict[str, TunedKey] = {}
     for (name, radius), counts in joint.items():
-        for kind, (mad, low, high) in _search(counts / pictures).items():
+        for kind, (mad, low, high) in _search(counts / number).items():
             kind = f"{kind}_closing" if radius else kind
-            now = Found(mad, DifferenceKey(low, high, name, radius))
+            now = TunedKey(mad, DifferenceKey(low, high, name, radius))
             found[kind] = min(found.get(kind, now), now, key=lambda f: f.mad)
     return found | {"best": min(found.values(), key=lambda f: f.mad)}
 
 
-def _shot(src: Any, bgr: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def _colours(src: Any, bgr: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     src = colour(src, "src")
     return src, colour(bgr, "bgr", src.shape[:2])
 
 
 def _apart(src: Any, bgr: Any) -> NDArray[np.float32]:
     """|src - bgr| (H, W, 3) in units of 1/255."""
-    src, bgr = (x * np.float32(1 if x.dtype == np.uint8 else 255) for x in _shot(src, bgr))
+    src, bgr = (x * np.float32(1 if x.dtype == np.uint8 else 255) for x in _colours(src, bgr))
     return np.abs(src - bgr).astype(np.float32)
 
 
@@ -154,17 +129,8 @@ def _ramp(low: int, high: int) -> NDArray[np.uint8]:
     return np.rint(value.clip(0, 255)).astype(np.uint8)
 
 
-def _zipped(*columns: Iterable[Any]) -> Iterator[Shot]:
-    try:
-        yield from zip(*columns, strict=True)
-    except BadInput:
-        raise
-    except ValueError as error:  # of zip
-        raise BadInput(f"srcs, bgrs and phas differ in number ({error})") from None
-
-
-def _checked(shot: Shot) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    apart, true = _apart(*shot[:2]), to_array(shot[2], "pha")
+def _checked(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    apart, true = _apart(*picture[:2]), to_array(picture[2], "pha")
     true = true[0] if true.ndim == 3 and true.shape[0] == 1 else true
     if true.shape != apart.shape[:2]:
         raise BadInput(f"pha {true.shape} and src {apart.shape[:2]} differ in size (H, W)")

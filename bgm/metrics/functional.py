@@ -31,6 +31,12 @@ def squared(pair: Pair, mask: Mask = None) -> float:
     return cv2.norm(pair.pred, pair.true, cv2.NORM_L2SQR, mask) / pair.one**2
 
 
+def foreground(pair: Pair, mask: Mask) -> NDArray[np.uint8]:
+    """Where colours count: inside the mask, where anything of the subject is seen (true > 0)."""
+    seen = (pair.true > 0).view(np.uint8)
+    return seen if mask is None else seen & mask
+
+
 def ratio(total: float, number: int) -> float:
     """total / number, and NaN where nothing was counted."""
     return total / number if number else math.nan
@@ -52,7 +58,7 @@ def dtssd(pred: Iterable[Any], true: Iterable[Any]) -> Dtssd:
     Source: Erofeev et al. 2015, as counted by RobustVideoMatting (Lin et al. 2022).
     """
     first = 0.0
-    values = [_change(*two) for two in pairwise(_frames(pred, true))]
+    values = [change(*two) * 1e2 for two in pairwise(_frames(pred, true))]
     per_frame = [first, *values]
     return Dtssd(
         per_frame, math.fsum(per_frame) / len(per_frame), ratio(math.fsum(values), len(values))
@@ -75,13 +81,14 @@ def _frames(pred: Iterable[Any], true: Iterable[Any]) -> Iterable[Pair]:
         raise BadInput("dtssd of 0 frames, expected at least 1")
 
 
-def _change(before: Pair, now: Pair) -> float:
+def change(before: Pair, now: Pair) -> float:
+    """Plain dtSSD of a frame and the one before it: RMS of how much the error has changed."""
     if before.true.shape != now.true.shape:
         raise BadInput(f"frames of sizes {before.true.shape} and {now.true.shape} in one sequence")
     # one frame may happen to hold 8-bit values only: then both are counted as floats
     one = now.one if before.one == now.one else 1
     errors = [_error(pair, one) for pair in (before, now)]
-    return math.sqrt(cv2.norm(errors[1], errors[0], cv2.NORM_L2SQR) / now.true.size) / one * 1e2
+    return math.sqrt(cv2.norm(errors[1], errors[0], cv2.NORM_L2SQR) / now.true.size) / one
 
 
 def _error(pair: Pair, one: int) -> NDArray[Any]:

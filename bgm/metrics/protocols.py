@@ -8,25 +8,20 @@ import numpy as np
 from bgm.errors import BadInput
 from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
 from bgm.metrics.components import Order
-from bgm.metrics.conn import connectivity_error
-from bgm.metrics.functional import Mask, absolute, count, ratio, squared
-from bgm.metrics.grad import gradient_error
+from bgm.metrics.functional import Mask
+from bgm.metrics.metric import METRICS, Mattes, Metric
 
 Scale = Literal["native", "table"]
 
 
 class Protocol(NamedTuple):
-    """What a protocol counts: pixels, tie rule of conn, and metric -> factor on the plain value.
-
-    Plain values: mad, mse, fg_mse, fgr_* are means over pixels of values in 0..1; sad, grad and
-    conn are sums over pixels.
-    """
+    """What a protocol counts: pixels, tie rule of conn, and rows of the list of metrics."""
 
     region: Literal["unknown", "frame"]
     order: Order
     multiple: int  # its folder script crops height and width to multiples of this
-    native: dict[str, float]  # the factors of the protocol's own scripts
-    table: dict[str, float]  # the factors of the tables in papers, where they differ
+    native: dict[str, float] | None  # metric -> scale of its own scripts; None: every row
+    table: dict[str, float]  # the scales of the tables in papers, where they differ
 
 
 PROTOCOLS = {
@@ -44,26 +39,14 @@ PROTOCOLS = {
         "rows",
         1,
         {"mad": 1e3, "mse": 1e3, "grad": 1e-3, "conn": 1e-3, "fgr_mse": 1e3, "fgr_mad": 1e3}
-        | {"dtssd": 1e2, "dtssd_pairs": 1e2},  # of clips; `dtssd` computes them, `score` does not
+        | {"dtssd": 1e2, "dtssd_pairs": 1e2},
         {},
     ),
-    # rvm with the sad that everybody else prints: the default of eval.py
-    "frame": Protocol(
-        "frame",
-        "rows",
-        1,
-        {
-            "mad": 1e3,
-            "mse": 1e3,
-            "sad": 1e-3,
-            "grad": 1e-3,
-            "conn": 1e-3,
-            "fgr_mse": 1e3,
-            "fgr_mad": 1e3,
-        },
-        {},
-    ),
+    # rvm with the sad that everybody else prints, and what else is in the list of metrics but of
+    # no other protocol: the default of eval.py
+    "frame": Protocol("frame", "rows", 1, None, {}),
 }
+_NOT_IN_FRAME = ("fg_mse", "dtssd", "dtssd_pairs")  # other protocols' own
 
 
 def find_protocol(name: str) -> Protocol:
@@ -73,19 +56,18 @@ def find_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def scales(protocol: str = "bgmv2", scale: Scale = "native") -> dict[str, float]:
-    """Metric -> factor by which `score` multiplies the plain value (mean in 0..1, or sum)."""
-    found = find_protocol(protocol)
+def metrics_of(protocol: str = "frame", scale: Scale = "native") -> dict[str, Metric]:
+    """The rows of a protocol by name, on its scale; the first one is what pictures are ranked by.
+
+    Raises BadInput for an unknown protocol or scale.
+    """
+    chosen = find_protocol(protocol)
     if scale not in ("native", "table"):
         raise BadInput(f"scale {scale!r} is unknown, expected native or table")
-    return found.native | (found.table if scale == "table" else {})
-
-
-def scale_label(factor: float) -> str:
-    """A factor as printed beside a number: "x1e3", "/1000" or "x1"."""
-    if factor == 1:
-        return "x1"
-    return f"/{round(1 / factor)}" if factor < 1 else f"x1e{round(np.log10(factor))}"
+    if chosen.native is None:
+        return {name: row for name, row in METRICS.items() if name not in _NOT_IN_FRAME}
+    factors = chosen.native | (chosen.table if scale == "table" else {})
+    return {name: METRICS[name]._replace(scale=factor) for name, factor in factors.items()}
 
 
 def score(
@@ -93,27 +75,32 @@ def score(
     true: Any,
     trimap: Any = None,
     *,
-    protocol: str = "bgmv2",
+    protocol: str = "frame",
     fgr_pred: Any = None,
     fgr_true: Any = None,
+    before: tuple[Any, Any] | None = None,
     scale: Scale = "native",
     grad_normalise: bool = True,
     mask_known: bool = False,
     only: Collection[str] | None = None,
 ) -> dict[str, float]:
-    """Score one matte by a named protocol; neither crops nor skips.
+    """Score one matte against the truth by a named protocol: {"mad": 4.2, "mse": ...}.
 
-    pred, true: (H, W), uint8 in 0..255 or float in [0, 1] (arrays or tensors). trimap: (H, W)
-    integers, 128 is unknown; bgmv2 needs it and counts only there (mse is NaN where nothing is
-    unknown), the others ignore it. fgr_pred, fgr_true: (H, W, 3) or (3, H, W), both or neither;
-    they add fg_mse (bgmv2) or fgr_mse and fgr_mad, over pixels with true > 0.
-    Habits of others: scale="table" as papers print (`scales` has the factors); grad_normalise=False
-    leaves out the scaling by minimum and maximum (RobustVideoMatting's evaluate_hr.py);
-    mask_known=True overwrites pred by the trimap where that is 0 or 255 (mmagic).
-    only: compute no other metrics of the matte than these; foregrounds are always counted.
-    Raises BadInput, a ValueError, naming what was found and expected. Source: SPEC section 7.
+    All pictures may be numpy arrays, torch tensors or PIL pictures. pred, true: (H, W), uint8 in
+    0..255 or float in [0, 1], leading axes of length 1 allowed, of PIL pictures the alpha channel
+    if they have one. fgr_pred, fgr_true: foreground colours, (H, W, 3) or (3, H, W), both or
+    neither; they add the metrics of foregrounds. trimap: (H, W) integers, 128 is unknown.
+    protocol: "frame" counts all pixels; "rvm" does so as RobustVideoMatting; "bgmv2" counts where
+    the trimap is unknown, as BackgroundMattingV2 (mse is NaN where nothing is). Pictures are
+    neither cropped nor skipped. before: (pred, true) of the frame before this one in a clip, for
+    the metrics over time, which only rvm has.
+    Habits of others: scale="table" as papers print (`metrics_of` has the scales);
+    grad_normalise=False leaves out the scaling by minimum and maximum (RobustVideoMatting's
+    evaluate_hr.py); mask_known=True overwrites pred by the trimap where that is 0 or 255 (mmagic).
+    only: compute no other metrics than these.
+    Raises BadInput, a ValueError, naming what was found and expected.
     """
-    factors = scales(protocol, scale)
+    rows = metrics_of(protocol, scale)
     chosen = find_protocol(protocol)
     pair = matte_pair(pred, true)
     known = None if trimap is None else trimap_array(trimap, pair.true.shape)
@@ -124,45 +111,24 @@ def score(
     if known is not None:
         pair = pair._replace(pred=_overwrite(pair, known)) if mask_known else pair
         mask = np.equal(known, 128).view(np.uint8) if chosen.region == "unknown" else None
-    wanted = [m for m in factors if only is None or m in only]
-    plain = _matte(pair, mask, chosen.order, grad_normalise, wanted)
-    plain |= _foreground(fgr_pred, fgr_true, pair, mask)
-    return {name: plain[name] * factor for name, factor in factors.items() if name in plain}
-
-
-def _matte(
-    pair: Pair, mask: Mask, order: Order, grad_normalise: bool, wanted: list[str]
-) -> dict[str, float]:
-    number = count(pair, mask)
-    ways = {
-        "mad": lambda: ratio(absolute(pair, mask), number),
-        "mse": lambda: ratio(squared(pair, mask), number),
-        "sad": lambda: absolute(pair, mask),
-        "grad": lambda: gradient_error(pair, mask, normalise=grad_normalise),
-        "conn": lambda: connectivity_error(pair, mask, order=order),
-    }
-    return {metric: way() for metric, way in ways.items() if metric in wanted}
-
-
-def _foreground(fgr_pred: Any, fgr_true: Any, pair: Pair, mask: Mask) -> dict[str, float]:
-    if fgr_pred is None and fgr_true is None:
-        return {}
-    if fgr_pred is None or fgr_true is None:
-        missing = "fgr_pred" if fgr_pred is None else "fgr_true"
-        raise BadInput(f"{missing} is missing: give both foregrounds or neither")
-    size = pair.true.shape
-    fgr = to_pair(colour(fgr_pred, "fgr_pred", size), colour(fgr_true, "fgr_true", size))
-    seen = (pair.true > 0).view(np.uint8)
-    if mask is not None:
-        seen = seen & mask
-    channels = 3
-    covered = count(pair, seen) * channels
-    total = squared(fgr, seen)
+    fgr = _foregrounds(fgr_pred, fgr_true, pair.true.shape)
+    earlier = None if before is None else matte_pair(*before)
+    mattes = Mattes(pair, mask, fgr, earlier, chosen.order, grad_normalise)
+    there = {"pha": True, "fgr": fgr is not None, "before": earlier is not None}
     return {
-        "fg_mse": ratio(total, count(pair, mask) * channels),  # bgmv2 divides by the unknown area
-        "fgr_mse": ratio(total, covered),
-        "fgr_mad": ratio(absolute(fgr, seen), covered),
+        name: row.function(mattes) * row.scale
+        for name, row in rows.items()
+        if there[row.needs] and (only is None or name in only)
     }
+
+
+def _foregrounds(pred: Any, true: Any, size: tuple[int, int]) -> Pair | None:
+    if pred is None and true is None:
+        return None
+    if pred is None or true is None:
+        missing = "fgr_pred" if pred is None else "fgr_true"
+        raise BadInput(f"{missing} is missing: give both foregrounds or neither")
+    return to_pair(colour(pred, "fgr_pred", size), colour(true, "fgr_true", size))
 
 
 def _overwrite(pair: Pair, trimap: np.ndarray) -> np.ndarray:

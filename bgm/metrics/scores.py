@@ -5,7 +5,7 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from rich.text import Text
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.metrics.intervals import Interval, interval
-from bgm.metrics.origin import hardware, versions
-from bgm.metrics.protocols import Scale, scale_label, scales
+from bgm.metrics.metric import Metric
+from bgm.metrics.protocols import Scale, metrics_of
 
 Row = dict[str, float]
 
@@ -24,22 +24,23 @@ Row = dict[str, float]
 class Scores:
     """Rows of `score`, by name of the picture, in the order in which they were added.
 
-    about: what else is to be written down about them: plain values that JSON can hold.
+    facts: what else is to be written down about them, plain values that JSON can hold: the model,
+    the data, versions, hardware.
     """
 
     def __init__(self, protocol: str = "frame", scale: Scale = "native") -> None:
         self.protocol, self.scale = protocol, scale
-        self.scales = scales(protocol, scale)
+        self.known = metrics_of(protocol, scale)
         self.rows: dict[str, Row] = {}
         self.skipped: dict[str, str] = {}  # name -> why
-        self.about: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
 
     def add(self, name: str, row: Row) -> None:
         """Add one picture's scores; BadInput for a name or a metric that does not belong here."""
         if name in self.rows:
             raise BadInput(f"picture {name} has been scored already")
-        if strange := [metric for metric in row if metric not in self.scales]:
-            known = ", ".join(self.scales)
+        if strange := [metric for metric in row if metric not in self.known]:
+            known = ", ".join(self.known)
             raise BadInput(
                 f"{', '.join(strange)} of {name} is not in protocol {self.protocol} ({known})"
             )
@@ -50,39 +51,44 @@ class Scores:
         self.skipped[name] = why
 
     @property
-    def metrics(self) -> list[str]:
-        """The metrics that at least one row has, in the protocol's order."""
-        return [m for m in self.scales if any(m in row for row in self.rows.values())]
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that at least one row has, by name, in the protocol's order."""
+        found = {name for row in self.rows.values() for name in row}
+        return {name: metric for name, metric in self.known.items() if name in found}
 
-    def values(self, metric: str) -> list[float]:
-        """The values of one metric, without the pictures where it is missing or NaN."""
-        found = (row.get(metric, math.nan) for row in self.rows.values())
-        return [value for value in found if not math.isnan(value)]
+    def by_name(self, metric: str) -> Row:
+        """Name of the picture -> value of a metric, where it is not missing or NaN."""
+        values = {name: row.get(metric, math.nan) for name, row in self.rows.items()}
+        return {name: value for name, value in values.items() if not math.isnan(value)}
+
+    def worst_first(self, metric: str) -> list[str]:
+        """Names of the pictures that have a value of this metric, ranked by it."""
+        values = self.by_name(metric)
+        falling = not self.known[metric].higher_is_better
+        return sorted(values, key=values.__getitem__, reverse=falling)
 
     def mean(self) -> Row:
-        """Mean over `values`, per metric; NaN where no picture has one."""
+        """Mean per metric over the pictures that have a value; NaN where none has."""
         return self._over_pictures(statistics.fmean)
 
     def median(self) -> Row:
-        """Median over `values`, per metric; NaN where no picture has one."""
+        """Median per metric over the pictures that have a value; NaN where none has."""
         return self._over_pictures(statistics.median)
 
     def intervals(self) -> dict[str, Interval]:
         """Bootstrap 95 % interval of the mean, per metric; see `interval`."""
-        return {
-            m: interval({name: row[m] for name, row in self.rows.items() if m in row})
-            for m in self.metrics
-        }
+        return {metric: interval(self.by_name(metric)) for metric in self.metrics}
 
-    def _over_pictures(self, average: Callable[[list[float]], float]) -> Row:
-        return {m: average(v) if (v := self.values(m)) else math.nan for m in self.metrics}
+    def _over_pictures(self, average: Callable[[Iterable[float]], float]) -> Row:
+        values = {metric: self.by_name(metric).values() for metric in self.metrics}
+        return {metric: average(v) if v else math.nan for metric, v in values.items()}
 
     def table(self, title: str | None = None, pictures: bool = True) -> Table:
         """A rich table: a column per metric with its scale, a row per picture, mean and median."""
         table = Table(title=title or self._title())
         table.add_column("picture", overflow="fold")
-        for metric in self.metrics:
-            table.add_column(f"{metric} {scale_label(self.scales[metric])}", justify="right")
+        for metric in self.metrics.values():
+            table.add_column(metric.label, justify="right")
         rows = list(self.rows.items()) if pictures else []
         for index, (name, row) in enumerate(rows):
             table.add_row(Text(name), *self._cells(row), end_section=index == len(rows) - 1)
@@ -99,14 +105,15 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """All that the JSON holds; NaN is None, for JSON has no NaN."""
+        metrics = self.metrics
         return {
             "protocol": self.protocol,
             "scale": self.scale,
-            "scales": {m: self.scales[m] for m in self.metrics},
-            "versions": versions(),
-            "hardware": hardware(),
-            **self.about,
-            "count": {m: len(self.values(m)) for m in self.metrics},
+            "scales": {name: m.scale for name, m in metrics.items()},
+            "units": {name: m.unit for name, m in metrics.items()},
+            "higher_is_better": [name for name, m in metrics.items() if m.higher_is_better],
+            **self.facts,
+            "count": {m: len(self.by_name(m)) for m in metrics},
             "mean": _without_nan(self.mean()),
             "median": _without_nan(self.median()),
             "interval": {
@@ -121,18 +128,24 @@ class Scores:
         write_text(path, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
 
     def write_csv(self, path: str | Path) -> None:
-        """Write name and metrics per picture, then rows (mean), (median), (scale); like the JSON.
+        """Write name and metrics per picture, then rows (mean), (median) and (scale).
 
         A picture without a metric has an empty cell, NaN is "nan"; digits are not cut.
         """
-        ends = {"(mean)": self.mean(), "(median)": self.median(), "(scale)": self.scales}
-        text = io.StringIO()
-        out = csv.writer(text, lineterminator="\n")
-        out.writerow(["name", *self.metrics])
-        for name, row in [*self.rows.items(), *ends.items()]:
-            out.writerow([name, *(repr(row[m]) if m in row else "" for m in self.metrics)])
-        write_text(path, text.getvalue())
+        scales = {name: metric.scale for name, metric in self.metrics.items()}
+        ends = {"(mean)": self.mean(), "(median)": self.median(), "(scale)": scales}
+        rows = [{"name": name, **row} for name, row in (self.rows | ends).items()]
+        write_text(path, csv_text(["name", *self.metrics], rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV below a head; what a row lacks, or has as None, is an empty cell."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def _without_nan(row: Row) -> dict[str, float | None]:
-    return {metric: None if math.isnan(value) else value for metric, value in row.items()}
+    return {metric: value if math.isfinite(value) else None for metric, value in row.items()}

@@ -3,33 +3,33 @@
 from collections.abc import Sequence
 
 import torch
+import torchmetrics
 from torch import Tensor
-from torchmetrics import Metric
 
 from bgm.errors import BadInput
-from bgm.metrics.protocols import scales, score
+from bgm.metrics.protocols import metrics_of, score
 
 PROTOCOL = "frame"
 
 
-class MatteMetrics(Metric):
+class MatteMetrics(torchmetrics.Metric):
     """Means over pictures of the frame protocol's metrics, on its scales.
 
     update(pred, true): mattes (B, 1, H, W), float in [0, 1], any size; both are rounded to 8 bits,
     so that the numbers are those of eval.py on the same scenes. They are computed on the CPU:
     about 0.02 s a picture of 1920x1080. compute: {metric: mean over all pictures of all ranks}.
-    metrics: any of mad mse sad grad conn; BadInput for others, and for NaN in pred.
+    metrics: some of those that need no more than the mattes; None: all of them (`METRICS`).
+    Raises BadInput for others, and for NaN in pred.
     """
 
-    higher_is_better = False
     full_state_update = False
 
-    def __init__(self, metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn")) -> None:
+    def __init__(self, metrics: Sequence[str] | None = None) -> None:
         super().__init__()
-        known = [m for m in scales(PROTOCOL) if not m.startswith("fgr")]
-        if strange := [m for m in metrics if m not in known]:
+        known = [name for name, row in metrics_of(PROTOCOL).items() if row.needs == "pha"]
+        if strange := [m for m in metrics or () if m not in known]:
             raise BadInput(f"{', '.join(strange)} is not among the metrics {', '.join(known)}")
-        self.metrics = tuple(metrics)
+        self.metrics = tuple(known if metrics is None else metrics)
         self.add_state("totals", torch.zeros(len(self.metrics)), dist_reduce_fx="sum")
         self.add_state("pictures", torch.zeros(()), dist_reduce_fx="sum")
 

@@ -2,6 +2,7 @@
 
 from bgm.model.base import MattingBase
 from bgm.model.encoders import mobilenetv2, resnet50, resnet101
+from bgm.model.optimize import OptimizedBase, OptimizedRefine, optimize
 from bgm.model.patches import (
     Full,
     GatherCrop,
@@ -21,6 +22,8 @@ __all__ = [
     "GatherCrop",
     "MattingBase",
     "MattingRefine",
+    "OptimizedBase",
+    "OptimizedRefine",
     "PatchRefiner",
     "RoiAlignCrop",
     "Sampling",
@@ -29,6 +32,7 @@ __all__ = [
     "Thresholding",
     "UnfoldCrop",
     "mobilenetv2",
+    "optimize",
     "resnet50",
     "resnet101",
     "swap_patches",

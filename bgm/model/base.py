@@ -44,11 +44,15 @@ class MattingBase(nn.Module):
     def residual(self, src: Tensor, bgr: Tensor) -> Coarse:
         """The same at any size, with the unclamped residual fgr - src in the place of fgr."""
         leak = self.leak if self.training else 0.0
-        taps = self.backbone(torch.cat([src, bgr], 1))
-        x = self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
+        x = self.maps(src, bgr)
         pha = clamp01(x[:, 0:1], leak)
         err = clamp01(x[:, 4:5], leak)
         return Coarse(pha, x[:, 1:4], err, torch.relu(x[:, 5:37]))
+
+    def maps(self, src: Tensor, bgr: Tensor) -> Tensor:
+        """What the decoder gives, (B, 37, H, W): pha, residual, err, hid, none of them clamped."""
+        taps = self.backbone(torch.cat([src, bgr], 1))
+        return self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
 
 
 def check_pictures(src: Tensor, bgr: Tensor) -> None:

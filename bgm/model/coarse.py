@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from bgm.model.optimize import OptimizedRefine
 from bgm.model.refine import MattingRefine
 from bgm.types import Refined
 
@@ -16,9 +17,9 @@ class CoarseAtMost:
     a 4K picture whole it is slow, and leaves holes in subjects larger than all it ever saw.
     """
 
-    def __init__(self, net: MattingRefine, side: int = SIDE) -> None:
+    def __init__(self, net: MattingRefine | OptimizedRefine, side: int = SIDE) -> None:
         self.net, self.side = net, side
 
     def __call__(self, src: Tensor, bgr: Tensor) -> Refined:
         scale = min(self.net.backbone_scale, self.side / max(src.shape[-2:]))
-        return MattingRefine(self.net.base, self.net.refiner, scale).eval()(src, bgr)
+        return self.net.at_scale(scale)(src, bgr)

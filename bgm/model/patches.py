@@ -162,7 +162,7 @@ def pixel_index(x: Tensor, index: Tensor, size: int, window: int) -> Tensor:
 
 
 def swap_patches(
-    net: nn.Module, crop: nn.Module, replace: nn.Module, select: nn.Module | None = None
+    net: nn.Module, crop: nn.Module | None, replace: nn.Module, select: nn.Module | None = None
 ) -> nn.Module:
     """Change the patch methods of a refined network: same weights, other geometry. Returns net.
 

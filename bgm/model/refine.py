@@ -21,17 +21,17 @@ class MattingRefine(nn.Module):
 
     def __init__(self, base: MattingBase, refiner: PatchRefiner, backbone_scale: float = 0.25):
         super().__init__()
-        if not 0 < backbone_scale <= 0.5:
-            raise ValueError(f"backbone_scale {backbone_scale} must lie in (0, 1/2]")
         self.base = base
         self.refiner = refiner
-        # A ratio of integers: float arithmetic on sizes breaks dynamic shapes in torch.export.
-        scale = Fraction(backbone_scale).limit_denominator(1024)
-        self.scale_num, self.scale_den = scale.numerator, scale.denominator
+        self.scale_num, self.scale_den = as_ratio(backbone_scale)
 
     @property
     def backbone_scale(self) -> float:
         return self.scale_num / self.scale_den
+
+    def at_scale(self, backbone_scale: float) -> "MattingRefine":
+        """The same network (and modules) at another backbone_scale, above 0 and at most 1/2."""
+        return MattingRefine(self.base, self.refiner, backbone_scale).train(self.training)
 
     def blocks(self) -> list[nn.Module]:
         """The parts one after the other, as training in less memory cuts the network."""
@@ -57,3 +57,14 @@ class MattingRefine(nn.Module):
             err_sm=sm.err,
             ref_sm=ref,
         )
+
+
+def as_ratio(backbone_scale: float) -> tuple[int, int]:
+    """backbone_scale as a ratio of integers: floats on sizes break dynamic shapes in torch.export.
+
+    Raises ValueError unless it lies in (0, 1/2].
+    """
+    if not 0 < backbone_scale <= 0.5:
+        raise ValueError(f"backbone_scale {backbone_scale} must lie in (0, 1/2]")
+    scale = Fraction(backbone_scale).limit_denominator(1024)
+    return scale.numerator, scale.denominator

@@ -1,32 +1,30 @@
 """Training with Lightning: the two stages, fine-tuning, and their callbacks."""
 
 from bgm.train.callbacks.grow_crops import GrowCrops
-from bgm.train.callbacks.picture_grids import Pictures
+from bgm.train.callbacks.picture_grids import PictureGrids
 from bgm.train.callbacks.progress import LineProgress, progress
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.callbacks.vary_scale import VaryScale
 from bgm.train.callbacks.weight_averaging import Ema
-from bgm.train.checkpointing.checkpoint_files import Checkpoints
+from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
 from bgm.train.checkpointing.save import BestCheckpoint, LastCheckpoint
-from bgm.train.finetuning import FrozenBatchNorm, KeepOld, fine_tune
-from bgm.train.stages import BaseStage, Matting, RefineStage
-from bgm.train.tensorboard import Curves
+from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
+from bgm.train.stages import MattingStage
+from bgm.train.tensorboard import TolerantTensorBoardLogger
 
 __all__ = [
-    "BaseStage",
+    "AtomicCheckpointIO",
     "BestCheckpoint",
-    "Checkpoints",
-    "Curves",
     "Ema",
+    "ForgettingGuard",
     "FrozenBatchNorm",
     "GrowCrops",
-    "KeepOld",
     "LastCheckpoint",
     "LineProgress",
-    "Matting",
-    "Pictures",
-    "RefineStage",
+    "MattingStage",
+    "PictureGrids",
     "RunCard",
+    "TolerantTensorBoardLogger",
     "VaryScale",
     "fine_tune",
     "progress",

@@ -17,10 +17,10 @@ def recompute(parts: list[nn.Module]) -> None:
     another forward pass of the parts, for the memory of all but one of them.
     """
     for part in parts:
-        part.forward = _Again(part, part.forward)
+        part.forward = Checkpointed(part, part.forward)
 
 
-class _Again:
+class Checkpointed:
     """forward of a part: through torch's checkpoint while it trains, else as it was."""
 
     def __init__(self, part: nn.Module, forward: Callable) -> None:
@@ -33,11 +33,11 @@ class _Again:
 
     def passes(self) -> tuple[AbstractContextManager, AbstractContextManager]:
         """What surrounds the first pass, and the second one."""
-        return nullcontext(), _statistics_stay(self.part)
+        return nullcontext(), unmoved_statistics(self.part)
 
 
 @contextmanager
-def _statistics_stay(part: nn.Module) -> Iterator[None]:
+def unmoved_statistics(part: nn.Module) -> Iterator[None]:
     # The layers move copies: without any, they would keep fewer tensors than in the first pass.
     layers = [m for m in part.modules() if isinstance(m, _BatchNorm)]
     own = [dict(layer.named_buffers(recurse=False)) for layer in layers]

@@ -10,27 +10,31 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bgm.errors import BadInput
 from bgm.files import write_text
+from bgm.losses import Weights
 from bgm.train.checkpointing.save import BestCheckpoint
-from bgm.train.stages import BaseStage, Matting, RefineStage
+from bgm.train.stages import MattingStage
 from bgm.weights import network_of
 
 NAME = "finetune.json"
 
 
-def fine_tune(ckpt: str | None, lr: Any, network: Mapping | None = None, **options: Any) -> Matting:
+def fine_tune(
+    ckpt: str | None, lr: Any, loss: Weights, network: Mapping | None = None, **options: Any
+) -> MattingStage:
     """The stage that fits a checkpoint: base or refined, ours or BackgroundMattingV2's.
 
-    lr: rates as `parameter_groups` wants them for a refined network; of a base network only what is
-    under "base" counts. network: what is to differ from the network in the checkpoint, shaped like
-    its config. options: those of `Matting`. Raises BadInput for a file without a matting network.
+    lr, loss: rates and term weights for a refined network; of a base network only the rates under
+    "base" count, and only the terms that need no refiner. network: what is to differ from the
+    network in the checkpoint, shaped like its config. options: those of `MattingStage`. Raises
+    BadInput for a file without a matting network.
     """
     if ckpt is None:
         raise BadInput("fine-tuning starts from a checkpoint: init=... is missing")
     config = merged(network_of(ckpt), network or {}, ckpt)
-    if "refiner" in config:
-        return RefineStage(config, lr, **options)
-    own = lr["base"] if isinstance(lr, Mapping) and "base" in lr else lr
-    return BaseStage(config, own, **options)
+    if "refiner" not in config:
+        lr = lr["base"] if isinstance(lr, Mapping) and "base" in lr else lr
+        loss = {name: weight for name, weight in loss.items() if "_sm" not in name}
+    return MattingStage(config, lr, loss, **options)
 
 
 def merged(config: Mapping, changes: Mapping, name: str) -> dict:
@@ -62,7 +66,7 @@ class FrozenBatchNorm(pl.Callback):
                 part.eval()
 
 
-class KeepOld(BestCheckpoint):
+class ForgettingGuard(BestCheckpoint):
     """Keep the best checkpoint on new data that is not much worse on old data; stop beyond that.
 
     limit: by what share of the score before training the old score may get worse. The first

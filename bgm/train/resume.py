@@ -9,17 +9,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
-from bgm.data.loaders.file_snapshot import Begun
+from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
-from bgm.train.checkpointing.checkpoint_files import glance, newest, resumable
+from bgm.train.checkpointing.checkpoint_files import (
+    checkpoint_to_resume,
+    newest_checkpoint,
+    read_lazily,
+)
 
 # What decides the result of a step; folders, workers, logging and the length may change.
-DECIDES = ("backbone", "select", "network", "stage", "augment", "data.train", "seed", "batch_size")
-DECIDES += ("trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
+DECIDES = ("backbone", "select", "network", "stage", "loss", "augment", "data.train", "seed")
+DECIDES += ("batch_size", "trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
 DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
 
 
-def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
+def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     """The checkpoint to go on from, or None for a new run.
 
     cfg.resume: null, a checkpoint (the one before it when it is torn), the folder of a run (its
@@ -34,12 +38,12 @@ def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
         return None
     if cfg.resume == "auto":
         own = Path(HydraConfig.get().runtime.output_dir)
-        path = newest(own)
+        path = newest_checkpoint(own)
         if path is None:
             say(f"{own} holds no checkpoint yet: a new run")
             return None
     else:
-        path = resumable(cfg.resume)
+        path = checkpoint_to_resume(cfg.resume)
     fits(str(path))
     if path.is_file():
         same_config(path, cfg)
@@ -48,7 +52,7 @@ def resumed(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     return str(path)
 
 
-def data_of(cfg: DictConfig, checkpoint: str | None) -> Any:
+def build_data(cfg: DictConfig, checkpoint: str | None) -> Any:
     """The data of a config, with what the checkpoint's run had on disk when it began.
 
     A file that has gone since is then a bad file, as it is for a run that was not stopped, and the
@@ -57,24 +61,27 @@ def data_of(cfg: DictConfig, checkpoint: str | None) -> Any:
     if checkpoint is None or cfg.resume_changed == "allow":
         return instantiate(cfg.data)
     kind = str(cfg.data.get("_target_")).rpartition(".")[2]  # Lightning's key for its state
-    stored = glance(Path(checkpoint)).get(kind, {}).get("begun", {})
-    return instantiate(cfg.data, **handed(stored, cfg.data))
+    stored = read_lazily(Path(checkpoint)).get(kind, {}).get("snapshot", {})
+    return instantiate(cfg.data, **snapshot_arguments(stored, cfg.data))
 
 
-def handed(stored: dict, node: DictConfig) -> dict[str, Any]:
+def snapshot_arguments(stored: dict, node: DictConfig) -> dict[str, Any]:
     """The stored lists of files at the places that the config still has."""
     found: dict[str, Any] = {}
     for name, part in stored.items():
-        if name == "begun":
-            found[name] = Begun(**part)
-        elif isinstance(node.get(name), DictConfig) and (inner := handed(part, node[name])):
+        if name == "snapshot":
+            found[name] = FileSnapshot(**part)
+            continue
+        child = node.get(name)
+        inner = snapshot_arguments(part, child) if isinstance(child, DictConfig) else {}
+        if inner:
             found[name] = inner
     return found
 
 
 def same_config(path: Path, cfg: DictConfig) -> None:
     """Raise BadInput when keys that decide what a step computes differ from the checkpoint's."""
-    card = glance(path).get("bgm_card", {})
+    card = read_lazily(path).get("bgm_card", {})
     if cfg.resume_changed == "allow" or "config" not in card:
         return
     found = changed(card["config"], cfg)

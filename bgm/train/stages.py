@@ -1,4 +1,4 @@
-"""The training loop that both stages share: a network, its loss terms, its learning rates."""
+"""The training step, which both stages share: a network, its loss terms, its learning rates."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from bgm.errors import BadInput
-from bgm.losses import base_terms, refine_terms
+from bgm.losses import Weights, check_weights, loss_terms, total_loss
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
 from bgm.train.activation_checkpointing import recompute
@@ -22,12 +22,13 @@ from bgm.weights import Report, build, initialise, read_weights
 SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
 
 
-class Matting(pl.LightningModule):
-    """Train a network on Batches; a stage says which loss terms.
+class MattingStage(pl.LightningModule):
+    """Train a network on Batches: the base network alone, or base and refiner together.
 
     network: the config that builds it (plain, so that a checkpoint rebuilds its own). lr: learning
-    rates shaped like the module tree. warmup_steps, final_lr: see `learning_rates.factor`.
-    metrics: those of `bgm.metrics.MatteMetrics` that validation reports, on eval.py's scales.
+    rates shaped like the module tree. loss: weights of named terms, see `bgm.losses`.
+    warmup_steps, final_lr: see `learning_rates.factor`.
+    metrics: those that validation reports, on eval.py's scales; None: all of `MatteMetrics`.
     compile: the network goes through torch.compile. checkpoint_activations: less memory for about
     a third more time. Neither changes a key in a checkpoint.
     """
@@ -36,14 +37,17 @@ class Matting(pl.LightningModule):
         self,
         network: dict,
         lr: Any,
+        loss: Weights,
         warmup_steps: int = 0,
         final_lr: float = 1.0,
-        metrics: Sequence[str] = ("mad", "mse", "sad", "grad", "conn"),
+        metrics: Sequence[str] | None = None,
         compile: bool = False,
         checkpoint_activations: bool = False,
     ):
         super().__init__()
         self.save_hyperparameters()
+        check_weights(loss, refined="refiner" in network)
+        self.weights = dict(loss)
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
         if compile and checkpoint_activations:
@@ -52,12 +56,11 @@ class Matting(pl.LightningModule):
             recompute(self.network.blocks())
         if compile:
             self.network.compile()  # in place: torch.compile(network) would rename every key
-        self.valid_loss = nn.ModuleList(MeanMetric() for _ in SCORED)
+        names = ["loss", *(f"loss_{name}" for name, weight in loss.items() if weight)]
+        self.valid_losses = nn.ModuleList(
+            nn.ModuleDict({name: MeanMetric() for name in names}) for _ in SCORED
+        )
         self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
-
-    def terms(self, pred: Any, true: Batch) -> dict[str, Tensor]:
-        """Named loss terms of this stage, to be added up."""
-        raise NotImplementedError
 
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
         last = torch.channels_last
@@ -70,7 +73,7 @@ class Matting(pl.LightningModule):
         """
         return initialise(self.network, path, kinds)
 
-    def resumable(self, path: str | None) -> str | None:
+    def check_resumable(self, path: str | None) -> str | None:
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
         if path is not None:
             stored = read_weights(path)
@@ -95,35 +98,42 @@ class Matting(pl.LightningModule):
         for part in frozen(self.network, self.hparams["lr"]):
             part.eval()  # every step: Lightning sets the mode of the whole after a validation
 
+    def losses(self, pred: Coarse | Refined, true: Batch) -> dict[str, Tensor]:
+        """The loss, and each of its terms without its weight as loss_NAME."""
+        terms = loss_terms(self.weights, pred, true)
+        return {
+            "loss": total_loss(self.weights, terms),
+            **{f"loss_{name}": value for name, value in terms.items()},
+        }
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        terms = self.terms(self(batch.src, batch.bgr), batch)
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            named = ", ".join(f"{k} {float(v.detach()):.4g}" for k, v in terms.items())
+        losses = self.losses(self(batch.src, batch.bgr), batch)
+        if not torch.isfinite(losses["loss"]):
+            named = ", ".join(f"{k} {float(v.detach()):.4g}" for k, v in losses.items())
             raise BadInput(
                 f"loss at step {self.global_step} is not finite ({named}): lower lr or clip"
             )
-        self.log("train/loss", loss, prog_bar=True)
-        self.log_dict({f"train/{k}": v for k, v in terms.items()})
-        return loss
+        for name, value in losses.items():
+            self.log(f"train/{name}", value, prog_bar=name == "loss")
+        return losses["loss"]
 
     def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
         pred, true = self.padded(batch)
-        loss = torch.stack(list(self.terms(pred, true).values())).sum()
-        self.valid_loss[dataloader_idx].update(loss, len(batch.src))
+        for name, value in self.losses(pred, true).items():
+            self.valid_losses[dataloader_idx][name].update(value, len(batch.src))
         pha = crop_to(pred.pha, tuple(batch.pha.shape[2:]))
         self.valid_metrics[dataloader_idx].update(pha, batch.pha)
 
     def on_validation_epoch_end(self) -> None:
-        sets = zip(SCORED, self.valid_loss, self.valid_metrics, strict=True)
-        for prefix, loss, metrics in list(sets)[: len(self.trainer.num_val_batches)]:
+        sets = zip(SCORED, self.valid_losses, self.valid_metrics, strict=True)
+        for prefix, losses, metrics in list(sets)[: len(self.trainer.num_val_batches)]:
             # Both add up over ranks: the true mean, however unequal their shares.
-            found = {"loss": loss.compute(), **metrics.compute()}
-            for name, value in found.items():
+            scores = {name: loss.compute() for name, loss in losses.items()} | metrics.compute()
+            for name, value in scores.items():
                 shown = name in ("loss", "mad")
                 self.log(f"{prefix}/{name}", value, prog_bar=shown, sync_dist=False)
-            loss.reset()
-            metrics.reset()
+            for metric in (*losses.values(), metrics):
+                metric.reset()
 
     def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
         """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""
@@ -143,17 +153,3 @@ class Matting(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
-
-
-class BaseStage(Matting):
-    """First stage: the base network alone."""
-
-    def terms(self, pred: Coarse, true: Batch) -> dict[str, Tensor]:
-        return base_terms(pred, true)
-
-
-class RefineStage(Matting):
-    """Second stage: base and refiner together, at full and at coarse size."""
-
-    def terms(self, pred: Refined, true: Batch) -> dict[str, Tensor]:
-        return refine_terms(pred, true)

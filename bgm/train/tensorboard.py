@@ -10,7 +10,7 @@ from torch import Tensor
 LOG = logging.getLogger("bgm.train")
 
 
-class Curves(TensorBoardLogger):
+class TolerantTensorBoardLogger(TensorBoardLogger):
     """Lightning's logger; what cannot be written, on a full disk say, is a gap in the curves.
 
     TensorBoard's writer dies of the first write that fails and raises that error ever after, in one

@@ -13,7 +13,7 @@ from bgm.errors import BadInput
 from bgm.train.callbacks.run_card import RunCard
 
 
-def trainer_of(cfg: DictConfig) -> Trainer:
+def build_trainer(cfg: DictConfig) -> Trainer:
     """The trainer of cfg.trainer.
 
     callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
@@ -61,13 +61,13 @@ def needs_no_gpu(cfg: DictConfig) -> None:
         )
 
 
-def initialised(stage: LightningModule, cfg: DictConfig) -> None:
+def load_initial_weights(stage: LightningModule, cfg: DictConfig) -> None:
     """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
 
 
-def told(trainer: Trainer) -> float | None:
+def report_result(trainer: Trainer) -> float | None:
     """Say where a run's files are; the best value of what its checkpoints are chosen by.
 
     It is what a sweep compares.

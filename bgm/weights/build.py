@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model import optimize as optimized
 from bgm.weights.formats import Stored, read_weights
 
 SELECTIONS = {
@@ -45,13 +47,23 @@ def targets(config: object) -> list[str]:
     return []
 
 
-def load(path: str | Path) -> nn.Module:
+def load(
+    path: str | Path,
+    optimize: bool = False,
+    dtype: torch.dtype = torch.float32,
+    compile: bool = False,
+) -> nn.Module:
     """Rebuild the network of a checkpoint, base or refined, in eval mode.
+
+    optimize: for inference only, the same picture in less time and memory; dtype and compile are
+    for that, see `bgm.model.optimize`.
 
     path: a .ckpt or .safetensors of ours, a published BackgroundMattingV2 .pth, or the name of a
     network that comes with the package ("mobilenetv2"). Loads strictly; raises BadInput for any
     other file.
     """
+    if optimize:
+        return optimized(load(path), dtype, compile)
     stored = read_weights(path)
     if stored.kind == "bgmv2":
         return from_bgmv2(path)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bgm.augment import Augment, CastShadow, ContactShadow, Reflection, Spill
-from bgm.augment.ground import foot, thrown
+from bgm.augment.ground import foot_row, project_up
 from bgm.types import Sample
 
 S = 64
@@ -101,7 +101,7 @@ def test_a_reflection_hangs_from_the_foot_and_fades_down():
 def test_a_mirror_turns_the_subject_over():
     x = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     y0, none = torch.tensor([7.0, 7.0]), torch.zeros(2)
-    over = thrown(x, y0, none, none - 1, torch.zeros(2, 2))
+    over = project_up(x, y0, none, none - 1, torch.zeros(2, 2))
     torch.testing.assert_close(over[:, :, 1:14], x[:, :, 1:14].flip(2), rtol=0, atol=1e-5)
 
 
@@ -118,7 +118,7 @@ def test_spilt_light_is_brightest_at_the_rim_and_is_the_truth():
 
 
 def test_nobody_there():
-    assert foot(torch.zeros(2, 1, 8, 8)).tolist() == [0, 0]
+    assert foot_row(torch.zeros(2, 1, 8, 8)).tolist() == [0, 0]
     empty = standing(3)._replace(pha=torch.zeros(3, 1, S, S))
     kinds = {name: KINDS[name] for name in GROUND}
     assert shot(empty, **kinds).abs().max() == 0

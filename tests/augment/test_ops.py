@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from bgm.augment import Dice, ops
-from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, joined, move, warp
+from bgm.augment import BatchRng, image_ops
+from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, joint_map, move, warp
 from bgm.ops import composite
 
 
@@ -30,7 +30,7 @@ def test_hue_is_kornias():
     x[:, 1:, 4] = 0.7
     turn = torch.tensor([-0.5, -0.1, 0.0, 0.07, 0.5])
     want = kornia.enhance.adjust_hue(x, 2 * torch.pi * turn)
-    torch.testing.assert_close(ops.shift_hue(x, turn), want, rtol=0, atol=1e-5)
+    torch.testing.assert_close(image_ops.shift_hue(x, turn), want, rtol=0, atol=1e-5)
 
 
 def test_jitter_is_kornias():
@@ -39,20 +39,20 @@ def test_jitter_is_kornias():
     want = kornia.enhance.adjust_brightness_accumulative(x, b)
     want = kornia.enhance.adjust_contrast_with_mean_subtraction(want, c)
     want = kornia.enhance.adjust_saturation_with_gray_subtraction(want, s)
-    torch.testing.assert_close(ops.jitter(x, b, c, s), want, rtol=0, atol=1e-6)
+    torch.testing.assert_close(image_ops.jitter(x, b, c, s), want, rtol=0, atol=1e-6)
 
 
 def test_sharpen_is_kornias_before_the_clamp():
     x, factor = 0.4 + 0.2 * random(3, 4, 20, 24), torch.tensor([0.5, 1.0, 2.625])
     want = kornia.enhance.sharpness(x, factor)
-    torch.testing.assert_close(ops.sharpen(x, factor), want, rtol=0, atol=1e-5)
+    torch.testing.assert_close(image_ops.sharpen(x, factor), want, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 3, 11])
 def test_box_blur_of_odd_width_is_kornias(k: int):
     x = random(2, 4, 24, 28)
     want = kornia.filters.box_blur(x, (k, k))
-    torch.testing.assert_close(ops.box_blur(x, torch.full((2,), float(k))), want)
+    torch.testing.assert_close(image_ops.box_blur(x, torch.full((2,), float(k))), want)
 
 
 @pytest.mark.parametrize("radius", [0.4, 1.7, 3.0])
@@ -60,15 +60,15 @@ def test_box_blur_is_pillows(radius: float):
     x = (random(1, 1, 32, 32) * 255).round()
     image = Image.fromarray(x[0, 0].to(torch.uint8).numpy()).filter(ImageFilter.BoxBlur(radius))
     want = torch.tensor(list(image.tobytes())).reshape(32, 32)[6:-6, 6:-6]
-    got = ops.box_blur(x, torch.tensor([1 + 2 * radius]))[0, 0, 6:-6, 6:-6]
+    got = image_ops.box_blur(x, torch.tensor([1 + 2 * radius]))[0, 0, 6:-6, 6:-6]
     assert (got - want).abs().max() < 1.6  # Pillow rounds after each of two passes
 
 
 def test_box_blur_keeps_zeros_and_bears_widths_beyond_the_picture():
     x = torch.zeros(1, 1, 32, 32)
     x[..., :4, :4] = 0.7
-    assert (ops.box_blur(x, torch.tensor([5.5]))[..., 8:, 8:] == 0).all()
-    flat = ops.box_blur(torch.full((1, 1, 8, 6), 0.3), torch.tensor([40.0]))
+    assert (image_ops.box_blur(x, torch.tensor([5.5]))[..., 8:, 8:] == 0).all()
+    flat = image_ops.box_blur(torch.full((1, 1, 8, 6), 0.3), torch.tensor([40.0]))
     torch.testing.assert_close(flat, torch.full((1, 1, 8, 6), 0.3))
 
 
@@ -76,12 +76,12 @@ def test_pillows_sharpen_is_the_default_factor():
     x = (100 + 40 * random(1, 1, 16, 16)).round()
     image = Image.fromarray(x[0, 0].to(torch.uint8).numpy()).filter(ImageFilter.SHARPEN)
     want = torch.tensor(list(image.tobytes())).reshape(16, 16)
-    assert (ops.sharpen(x, torch.tensor([2.625]))[0, 0] - want).abs().max() <= 0.51
+    assert (image_ops.sharpen(x, torch.tensor([2.625]))[0, 0] - want).abs().max() <= 0.51
 
 
 def test_noise_has_its_std_and_its_seed():
     x = torch.full((3, 3, 64, 64), 0.5)
-    y = ops.noise(x, torch.tensor([0.0, 0.02, 0.02]), torch.tensor([1, 2, 2]))
+    y = image_ops.noise(x, torch.tensor([0.0, 0.02, 0.02]), torch.tensor([1, 2, 2]))
     assert torch.equal(y[0], x[0])
     assert torch.equal(y[1], y[2])
     assert (y[1] - 0.5).std().item() == pytest.approx(0.02, rel=0.05)
@@ -98,7 +98,7 @@ def test_matrix_is_the_closed_form():
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([(9, 30), (64, 48)]), st.sampled_from([1.0, 1.7]))
 def test_matrix_is_kornias(seed: int, given: tuple[int, int], factor: float):
-    draw = Affine(0.7, 30.0, 0.2, (0.4, 2.0), 20.0, flip=0.5).draw(Dice(seed, list(range(8))))
+    draw = Affine(0.7, 30.0, 0.2, (0.4, 2.0), 20.0, flip=0.5).draw(BatchRng(seed, list(range(8))))
     (h, w), (H, W), on = given, (40, 52), draw.on.float()
     centre = torch.tensor([(w - 1) / 2, (h - 1) / 2])
     moved = torch.tensor([(W - 1) / 2, (H - 1) / 2]) - centre
@@ -137,7 +137,7 @@ def test_flip_is_exact_without_a_map_and_agrees_with_the_map():
 def test_joined_is_one_map_after_the_other_and_skips_what_is_off():
     first = affine_draw(2, on=[True, False], angle=[9.0, 9.0], scale=[0.8, 0.8])
     second = affine_draw(2, on=[True, False], shift=[[0.1, 0.0]] * 2, shear=[5.0, 5.0])
-    both = joined(first, second, (16, 16))
+    both = joint_map(first, second, (16, 16))
     assert both.on.tolist() == [True, False]
     torch.testing.assert_close(both.matrix[1], torch.eye(3))
     point = torch.tensor([3.0, 4.0, 1.0])
@@ -163,7 +163,7 @@ def test_composite_of_moved_is_moved_composite(angle, shear, scale, shift, flip,
         angle=[angle], shear=[shear], scale=[scale], shift=[[shift, -shift]], flip=[flip]
     )
     matrix, size = affine_matrix(draw, (24, 24), (24, 24)), (24, 24)
-    moved = ops.unpremultiply(warp(ops.premultiply(x), matrix, size, "zeros"))
+    moved = image_ops.unpremultiply(warp(image_ops.premultiply(x), matrix, size, "zeros"))
     difference = composite(x[:, :3], x[:, 3:], bgr) - bgr  # padded with "no difference"
     want = bgr + warp(difference, matrix, size, "zeros")
     got = composite(moved[:, :3], moved[:, 3:], bgr)
@@ -175,19 +175,21 @@ def test_colour_does_not_bleed():
     x[..., 8:16, 8:16] = torch.tensor([0.8, 0.2, 0.5, 1.0])[:, None, None]
     draw = affine_draw(angle=[20.0], scale=[0.7])
     matrix = affine_matrix(draw, (24, 24), (24, 24))
-    y = ops.unpremultiply(
-        ops.box_blur(warp(ops.premultiply(x), matrix, (24, 24), "zeros"), torch.tensor([3.4]))
+    y = image_ops.unpremultiply(
+        image_ops.box_blur(
+            warp(image_ops.premultiply(x), matrix, (24, 24), "zeros"), torch.tensor([3.4])
+        )
     )
-    y = ops.unpremultiply(ops.sharpen(ops.premultiply(y), torch.tensor([1.5])))
+    y = image_ops.unpremultiply(image_ops.sharpen(image_ops.premultiply(y), torch.tensor([1.5])))
     inside = (y[:, 3:] > 1e-3).expand(-1, 3, -1, -1)
     want = torch.tensor([0.8, 0.2, 0.5])[None, :, None, None].expand_as(y[:, :3])
     torch.testing.assert_close(y[:, :3][inside], want[inside], rtol=0, atol=1e-3)
 
 
 def test_affine_defaults_draw_the_identity():
-    from bgm.augment.rng import Dice
+    from bgm.augment.rng import BatchRng
 
-    draw = Affine(p=1.0).draw(Dice(0, [0, 1]))
+    draw = Affine(p=1.0).draw(BatchRng(0, [0, 1]))
     assert draw.on.all()
     assert not draw.flip.any()
     torch.testing.assert_close(affine_matrix(draw, (8, 8), (8, 8)), torch.eye(3).repeat(2, 1, 1))

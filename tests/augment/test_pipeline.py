@@ -11,12 +11,12 @@ from hydra.utils import instantiate
 from bgm.augment import (
     Affine,
     Augment,
+    BatchRng,
     Blur,
     CastShadow,
     ColourJitter,
     ContactShadow,
-    Dice,
-    Exposure,
+    ExposureJitter,
     Jpeg,
     Noise,
     Reflection,
@@ -43,7 +43,7 @@ INGREDIENTS = {
     "plate_jitter": ColourJitter(0.5, 0.18, 0.18, 0.18, 0.1),
     "plate_affine": Affine(0.5, 1.0, 0.01),
     "plate_shift": Affine(0.5, translate=0.01),
-    "plate_exposure": Exposure(0.5, 1.2, 1.2),
+    "plate_exposure": ExposureJitter(0.5, 1.2, 1.2),
     "plate_blur": Blur(0.5, 20.0),
     "jpeg": Jpeg(0.5),
     "spill": Spill(0.5),
@@ -142,7 +142,7 @@ def test_float32_under_autocast():
 
 def test_src_is_the_composite_without_shadow_noise_and_compression():
     batch = all_on(shadow=Shadow(), noise=Noise(), jpeg=Jpeg(), plate_jitter=ColourJitter(),
-                   plate_affine=Affine(), plate_shift=Affine(), plate_exposure=Exposure(),
+                   plate_affine=Affine(), plate_shift=Affine(), plate_exposure=ExposureJitter(),
                    plate_blur=Blur(), **LIGHT)(make(list(range(5))))  # fmt: skip
     assert torch.equal(batch.src, composite(batch.fgr, batch.pha, batch.bgr))
 
@@ -255,7 +255,7 @@ def test_bad_input_is_named():
 
 
 def test_dice_rows_belong_to_draws():
-    a, b = Dice(1, [7, 8, 9]), Dice(1, [9])
+    a, b = BatchRng(1, [7, 8, 9]), BatchRng(1, [9])
     for _ in range(5):
         assert a.uniform(-2, 3)[2] == b.uniform(-2, 3)[0]
 

@@ -5,16 +5,15 @@ import sys
 
 import pytest
 
-from bgm.cli import compose
-from bgm.cli.launch import script
+from bgm.cli import run
 from bgm.compose import MANIFEST, digest, read
 from tests.compose.pictures import backgrounds, subjects
 
 
 def bgm_compose(*args):
-    argv, sys.argv = sys.argv, ["bgm compose", *map(str, args)]
+    argv = sys.argv
     try:
-        script("compose")(compose.main)()
+        run("compose", list(map(str, args)))
     except SystemExit as stop:
         return stop.code
     finally:

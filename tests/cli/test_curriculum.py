@@ -14,7 +14,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from bgm.cli.curriculum import curriculum, words
+from bgm.cli.curriculum import command_lines, run_curriculum, run_stages
 from bgm.cli.curriculum.ledger import Ledger
 from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
@@ -59,21 +59,21 @@ def stages(root, *given, **changes):
     cfg = OmegaConf.create(paper_stages())
     for name, own in changes.items():
         cfg[name] = OmegaConf.merge(cfg[name], own)
-    return words(cfg, [f"data_root={root}", *TINY, *given], None)
+    return command_lines(cfg, [f"data_root={root}", *TINY, *given], None)
 
 
 class Run:
-    """Stands in for trainings: takes down their words, leaves checkpoints, fails where told."""
+    """Stands in for trainings: records their words, leaves checkpoints, fails at one."""
 
     def __init__(self, fail_at=0):
         self.fail_at, self.seen = fail_at, []
 
-    def __call__(self, given, number):
+    def __call__(self, given):
         self.seen.append(given)
         place = Path(next(w for w in given if w.startswith("hydra.run.dir=")).partition("=")[2])
         place.mkdir(parents=True, exist_ok=True)
         (place / "last.ckpt").touch()
-        if number == self.fail_at:
+        if len(self.seen) == self.fail_at:
             return 1
         (place / "best.ckpt").touch()
         return 0
@@ -87,40 +87,56 @@ class Run:
 def test_what_a_stage_is_told():
     cfg = {"a": {"experiment": "one"}, "b": {"experiment": "two", "x": {"y": 2, "z": [1, None]}}}
     given = ["experiment=curriculum", "x.y=1", "trainer=ddp", "+stages.b.x.y=2", "init=w.pth"]
-    assert words(OmegaConf.create(cfg), given, "w.pth") == {
+    assert command_lines(OmegaConf.create(cfg), given, "w.pth") == {
         "a": ["experiment=one", "x.y=1", "trainer=ddp", "init=w.pth"],
-        "b": ["experiment=two", "trainer=ddp", "x.y=2", "x.z=[1,null]"],
+        "b": ["experiment=two", "x.y=2", "x.z=[1,null]", "trainer=ddp"],
     }
     with pytest.raises(BadInput, match="stage c of the curriculum has no experiment"):
-        words(OmegaConf.create({"c": {"x": 1}}), [], None)
+        command_lines(OmegaConf.create({"c": {"x": 1}}), [], None)
 
 
 def test_each_starts_from_the_best_before_and_a_broken_one_goes_on(paper, tmp_path):
     broken = Run(fail_at=3)
     with pytest.raises(BadInput, match=r"stage 3 of 4, refine_photomatte13k ended with exit code"):
-        curriculum(tmp_path, stages(paper), broken)
+        run_stages(tmp_path, stages(paper), broken)
     assert broken.starts() == [
         "",
         "1-base_videomatte240k/best.ckpt",
         "2-refine_videomatte240k/best.ckpt",
     ]
     again = Run()
-    curriculum(tmp_path, stages(paper, "workers=3"), again)
+    run_stages(tmp_path, stages(paper, "workers=3"), again)
     assert again.starts() == [
         "2-refine_videomatte240k/best.ckpt",
         "3-refine_photomatte13k/best.ckpt",
     ]
     state = json.loads((tmp_path / "curriculum.json").read_text())["stages"]
-    assert [s["state"] for s in state.values()] == ["done"] * 4
+    assert [Path(s["best"]).name for s in state.values()] == ["best.ckpt"] * 4
     with pytest.raises(BadInput, match=r"started with nothing and has now seed=1 instead"):
-        curriculum(tmp_path, stages(paper, "seed=1"), again)
+        run_stages(tmp_path, stages(paper, "seed=1"), again)
     with pytest.raises(BadInput, match=r"has the stages base.* now they are base_videomatte240k:"):
-        curriculum(tmp_path, dict(list(stages(paper).items())[:1]), again)
+        run_stages(tmp_path, dict(list(stages(paper).items())[:1]), again)
+
+
+def test_it_is_started_as_one_process(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(BadInput, match="started as one process, found 2: trainer=ddp starts"):
+        run_curriculum(composed("train", "experiment=curriculum"))
+
+
+@pytest.mark.parametrize("name", ["base_aim", "refine_videomatte240k"])
+def test_an_experiment_of_old_answers_with_the_new_words(name, capsys):
+    assert script("train", f"experiment={name}") == 1
+    stage, _, data = name.partition("_")
+    assert f"experiment={name} is now experiment={stage} data={data}" in capsys.readouterr().err
 
 
 def test_a_stopped_stage_stops_the_curriculum(paper, tmp_path):
+    def stopped(given):
+        return Run()(given) or (75 if "init=" in str(given) else 0)
+
     with pytest.raises(Stopped, match=r"stage 2 of 4, refine_videomatte240k was stopped"):
-        curriculum(tmp_path, stages(paper), lambda given, n: Run()(given, n) or (n == 2) * 75)
+        run_stages(tmp_path, stages(paper), stopped)
 
 
 def test_found_before_stage_1(paper, tmp_path):
@@ -129,14 +145,14 @@ def test_found_before_stage_1(paper, tmp_path):
     shutil.copytree(paper, partial)
     shutil.rmtree(partial / "PhotoMatte13K" / "train")
     with pytest.raises(BadInput, match=r"stage 3 of 4 \(refine_photo.*PhotoMatte13K/train"):
-        curriculum(tmp_path / "run", stages(partial), never)
+        run_stages(tmp_path / "run", stages(partial), never)
     short = stages(paper)
     del short["refine_videomatte240k"]
     with pytest.raises(BadInput, match=r"stage 2 of 3 .*from a refined network, but base_video"):
-        curriculum(tmp_path / "run", short, never)
+        run_stages(tmp_path / "run", short, never)
     wrong = stages(paper, refine_videomatte240k={"trainer": {"max_epoch": 1}})
     with pytest.raises(BadInput, match=r"stage 2 of 4 .*max_epoch"):
-        curriculum(tmp_path / "run", wrong, never)
+        run_stages(tmp_path / "run", wrong, never)
     assert never.seen == []
     assert not (tmp_path / "run" / "curriculum.json").exists()
 
@@ -153,22 +169,22 @@ def test_one_curriculum_at_a_time(tmp_path):
 
 @pytest.mark.timeout(1500)
 def test_the_whole_paper_in_small(paper, tmp_path):
-    def run(given, number):
+    def run(given):
         return script("train", *given)
 
-    curriculum(tmp_path / "run", stages(paper), run)
+    run_stages(tmp_path / "run", stages(paper), run)
     folders = sorted(p for p in (tmp_path / "run").iterdir() if p.is_dir())
     assert [p.name[:1] for p in folders] == ["1", "2", "3", "4"]
     cards = [json.loads((p / "card.json").read_text()) for p in folders]
-    kinds = [c["config"]["stage"]["_target_"].rpartition(".")[2] for c in cards]
-    assert kinds == ["BaseStage"] + ["RefineStage"] * 3
+    assert ["pha_sm" in c["config"]["loss"] for c in cards] == [False, True, True, True]
     for before, card in zip(folders, cards[1:], strict=False):
         assert card["config"]["init"] == str(before / "best.ckpt")
     # The wrong way round, by hand: what the reference's users find out after a day.
     base, refined = (str(p / "best.ckpt") for p in folders[:2])
     given = [f"data_root={paper}", *TINY, f"hydra.run.dir={tmp_path / 'wrong'}"]
-    for experiment, init in (("refine_photomatte13k", base), ("refine_videomatte240k", refined)):
-        assert script("train", f"experiment={experiment}", *given, f"init={init}") == 1
+    for init, kind in ((base, "refined"), (refined, "base")):
+        words = ["experiment=refine", "data=photomatte13k", f"init={init}", f"init_is=[{kind}]"]
+        assert script("train", *words, *given) == 1
 
 
 def start(paper, folder, *more):
@@ -212,7 +228,6 @@ def test_a_sigterm_reaches_the_training(paper, tmp_path):
     wait_for((folder / "1-base_videomatte240k" / "last.ckpt").is_file)
     process.terminate()
     assert process.wait(200) == Stopped.code
-    state = json.loads((folder / "curriculum.json").read_text())["stages"]
-    assert state["base_videomatte240k"]["state"] == "running"
-    with Ledger(folder, {k: v["words"] for k, v in state.items()}):
+    assert not (folder / "curriculum.json").exists()  # no stage is done
+    with Ledger(folder, {"a": []}):
         pass  # nobody holds the folder: the training has ended, too

@@ -1,5 +1,8 @@
 """Paths work as typed on every command line; the user's errors are one sentence."""
 
+import subprocess
+import sys
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
@@ -7,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from bgm.cli.launch import as_typed, guarded, quoted, run_dirs_writable, sentence
+from bgm.cli.launch import as_typed, errors_as_sentences, quoted
 from bgm.errors import BadInput
+from bgm.paths import script_path
 
 TYPED = st.text(st.sampled_from("ab /.\\'\"()[]{},=:;#%&*?!~^äü-+_0 "), min_size=1)
 
@@ -39,39 +43,48 @@ def test_what_hydra_understands_stays():
 
 
 def test_the_users_errors_are_one_sentence(capsys):
-    def body(cfg):
-        try:
-            raise BadInput("folder x holds 0 pictures")
-        except BadInput as error:  # as Hydra does around a constructor
-            raise InstantiationException("Error in call to target") from error
-
-    with pytest.raises(SystemExit) as stop:
-        guarded(body)(None)
+    error = InstantiationException("Error in call to target")
+    error.__cause__ = BadInput("folder x holds 0 pictures")  # as Hydra does around a constructor
+    with pytest.raises(SystemExit) as stop, errors_as_sentences():
+        raise error
     assert stop.value.code == 1
     assert capsys.readouterr().err == "error: folder x holds 0 pictures\n"
 
 
 def test_our_defects_keep_their_traceback():
-    assert sentence(KeyError("pha")) is None
-    with pytest.raises(ZeroDivisionError):
-        guarded(lambda cfg: 1 / 0)(None)
+    with pytest.raises(ZeroDivisionError), errors_as_sentences():
+        _ = 1 / 0
 
 
 def test_a_missing_value_is_named(capsys):
     cfg = OmegaConf.create({"ckpt": "???"})
-    with pytest.raises(SystemExit):
-        guarded(lambda cfg: cfg.ckpt)(cfg)
+    with pytest.raises(SystemExit), errors_as_sentences(cfg):
+        _ = cfg.ckpt
     assert capsys.readouterr().err == "error: ckpt=... is missing on the command line\n"
 
 
-def test_a_run_folder_that_cannot_be_made_is_told_before_hydra_tries(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"cannot be made: .*file is a file, expected a folder"):
-        run_dirs_writable([f"hydra.run.dir='{tmp_path}/file/run'"])
-    with pytest.raises(BadInput, match="is a file"):
-        run_dirs_writable([f"hydra.sweep.dir={tmp_path}/file/${{name}}"])
-    run_dirs_writable(["seed=1", f"hydra.run.dir={tmp_path}/a/b", "hydra.run.dir=${name}", "-m"])
-    assert not (tmp_path / "a").exists()
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["hydra.run.dir={file}/run"], "{file}/run: Not a directory"),
+        (["-m", "seed=1,2", "hydra.sweep.dir={file}/a"], "{file}/a: Not a directory"),
+        (["bogus=17"], "Could not override 'bogus'. To append to your config use +bogus=17"),
+        (["-m", "seed=1,2", "bogus=17"], "Could not override 'bogus'. To append to your"),
+        (["experiment=absent"], "experiment=absent is none of base_"),
+        (["name=[1"], "no viable alternative at input '[1'"),
+        (["hydra/launcher=absent"], "hydra/launcher=absent is none of basic"),
+    ],
+)
+def test_what_hydra_refuses_is_one_sentence(tmp_path, words, message):
+    """In a process of its own, as it is typed: with jobs of a sweep and Hydra's own words, too."""
+    file = tmp_path / "file"
+    file.write_text("")
+    words = [word.format(file=file) for word in words]
+    command = [sys.executable, str(script_path("train")), *words]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 1
+    (line,) = run.stderr.strip().splitlines()
+    assert line.startswith(f"error: {message.format(file=file)}")
 
 
 def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():

@@ -7,7 +7,7 @@ from hydra import compose as composed
 from hydra import initialize_config_dir
 from hydra.utils import instantiate
 
-from bgm.compose import Photographs, check, compose, read, sentence
+from bgm.compose import PhotoBenchmark, check, compose, describe_findings, read
 
 CONF = Path(__file__).parents[2] / "conf"
 COMMITTED = sorted(path.stem for path in (CONF / "benchmark").glob("*.json"))
@@ -47,7 +47,7 @@ def test_some_scenes_have_their_committed_bytes(tmp_path, name, scenes):
 @pytest.mark.parametrize("name", COMMITTED)
 def test_all_scenes_have_their_committed_bytes(tmp_path, name):
     compose(manifest(name), "nowhere", tmp_path / "out", workers=2)
-    assert not sentence(check(tmp_path / "out", manifest(name), None), tmp_path, None)
+    assert not describe_findings(check(tmp_path / "out", manifest(name), None), tmp_path, None)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -57,7 +57,7 @@ def test_every_benchmark_composes(name):
         cfg.subjects.root = "people"  # these two leave it open
     made = instantiate(cfg)
     assert made.name == name
-    if isinstance(made, Photographs) and name != "procedural":
+    if isinstance(made, PhotoBenchmark) and name != "procedural":
         assert (made.count, made.each) == {"aim": (11, 5), "distinctions646": (11, 5)}.get(
             name, (85 if name == "photomatte85" else None, 1)
         )

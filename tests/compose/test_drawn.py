@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from bgm.compose.drawn import draw
-from bgm.compose.drawn.marks import box_blur, curve, disc, noise, octaves
+from bgm.compose.drawing import draw
+from bgm.compose.drawing.marks import box_blur, curve, disc, noise, octaves
 from bgm.errors import BadInput
 
 

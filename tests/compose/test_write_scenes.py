@@ -11,14 +11,14 @@ from bgm.compose import (
     MANIFEST,
     BackgroundFolder,
     Perturbation,
-    Photographs,
+    PhotoBenchmark,
     SubjectFolder,
     Trimap,
     check,
     compose,
+    describe_findings,
     digest,
     read,
-    sentence,
     write,
 )
 from bgm.compose.write_scenes import blend_floored, blend_rounded
@@ -39,7 +39,7 @@ def root(tmp_path):
 def plan(root, **changes):
     parts = (SubjectFolder("people"), BackgroundFolder("places"))
     recipe = {"plate": Perturbation(), "trimap": Trimap()}
-    return Photographs("mine", *parts, 2, **recipe, **changes).plan(root)
+    return PhotoBenchmark("mine", *parts, 2, **recipe, **changes).plan(root)
 
 
 def shas(folder):
@@ -96,12 +96,12 @@ def test_one_source_byte_is_noticed(root, tmp_path):
     found = check(tmp_path / "out", manifest, root)
     assert found.different_sources == ["places/v.png"]
     assert found.missing_sources == ["people/pha/a.png"]
-    said = sentence(found, tmp_path / "out", root)
+    said = describe_findings(found, tmp_path / "out", root)
     assert "1 source files" in said
     with pytest.raises(BadInput, match=r"missing: people/pha/a\.png; .*manifest says: places/v"):
         compose(manifest, root, tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    assert not sentence(check(tmp_path / "out", manifest, None), tmp_path, None)
+    assert not describe_findings(check(tmp_path / "out", manifest, None), tmp_path, None)
 
 
 def test_changed_missing_and_strange_files_are_named(root, tmp_path):
@@ -114,7 +114,7 @@ def test_changed_missing_and_strange_files_are_named(root, tmp_path):
     found = check(out, manifest, root)
     assert found[2:] == (["pha/0002.png"], ["src/0001.png"], ["pha/notes.txt"])
     for name in ("pha/0002.png", "src/0001.png", "pha/notes.txt"):
-        assert name in sentence(found, out, root)
+        assert name in describe_findings(found, out, root)
 
 
 def test_other_pixels_or_other_results_than_the_manifests_are_refused(root, tmp_path):
@@ -213,7 +213,7 @@ def test_a_jpeg_that_decodes_otherwise_is_named(root, tmp_path, monkeypatch):
     manifest = compose(plan(root), root, tmp_path / "out")
     real = read_picture
     monkeypatch.setattr(
-        "bgm.compose.material.read_picture", lambda *args: real(*args).clamp(max=254)
+        "bgm.compose.picture_files.read_picture", lambda *args: real(*args).clamp(max=254)
     )
     with pytest.raises(BadInput, match="decodes it differently"):
         compose(manifest, root, tmp_path / "again")

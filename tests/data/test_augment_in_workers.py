@@ -7,7 +7,7 @@ from pytorch_lightning import Trainer
 from bgm.augment import Augment, ColourJitter, Noise
 from bgm.data import MattingData, Procedural
 from bgm.data.composites import collate
-from bgm.data.loaders.augment_in_workers import LIMIT, Ahead, packed, unpacked
+from bgm.data.loaders.augment_in_workers import LIMIT, AugmentInWorkers, packed, unpacked
 from bgm.types import Batch
 from tests.quiet import QUIET
 
@@ -46,7 +46,10 @@ def test_batches_are_those_without_workers(sizes):
 
 def test_what_was_made_at_another_size_is_made_again():
     augment = data(0).augment
-    ahead, sample = Ahead(augment, collate), collate([Procedural(48, 2, 0)[n] for n in range(2)])
+    ahead, sample = (
+        AugmentInWorkers(augment, collate),
+        collate([Procedural(48, 2, 0)[n] for n in range(2)]),
+    )
     made = (augment(sample), packed(augment.setting))
     assert ahead.chosen(sample, made) is made[0]
     augment.resize(32, (16, 24))

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from bgm.data.clips import OPEN, Clips, open_subjects
-from bgm.data.doctor import Looks, diagnose, take_stock
+from bgm.data.doctor import ItemReports, diagnose, take_inventory
 from bgm.data.folders import Subjects
 from bgm.errors import BadInput
 from bgm.pictures import write_png
@@ -117,15 +117,20 @@ def test_what_does_not_pair_is_said_at_construction(root):
 
 
 def test_the_doctor_looks_into_clips(root):
-    part, findings = take_stock("train", "subjects", {"root": root})
-    looks = Looks([part], limit=4)
+    part, findings = take_inventory("train", "subjects", {"root": root})
+    reports = ItemReports([part], limit=4)
     assert len(part) == 35
     assert findings == []
-    seen = [looks[i] for i in range(4)]
-    assert [look.stem for look in seen] == ["b/000000", "b/000011", "b/000022", "deep/a/000004"]
+    seen = [reports[i] for i in range(4)]
+    assert [report.stem for report in seen] == [
+        "b/000000",
+        "b/000011",
+        "b/000022",
+        "deep/a/000004",
+    ]
     assert {f.code for f in diagnose([part], seen)} == {"full", "never 0"}  # frames are flat
     write(root / "pha" / "b.mp4", [0] * 29)
-    _, (finding,) = take_stock("train", "subjects", {"root": root})
+    _, (finding,) = take_inventory("train", "subjects", {"root": root})
     assert (finding.level, finding.code) == ("error", "folders")
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bgm.data.composites import Backgrounds, Composites, Subjects, collate
+from bgm.data.composites import Composites, collate
+from bgm.data.folders import Backgrounds, Subjects
 from bgm.errors import BadInput
 from bgm.types import Sample
 

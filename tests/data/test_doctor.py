@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from bgm.data import Backgrounds, Composites, Procedural, Subjects
-from bgm.data.doctor import Looks, checkup, diagnose, take_stock
-from bgm.data.doctor.near_duplicates import twins
+from bgm.data.doctor import ItemReports, checkup, diagnose, take_inventory
+from bgm.data.doctor.near_duplicates import find_near_duplicates
 from tests.data.folders import disc, make, noise, save
 
 
@@ -25,15 +25,15 @@ def root(clean, tmp_path):
 
 def examined(root):
     """Findings of a folder as conf/data/folder.yaml names it: (code, where) -> Finding."""
-    stock = [
-        take_stock(split, role, {"root" if role == "subjects" else "folder": root / below})
+    inventories = [
+        take_inventory(split, role, {"root" if role == "subjects" else "folder": root / below})
         for split in ("train", "valid")
         for role, below in (("subjects", split), ("backgrounds", f"backgrounds/{split}"))
     ]
-    parts = [part for part, _ in stock]
-    looks = Looks(parts)
-    found = diagnose(parts, [looks[i] for i in range(len(looks))])
-    found += [finding for _, findings in stock for finding in findings]
+    parts = [part for part, _ in inventories]
+    reports = ItemReports(parts)
+    found = diagnose(parts, [reports[i] for i in range(len(reports))])
+    found += [finding for _, findings in inventories for finding in findings]
     return {(f.code, f.where): f for f in found}
 
 
@@ -214,18 +214,18 @@ def test_twins_are_those_of_all_pairs():
     thumbs = np.zeros((300, 8, 8, 3), np.uint8)
     near = np.bitwise_count(hashes[:, None] ^ hashes[None]) <= 3
     expected = [(i, j) for i, j in np.argwhere(near) if i < j]
-    assert twins(hashes, thumbs, np.arange(300)).tolist() == [
+    assert find_near_duplicates(hashes, thumbs, np.arange(300)).tolist() == [
         list(map(int, pair)) for pair in expected
     ]
     thumbs[100:200] = 200  # the same gradients, other colours
-    assert len(twins(hashes, thumbs, np.arange(300))) == 0
+    assert len(find_near_duplicates(hashes, thumbs, np.arange(300))) == 0
 
 
 def test_a_twin_is_found_behind_a_long_clip():
     clip = np.arange(1000) % 5  # frames of one clip, hundreds of each likeness
     hashes = np.append(clip, 0).astype(np.uint64)
     thumbs = np.zeros((1001, 8, 8, 3), np.uint8)
-    pairs = twins(hashes, thumbs, np.append(np.zeros(1000, int), 1))
+    pairs = find_near_duplicates(hashes, thumbs, np.append(np.zeros(1000, int), 1))
     assert len(pairs)
     assert (pairs[:, 1] == 1000).all()
 
@@ -255,8 +255,8 @@ def test_the_checkup_says_what_it_finds_and_keeps_its_time(root):
 
 
 def test_looks_are_plain_enough_for_workers(root):
-    part, _ = take_stock("train", "subjects", {"root": root / "train"})
+    part, _ = take_inventory("train", "subjects", {"root": root / "train"})
     loader = torch.utils.data.DataLoader(
-        Looks([part], limit=3), batch_size=None, num_workers=1, collate_fn=lambda look: look
+        ItemReports([part], limit=3), batch_size=None, num_workers=1, collate_fn=lambda x: x
     )
-    assert [look.stem for look in loader] == ["0", "2", "5"]
+    assert [report.stem for report in loader] == ["0", "2", "5"]

@@ -8,9 +8,10 @@ from folders import make
 
 from bgm.augment import Augment
 from bgm.data import MattingData, Mixture
-from bgm.data.composites import Backgrounds, Composites, Subjects
-from bgm.data.loaders.file_snapshot import Begun, begun_with
-from bgm.data.shards.packing import packed_pictures
+from bgm.data.composites import Composites
+from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.loaders.file_snapshot import FileSnapshot, file_snapshots
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
 from bgm.errors import BadInput
 
@@ -20,31 +21,31 @@ def root(tmp_path):
     return make(tmp_path / "pictures", subjects=12, backgrounds=8)
 
 
-def composites(root, split="train", begun=None):
-    begun = begun or {"subjects": {}, "backgrounds": {}}
-    subjects = Subjects(root / split, **begun["subjects"])
-    backgrounds = Backgrounds(root / "backgrounds" / split, **begun["backgrounds"])
+def composites(root, split="train", snapshot=None):
+    snapshot = snapshot or {"subjects": {}, "backgrounds": {}}
+    subjects = Subjects(root / split, **snapshot["subjects"])
+    backgrounds = Backgrounds(root / "backgrounds" / split, **snapshot["backgrounds"])
     return Composites(subjects, backgrounds, 16, seed=2)
 
 
-def made(root, begun=None):
-    begun = begun or {"train": None, "valid": None}
-    data = [composites(root, split, begun[split]) for split in ("train", "valid")]
+def made(root, snapshot=None):
+    snapshot = snapshot or {"train": None, "valid": None}
+    data = [composites(root, split, snapshot[split]) for split in ("train", "valid")]
     options = {"batch_size": 2, "workers": 0, "cache": root / "cache", "checkup_seconds": 0}
     return MattingData(*data, augment=Augment(16), valid_augment=Augment(16), **options)
 
 
 def handed(state):
     """What bgm.train.resume makes of a stored state."""
-    if "stems" in state.get("begun", {}):
-        return {"begun": Begun(**state["begun"])}
+    if "stems" in state.get("snapshot", {}):
+        return {"snapshot": FileSnapshot(**state["snapshot"])}
     return {name: handed(part) for name, part in state.items()}
 
 
 def stored(data, path):
     """Through a checkpoint as it is read."""
     torch.save(data.state_dict(), path)
-    return handed(torch.load(path, weights_only=True)["begun"])
+    return handed(torch.load(path, weights_only=True)["snapshot"])
 
 
 def epochs(data, epochs=(0, 1, 2)):
@@ -66,14 +67,14 @@ def lose(root):
 def test_a_resumed_run_does_what_the_uninterrupted_does(root, tmp_path, caplog):
     data = made(root)
     data.prepare_data()
-    begun, whole = stored(data, tmp_path / "state"), epochs(data)
-    again = made(root, begun)
+    snapshot, whole = stored(data, tmp_path / "state"), epochs(data)
+    again = made(root, snapshot)
     assert epochs(again) == whole
     lose(root)
     with pytest.raises(BadInput, match=r"do not pair: 1 \(only in pha\)"):
         made(root)  # a new training
     with caplog.at_level(logging.WARNING, "bgm.data"):
-        resumed = made(root, begun)
+        resumed = made(root, snapshot)
     for name in ("fgr/1.jpg has gone since this run began, and 1 more", "train/2.jpg has gone"):
         assert name in caplog.text
     resumed.prepare_data()  # its scenes are on disk: of the pictures that it began with
@@ -85,22 +86,22 @@ def test_a_resumed_run_does_what_the_uninterrupted_does(root, tmp_path, caplog):
 
 def test_files_that_came_since_are_left_out(root, tmp_path, caplog):
     data = made(root)
-    begun, whole = stored(data, tmp_path / "state"), epochs(data)
+    snapshot, whole = stored(data, tmp_path / "state"), epochs(data)
     for place in ("train/fgr", "train/pha", "backgrounds/train"):
         old = next((root / place).glob("0.*"))
         (root / place / f"00{old.suffix}").write_bytes(old.read_bytes())
     assert epochs(made(root)) != whole
     with caplog.at_level(logging.WARNING, "bgm.data"):
-        assert epochs(made(root, begun)) == whole
+        assert epochs(made(root, snapshot)) == whole
     assert "00.jpg is new since this run began: left out" in caplog.text
 
 
 def test_a_file_broken_since_is_no_reason_to_stop(root, tmp_path):
-    begun = stored(made(root), tmp_path / "state")
+    snapshot = stored(made(root), tmp_path / "state")
     (root / "train" / "fgr" / "3.jpg").write_bytes(b"")
     with pytest.raises(BadInput, match=r"fgr/3.jpg is not a picture"):
         made(root)
-    resumed = made(root, begun)
+    resumed = made(root, snapshot)
     epochs(resumed)
     assert any("fgr/3.jpg" in fault for fault in resumed.faults.seen)
 
@@ -108,20 +109,19 @@ def test_a_file_broken_since_is_no_reason_to_stop(root, tmp_path):
 def test_shards_must_be_whole(root, tmp_path):
     subjects = Subjects(root / "train")
     for name, stems in {"all": subjects.stems, "few": subjects.stems[1:]}.items():
-        files = {k: [f for f in v if f.rpartition("/")[2].partition(".")[0] in stems]
-                 for k, v in subjects.files.items()}  # fmt: skip
-        write_shards(tmp_path / name, packed_pictures(stems, files), 1 << 20)
-    begun = Subjects(tmp_path / "all").began_with()
-    assert Subjects(tmp_path / "all", begun=begun).stems == subjects.stems
+        files = [file for file in pack(subjects) if file.stem in stems]
+        write_shards(tmp_path / name, files, 1 << 20)
+    snapshot = Subjects(tmp_path / "all").file_snapshot()
+    assert Subjects(tmp_path / "all", snapshot=snapshot).stems == subjects.stems
     with pytest.raises(BadInput, match=r"few: 0 has gone since .*: put it back, or .*=allow"):
-        Subjects(tmp_path / "few", begun=begun)
+        Subjects(tmp_path / "few", snapshot=snapshot)
 
 
 def test_parts_are_found_by_the_names_that_make_them(root):
     mixed = Mixture(composites(root), composites(root, "valid"), 0.5)
-    found = begun_with(mixed)
+    found = file_snapshots(mixed)
     assert {name: list(part) for name, part in found.items()} == {
         "new": ["subjects", "backgrounds"],
         "old": ["subjects", "backgrounds"],
     }
-    assert found["new"]["subjects"]["begun"]["stems"] == sorted(map(str, range(12)))
+    assert found["new"]["subjects"]["snapshot"]["stems"] == sorted(map(str, range(12)))

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.data import Mixture, Procedural
+from bgm.data.composites import Composites
 from bgm.data.doctor.checkup import parts_of
 from bgm.data.fingerprint import about
 from bgm.errors import BadInput
 from bgm.types import Sample
+from tests.data.invented import InventedBackgrounds, InventedSubjects
 
 
 class Toy:
@@ -76,12 +78,10 @@ def test_refused(old, share, sentence):
 
 
 def test_doctor_and_run_card_look_inside():
-    class Files(Toy):
-        class subjects:
-            stems, files = ["a"], {"pha": ["a.png"]}
-
-    mixture = Mixture(Files(4), Files(2), 0.5)
-    assert [p.split for p in parts_of("train", mixture)] == ["train", "old train"]
+    new, old = (Composites(InventedSubjects(n), InventedBackgrounds(3), 16) for n in (4, 2))
+    parts = parts_of("train", Mixture(new, old, 0.5))
+    assert [p.where for p in parts[::2]] == ["train subjects", "old train subjects"]
+    assert about(Mixture(new, old, 0.5))["old"]["subjects"] == 2
     facts = about(Mixture(Toy(4), Toy(2, -1), 0.5))
     assert (facts["items"], facts["new"]["items"], facts["old"]["items"]) == (8, 4, 2)
     assert facts["new"]["fingerprint"] != facts["old"]["fingerprint"]

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bgm.data.resizing import cover_square, extend, match, open_picture, resize_subject, to_tensor
+from bgm.data.resizing import cover_square, extend, match, resize_subject
 from bgm.errors import BadInput
+from bgm.pictures import open_picture, to_tensor
 
 RED = (200, 40, 60)
 

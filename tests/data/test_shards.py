@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from bgm.data.composites import Composites
 from bgm.data.fingerprint import fingerprint
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.shards.packing import packed_pictures, packed_reduced
-from bgm.data.shards.tar import Packed, read_shards, write_shards
+from bgm.data.shards.packing import pack
+from bgm.data.shards.tar import PackedFile, read_shards, write_shards
 from bgm.errors import BadInput
 from tests.data.folders import disc, make, noise, save
 
@@ -28,10 +28,8 @@ def root(tmp_path_factory):
 
 def packed(root, out, shard_bytes=4000):
     subjects, backgrounds = Subjects(root / "train"), Backgrounds(root / "backgrounds" / "train")
-    count = write_shards(
-        out / "train", packed_pictures(subjects.stems, subjects.files), shard_bytes
-    )
-    pictures = packed_pictures(backgrounds.stems, {"bgr": backgrounds.files})
+    count = write_shards(out / "train", pack(subjects), shard_bytes)
+    pictures = pack(backgrounds)
     write_shards(out / "backgrounds" / "train", pictures, 1 << 20)
     return count
 
@@ -57,7 +55,7 @@ def test_samples_are_those_of_the_folders(root, tmp_path):
 def test_shards_hold_whole_stems_and_are_read_without_an_index(root, tmp_path):
     packed(root, tmp_path)
     with_index = read_shards(tmp_path / "train")
-    tars = [{s: m.tar for s, m in with_index[kind].items()} for kind in ("fgr", "pha")]
+    tars = [{s: m.archive for s, m in with_index[kind].items()} for kind in ("fgr", "pha")]
     assert tars[0] == tars[1]
     for path in (tmp_path / "train").glob("*.json"):
         path.unlink()
@@ -77,14 +75,14 @@ def test_rgba_files_are_packed_as_such(tmp_path):
     rgba = np.dstack([noise(np.random.default_rng(0), 16, 16), np.eye(16, dtype=np.uint8) * 255])
     save(tmp_path / "in" / "a.png", rgba)
     subjects = Subjects(tmp_path / "in")
-    write_shards(tmp_path / "out", packed_pictures(subjects.stems, subjects.files), 1000)
+    write_shards(tmp_path / "out", pack(subjects), 1000)
     again = Subjects(tmp_path / "out")
     assert all(torch.equal(a, b) for a, b in zip(subjects[0], again[0], strict=True))
 
 
 def test_a_failure_leaves_nothing(root, tmp_path):
     def failing():
-        yield Packed("a", "fgr", ".jpg", b"x")
+        yield PackedFile("a", "fgr", ".jpg", b"x")
         raise BadInput("a.jpg cannot be read")
 
     with pytest.raises(BadInput, match="cannot be read"):
@@ -109,15 +107,15 @@ def test_bad_shards_are_named(root, tmp_path):
     tar.write_bytes(b"no tar" * 100)
     with pytest.raises(BadInput, match=r"shard .*000000\.tar is broken"):
         Subjects(tmp_path / "train")
-    write_shards(tmp_path / "x", [Packed("a", "depth", ".jpg", b"x")], 1000)
+    write_shards(tmp_path / "x", [PackedFile("a", "depth", ".jpg", b"x")], 1000)
     with pytest.raises(BadInput, match=r"holds a\.depth\.jpg: expected"):
         Subjects(tmp_path / "x")
 
 
 def reduced(root, out, size, quality=97, workers=0):
     subjects, backgrounds = Subjects(root / "train"), Backgrounds(root / "backgrounds" / "train")
-    write_shards(out / "train", packed_reduced(subjects, size, quality, workers), 4000)
-    pictures = packed_reduced(backgrounds, size, quality, workers)
+    write_shards(out / "train", pack(subjects, size, quality, workers), 4000)
+    pictures = pack(backgrounds, size, quality, workers)
     write_shards(out / "backgrounds" / "train", pictures, 1 << 20)
 
 
@@ -162,7 +160,7 @@ def test_rgba_files_are_reduced_to_pairs(tmp_path):
     for n, side in enumerate((16, 40)):
         rgba = np.dstack([noise(np.random.default_rng(n), side, side), disc_of(side)])
         save(tmp_path / "in" / f"{n}.png", rgba)
-    write_shards(tmp_path / "out", packed_reduced(Subjects(tmp_path / "in"), 20, 97, 0), 1000)
+    write_shards(tmp_path / "out", pack(Subjects(tmp_path / "in"), 20, 97, 0), 1000)
     again = Subjects(tmp_path / "out")
     assert [tuple(again[n][0].shape[1:]) for n in range(2)] == [(16, 16), (20, 20)]
     for n, short in enumerate((16, 20)):
@@ -170,8 +168,8 @@ def test_rgba_files_are_reduced_to_pairs(tmp_path):
         pha_again, fgr_again = again.read(n, short)
         assert torch.equal(pha_again, pha)
         assert off(fgr_again[:, pha[0] > 128], fgr[:, pha[0] > 128]) < 3
-    with pytest.raises(BadInput, match="size=15, expected 16 px or more"):
-        list(packed_reduced(again, 15, 97, 0))
+    with pytest.raises(BadInput, match="size=15: expected 16 px or more"):
+        list(pack(again, 15, 97, 0))
 
 
 def disc_of(side):

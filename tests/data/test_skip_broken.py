@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from bgm.augment import Augment
-from bgm.data.composites import Backgrounds, Composites, Subjects
+from bgm.data.composites import Composites
 from bgm.data.datamodule import MattingData
-from bgm.data.loaders.skip_broken import Faults, Surviving, replacements
+from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.loaders.skip_broken import Faults, SkipBroken, replacements
 from bgm.data.procedural import Procedural
 from bgm.errors import BadInput
 
@@ -52,7 +53,7 @@ def test_good_draws_stay_and_bad_ones_are_a_function_of_the_draw(root):
     cut(root / "fgr" / "3.png")
     (root / "pha" / "5.png").unlink()  # vanished since the folders were listed
     for order in (range(8), reversed(range(8))):
-        surviving = Surviving(data, seed=2)
+        surviving = SkipBroken(data, seed=2)
         for draw in order:
             sample = surviving[draw]
             assert int(sample.draw) == draw
@@ -103,12 +104,12 @@ def test_data_that_are_bad_throughout_stop_at_once(root):
     data = composites(root)
     cut(*(root / "fgr").glob("*.png"))
     with pytest.raises(BadInput, match=r"9 of 9 draws cannot be read, the last one: .*fgr"):
-        Surviving(data)[0]
+        SkipBroken(data)[0]
 
 
 def test_batches_made_at_once_stay_at_once():
     data = Procedural(16, 4, 0)
-    one, all_at_once = [data[d] for d in range(4)], Surviving(data).__getitems__(list(range(4)))
+    one, all_at_once = [data[d] for d in range(4)], SkipBroken(data).__getitems__(list(range(4)))
     assert all(torch.equal(a.fgr, b.fgr) for a, b in zip(one, all_at_once, strict=True))
 
 

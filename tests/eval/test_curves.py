@@ -9,9 +9,15 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
-from bgm.eval.partial_scores import Journal
-from bgm.eval.perturb import CURVES
-from bgm.eval.robustness import Suffering, chosen, score_curves, show_curves, write_curves
+from bgm.eval.partial_scores import PartialScores
+from bgm.eval.perturb import PERTURBATIONS
+from bgm.eval.robustness import (
+    PerturbedScenes,
+    perturbation_names,
+    score_curves,
+    show_curves,
+    write_curves,
+)
 from bgm.ops import composite
 from bgm.types import Batch
 
@@ -44,13 +50,13 @@ class Key:
 
 def test_every_level_is_scored_the_neutral_one_once(scenes):
     key = Key()
-    curves = score_curves(scenes, key, "frame", "all")
-    assert list(curves) == list(CURVES)
+    curves = score_curves(scenes, key, list(PERTURBATIONS))
+    assert list(curves) == list(PERTURBATIONS)
     for name, rows in curves.items():
-        assert [row["level"] for row in rows] == list(CURVES[name].levels)
+        assert [row["level"] for row in rows] == list(PERTURBATIONS[name].levels)
         assert set(rows[0]) == {"level", "mad", "mse", "sad", "grad", "conn"}
-    levels = sum(len(curve.levels) for curve in CURVES.values())
-    neutral = sum(curve.neutral is not None for curve in CURVES.values())
+    levels = sum(len(curve.levels) for curve in PERTURBATIONS.values())
+    neutral = sum(curve.neutral is not None for curve in PERTURBATIONS.values())
     assert key.calls == 2 * (levels - neutral + 1)
     at = {name: {row["level"]: row["mad"] for row in rows} for name, rows in curves.items()}
     assert at["blur"][0] == at["noise"][0] == at["exposure"][1] < 20
@@ -59,7 +65,7 @@ def test_every_level_is_scored_the_neutral_one_once(scenes):
 
 
 def test_killed_curves_go_on_where_they_were(scenes, tmp_path):
-    whole = score_curves(scenes, Key(), "frame", ["blur", "jpeg"])
+    whole = score_curves(scenes, Key(), ["blur", "jpeg"])
 
     class Killed(Key):
         def __call__(self, scene):
@@ -68,19 +74,19 @@ def test_killed_curves_go_on_where_they_were(scenes, tmp_path):
             return super().__call__(scene)
 
     path = tmp_path / "levels.jsonl"
-    with pytest.raises(KeyboardInterrupt), Journal(path, "k") as journal:
-        score_curves(scenes, Killed(), "frame", ["blur", "jpeg"], journal=journal)
+    with pytest.raises(KeyboardInterrupt), PartialScores(path, "k") as partial:
+        score_curves(scenes, Killed(), ["blur", "jpeg"], partial=partial)
     key = Key()
-    with Journal(path, "k") as journal:
-        assert len(journal.rows) == 2  # two scenes a level, killed in the third
-        resumed = score_curves(scenes, key, "frame", ["blur", "jpeg"], journal=journal)
+    with PartialScores(path, "k") as partial:
+        assert len(partial.entries) == 2  # two scenes a level, killed in the third
+        resumed = score_curves(scenes, key, ["blur", "jpeg"], partial=partial)
     assert resumed == whole
     assert key.calls == 2 * (6 + 7 - 2)
     assert not path.exists()
 
 
 def test_files(scenes, tmp_path, capsys):
-    curves = score_curves(scenes, Key(), "frame", ["blur", "jpeg"])
+    curves = score_curves(scenes, Key(), ["blur", "jpeg"])
     curves["jpeg"][1]["conn"] = float("nan")
     table, text = write_curves(curves, tmp_path / "x" / "out")
     assert [p.name for p in (table, text)] == ["out-robustness.csv", "out-robustness.json"]
@@ -99,18 +105,18 @@ def test_files(scenes, tmp_path, capsys):
 
 
 def test_names(scenes):
-    assert chosen("all") == list(CURVES)
-    assert chosen("blur") == ["blur"]
-    assert chosen(["noise", "jpeg"]) == ["noise", "jpeg"]
-    assert chosen(None) == []
-    assert score_curves(scenes, Key(), "frame", None) == {}
+    assert perturbation_names("all") == list(PERTURBATIONS)
+    assert perturbation_names("blur") == ["blur"]
+    assert perturbation_names(["noise", "jpeg"]) == ["noise", "jpeg"]
+    assert perturbation_names(None) == []
+    assert score_curves(scenes, Key(), []) == {}
     with pytest.raises(BadInput, match="robustness=rain is unknown, expected all or some of mis"):
-        chosen(["blur", "rain"])
+        perturbation_names(["blur", "rain"])
 
 
 def test_a_scene_keeps_its_seed_at_all_levels(scenes):
-    curve = CURVES["misalignment"]
+    curve = PERTURBATIONS["misalignment"]
     for index in range(2):
-        found = Suffering(scenes, curve, 2, seed=5)[index]
+        found = PerturbedScenes(scenes, curve, 2, seed=5)[index]
         assert torch.equal(found.bgr, curve.apply(scenes[index], 2, 5 + index).bgr)
-    assert len(Suffering(scenes, curve, 2)) == 2
+    assert len(PerturbedScenes(scenes, curve, 2)) == 2

@@ -1,9 +1,9 @@
 """Scoring a folder of predictions: protocols' folder rules, formats, refusals, resuming."""
 
+import contextlib
 import json
 import shutil
 import threading
-import time
 import weakref
 
 import cv2
@@ -15,13 +15,14 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval import scoring
 from bgm.eval.baselines import score_baselines
-from bgm.eval.cases import PredictedScenes, quantised
-from bgm.eval.partial_scores import Journal
-from bgm.eval.predictions import Predictions, matte_of
-from bgm.eval.scoring import Rules, cores, score_cases, score_scenes
+from bgm.eval.cases import ComputedCases, StoredCases, quantise
+from bgm.eval.partial_scores import PartialScores
+from bgm.eval.predictions import Predictions, read_matte
+from bgm.eval.scoring import Rules, score_cases
 from bgm.eval.trimaps import Trimaps
-from bgm.metrics import best_threshold, score, trimap_of
+from bgm.metrics import score, trimap_of, tune_keys
 from bgm.pictures import read_picture, to_uint8, write_png
+from bgm.run_info import cores
 from tests.eval.scenes import SIZE, truth, write
 from tests.test_line import script
 
@@ -118,18 +119,18 @@ def test_formats_of_mattes(tmp_path):
     colours = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
     for array in (a, np.dstack([a] * 3), np.dstack([colours, a])):
         gray(file, array)
-        assert np.array_equal(matte_of(file), a)
+        assert np.array_equal(read_matte(file), a)
     gray(file, a.astype(np.uint16) * 200)
-    assert np.array_equal(matte_of(file), a * 200.0 / 65535)
+    assert np.array_equal(read_matte(file), a * 200.0 / 65535)
     gray(file, np.dstack([colours, a]).astype(np.uint16) * 257)
-    assert np.array_equal(matte_of(file), a / 255.0)
+    assert np.array_equal(read_matte(file), a / 255.0)
     for array, why in (
         (colours, "is a colour picture"),
         (np.dstack([colours, a * 0 + 255]), "opaque everywhere"),
     ):
         gray(file, array)
         with pytest.raises(BadInput, match=rf"a\.png .*{why}"):
-            matte_of(file)
+            read_matte(file)
 
 
 def test_sixteen_bits_are_quantised_as_asked(place):
@@ -140,20 +141,30 @@ def test_sixteen_bits_are_quantised_as_asked(place):
     for how in ("round", "floor", "none"):
         code, found = evaluate(place, f"pred={place / 'pred'}", f"quantise={how}")
         assert (code, found["quantise"]) == (0, how)
-        expected = score(quantised(exact, how, "pha"), truth(0), protocol="frame")
+        expected = score(quantise(exact, how, "pha"), truth(0), protocol="frame")
         assert found["pictures"][0] == row(NAMES[0], expected)
         means[how] = found["mean"]["mad"]
     assert len(set(means.values())) == 3
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_mattes_stored_as_0_and_1_are_named(place, capsys, depth):
+    for seed, name in enumerate(NAMES):
+        gray(place / "pred" / f"{name}.png", (truth(seed) > 127).astype(depth))
+    said = refused(capsys, place, f"pred={place / 'pred'}")
+    assert "holds mattes of values 0 and 1" in said
+    gray(place / "pred" / f"{NAMES[0]}.png", truth(0))  # one that is right, beside frames of nobody
+    assert evaluate(place, f"pred={place / 'pred'}")[0] == 0
 
 
 def test_quantising_does_not_hide_what_is_not_finite():
     x = np.array([[0.0, np.nan], [np.inf, 1.0]], np.float32)
     for how in ("round", "floor", "none"):
         with pytest.raises(BadInput, match="pha holds 2 values that are NaN or infinite"):
-            quantised(x, how, "pha")
+            quantise(x, how, "pha")
     with pytest.raises(BadInput, match="quantise=x"):
-        quantised(x, "x", "pha")
-    levels = quantised(torch.tensor([0.0, 0.999, 1.0]), "floor", "pha")
+        quantise(x, "x", "pha")
+    levels = quantise(torch.tensor([0.0, 0.999, 1.0]), "floor", "pha")
     assert levels.tolist() == [0, 254, 255]
 
 
@@ -209,21 +220,21 @@ class Slow:
 
 def test_a_killed_run_goes_on_where_it_was(place):
     scenes = Scenes(place / "scenes")
-    cases = PredictedScenes(scenes, Predictions(place / "pred", NAMES), "round")
+    cases = StoredCases(scenes, Predictions(place / "pred", NAMES), "round")
     whole = score_cases(cases, Rules())
     file = place / ".partial.jsonl"
     asked = []
     for last in (3, 2):
         part = Slow(cases, last)
-        with pytest.raises(KeyboardInterrupt), Journal(file, "key") as journal:
-            score_cases(part, Rules(), threads=1, journal=journal)
+        with pytest.raises(KeyboardInterrupt), PartialScores(file, "key") as partial:
+            score_cases(part, Rules(), threads=1, partial=partial)
         asked += part.asked
-        assert list(journal.rows) == [NAMES[i] for i in asked]
+        assert list(partial.entries) == [NAMES[i] for i in asked]
         with file.open("a") as left:
             left.write('["clip/07", {"mad": 1')  # a line that the kill cut off
     rest = Slow(cases, 99)
-    with Journal(file, "key") as journal:
-        resumed = score_cases(rest, Rules(), threads=2, journal=journal)
+    with PartialScores(file, "key") as partial:
+        resumed = score_cases(rest, Rules(), threads=2, partial=partial)
     assert len(asked) == 5
     assert sorted(asked + rest.asked) == list(range(8))
     assert list(resumed.rows) == NAMES
@@ -232,24 +243,24 @@ def test_a_killed_run_goes_on_where_it_was(place):
     assert not file.exists()
 
 
-def test_a_journal_of_something_else_is_begun_anew(place):
+def test_partial_scores_of_something_else_are_not_taken(place):
     for key in ("one", "other"):
-        journal = Journal(place / "j", key).__enter__()
-        assert journal.rows == {}
-        journal.add("a", {"mad": float("nan")})
-        journal.__exit__(KeyboardInterrupt, None, None)
-    with Journal(place / "j", "other") as journal:
-        assert np.isnan(journal.rows["a"]["mad"])
+        with contextlib.suppress(KeyboardInterrupt), PartialScores(place / "j", key) as partial:
+            assert partial.entries == {}
+            partial.add("a", {"mad": float("nan")})
+            raise KeyboardInterrupt
+    with PartialScores(place / "j", "other") as partial:
+        assert np.isnan(partial.entries["a"]["mad"])
 
 
 def test_eval_resumes_by_itself(place, monkeypatch, capsys):
     plain, calls = scoring.score_case, []
 
-    def stops(case, rules):
+    def stops(*args):
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return plain(case, rules)
+        return plain(*args)
 
     args = [f"pred={place / 'pred'}", "threads=1"]
     monkeypatch.setattr(scoring, "score_case", stops)
@@ -267,42 +278,41 @@ def test_eval_resumes_by_itself(place, monkeypatch, capsys):
 
 
 class Wide:
-    """Cases that count how many are worked on at a time."""
+    """Cases that are only given out when so many are asked for at the same time."""
 
-    names = tuple(f"{i:03d}" for i in range(40))
+    names = tuple(f"{i:03d}" for i in range(12))
 
-    def __init__(self, cases):
-        self.cases, self.lock, self.now, self.most = cases, threading.Lock(), 0, 0
+    def __init__(self, cases, threads):
+        self.cases, self.asked = cases, threading.Barrier(threads)
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
 
     def __getitem__(self, index):
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        time.sleep(0.003)
-        case = self.cases[index % 8]
+        self.asked.wait(timeout=600)  # only where it fails
         with self.lock:
             self.now -= 1
-        return case
+        return self.cases[index % 8]
 
 
-def test_as_many_at_a_time_as_threads(place):
-    cases = PredictedScenes(Scenes(place / "scenes"), Predictions(place / "pred", NAMES), "round")
-    for threads in (1, 3):
-        wide = Wide(cases)
-        assert list(score_cases(wide, Rules(), threads=threads).rows) == list(Wide.names)
-        assert wide.most == threads
+@pytest.mark.parametrize("threads", [1, 3])
+def test_as_many_at_a_time_as_threads(place, threads):
+    cases = StoredCases(Scenes(place / "scenes"), Predictions(place / "pred", NAMES), "round")
+    wide = Wide(cases, threads)
+    assert list(score_cases(wide, Rules(), threads=threads).rows) == list(Wide.names)
+    assert wide.most == threads
 
 
 def test_scenes_by_a_function_and_their_baselines(place):
     scenes = Scenes(place / "scenes")
-    found = score_scenes(scenes, lambda s: (to_uint8(s.pha[0]).numpy(), None), "bgmv2")
+    trimaps = Trimaps(place / "none", NAMES)
+    cases = ComputedCases(scenes, lambda s: (to_uint8(s.pha[0]).numpy(), None), trimaps)
+    found = score_cases(cases, Rules("bgmv2"))
     assert set(found.mean().values()) == {0.0}
-    assert Trimaps(place / "none", NAMES)("x", truth(0)).shape == SIZE
-    baselines = score_baselines(scenes, "frame")
-    columns = zip(*([to_uint8(x).numpy() for x in s[:3]] for s in scenes), strict=True)
-    best = best_threshold(*columns)["soft"]
+    baselines = score_baselines(scenes)
+    best = tune_keys([to_uint8(x).numpy() for x in s[:3]] for s in scenes)["soft"]
     assert baselines["soft"].mean()["mad"] == pytest.approx(best.mad * 1e3)
-    assert score_baselines(scenes, "frame", False) == {}
 
 
 def test_baselines_hold_one_scene_at_a_time(place):
@@ -318,5 +328,5 @@ def test_baselines_hold_one_scene_at_a_time(place):
             assert sum(src() is not None for src in read) <= 2 * cores() + 1
             return scene
 
-    score_baselines(Watched(), "frame")
+    score_baselines(Watched())
     assert len(read) == 8 * 6

@@ -1,4 +1,4 @@
-"""dtSSD of clips: RVM's count and pairs only, in any order, and nothing for single pictures."""
+"""Frames before each other in any order; dtSSD of clips: RVM's count, and over pairs only."""
 
 import statistics
 
@@ -7,13 +7,26 @@ import pytest
 import torch
 
 from bgm.data.scenes import Scenes, write_scenes
-from bgm.eval.scoring import score_scenes
-from bgm.eval.temporal import KEPT, Temporal
+from bgm.eval.cases import Case, ComputedCases
+from bgm.eval.scoring import Rules, score_cases
+from bgm.eval.temporal import KEPT, PreviousFrames
 from bgm.metrics import dtssd
 from bgm.pictures import to_uint8
 from bgm.types import Batch
 
 NAMES = ["one/0", "one/1", "one/2", "two/0", "two/1", "two/2"]
+
+
+class Cases:
+    """Cases of made-up mattes, by name; writes down which are asked for."""
+
+    def __init__(self, names, mattes):
+        self.names, self.mattes, self.asked = names, mattes, []
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        pred, true = self.mattes[index % len(self.mattes)]
+        return Case(pred, None, true, None, None)
 
 
 def pairs(n, seed=0):
@@ -22,41 +35,36 @@ def pairs(n, seed=0):
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 2, 4, 0, 3, 1]])
 @pytest.mark.parametrize("put", [True, False])
-def test_rows_are_dtssd_of_each_clip(order, put):
+def test_the_frame_before_is_that_of_the_clip(order, put):
     made = pairs(6)
-    temporal = Temporal(NAMES, lambda index: tuple(made[index]))
-    rows = {}
+    previous = PreviousFrames(Cases(NAMES, made))
     for index in order:
         if put:
-            temporal.put(index, *made[index])
-        rows[index] = temporal.row(index)
-    for first in (0, 3):
-        true = dtssd(*(list(x) for x in zip(*made[first : first + 3], strict=True)))
-        found = [rows[index] for index in range(first, first + 3)]
-        assert [row["dtssd"] for row in found] == pytest.approx(true.per_frame)
-        assert statistics.fmean(row["dtssd"] for row in found) == pytest.approx(true.mean_rvm)
-        over_pairs = [row["dtssd_pairs"] for row in found if "dtssd_pairs" in row]
-        assert statistics.fmean(over_pairs) == pytest.approx(true.mean_without_first)
+            previous.put(index, *made[index])
+        found = previous.frame_before(index)
+        assert previous.is_first(index) == (index in (0, 3)) == (found is None)
+        if found is not None:
+            assert np.array_equal(found, made[index - 1])
 
 
 def test_what_was_put_is_not_made_again_and_memory_is_bounded():
     made = pairs(2)
-    calls = []
-    names = [f"c/{n:03d}" for n in range(3 * KEPT)]
-    temporal = Temporal(names, lambda index: calls.append(index) or tuple(made[0]))
-    for index in range(len(names)):
-        temporal.put(index, *made[index % 2])
-        temporal.row(index)
-    assert calls == []
-    temporal.row(1)
-    assert calls == [0, 1]
+    cases = Cases([f"c/{n:03d}" for n in range(3 * KEPT)], made)
+    previous = PreviousFrames(cases)
+    for index in range(len(cases.names)):
+        previous.put(index, *made[index % 2])
+        previous.frame_before(index)
+    assert cases.asked == []
+    previous.frame_before(1)
+    assert cases.asked == [0]
 
 
-def test_single_pictures_have_no_temporal_scores():
-    temporal = Temporal(["a", "b", "alone/0"], lambda index: 1 / 0)
+def test_single_pictures_have_no_frame_before():
+    previous = PreviousFrames(Cases(["a", "b", "alone/0"], []))
     for index in range(3):
-        temporal.put(index, *pairs(1)[0])
-        assert temporal.row(index) == {}
+        previous.put(index, *pairs(1)[0])
+        assert previous.frame_before(index) is None
+        assert not previous.is_first(index)
 
 
 def test_rvm_scores_of_scenes_that_are_clips(tmp_path):
@@ -71,7 +79,8 @@ def test_rvm_scores_of_scenes_that_are_clips(tmp_path):
     def run(scene):
         return to_uint8(scene.src[0]).numpy(), None
 
-    scores = score_scenes(scenes, run, "rvm")
+    cases = ComputedCases(scenes, run)
+    scores = score_cases(cases, Rules("rvm"))
     preds, trues = (
         [to_uint8(x).numpy() for x in xs]
         for xs in zip(*[(s.src[0], s.pha[0]) for s in made], strict=True)
@@ -81,6 +90,6 @@ def test_rvm_scores_of_scenes_that_are_clips(tmp_path):
     assert mean["dtssd"] == pytest.approx(statistics.fmean(c.mean_rvm for c in clips))
     pairs_only = statistics.fmean(c.mean_without_first for c in clips)
     assert mean["dtssd_pairs"] == pytest.approx(pairs_only)
-    assert scores.scales["dtssd"] == 1e2
-    assert len(scores.values("dtssd_pairs")) == 4
-    assert "dtssd" not in score_scenes(scenes, run, "frame").metrics
+    assert scores.metrics["dtssd"].scale == 1e2
+    assert len(scores.by_name("dtssd_pairs")) == 4
+    assert "dtssd" not in score_cases(cases, Rules("frame")).metrics

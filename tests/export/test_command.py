@@ -96,13 +96,15 @@ def command(tmp_path, monkeypatch):
     """Runs export.py in-process with a checkpoint, in an empty folder."""
     write_safetensors(tmp_path / "my (best), net=1.safetensors", mobile().state_dict(), NETWORK)
     monkeypatch.chdir(tmp_path)
+    from bgm.cli.launch import command_line
     from export import main
 
     def run(*args):
         argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript"]
         argv += ["certify.grid=brief", "certify.scenes=1", *args]
         monkeypatch.setattr(sys, "argv", argv)
-        main()
+        with command_line():
+            main()
 
     return run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bgm.errors import BadInput
-from bgm.metrics import DifferenceKey, all_zero, best_threshold, difference_key, score
+from bgm.metrics import DifferenceKey, all_zero, score, tune_keys
 
 
 def shots(n: int = 3, size: int = 40) -> tuple[list, list, list]:
@@ -29,7 +29,7 @@ def mad(key: DifferenceKey, srcs: list, bgrs: list, phas: list) -> float:
 
 
 def test_reported_error_is_the_key_s_error() -> None:
-    found = best_threshold(*shots())
+    found = tune_keys(zip(*shots(), strict=True))
     assert set(found) == {"hard", "soft", "hard_closing", "soft_closing", "best"}
     for name, (value, key) in found.items():
         assert value == pytest.approx(mad(key, *shots()), rel=1e-9), name
@@ -41,7 +41,7 @@ def test_reported_error_is_the_key_s_error() -> None:
 
 def test_no_key_beats_the_best() -> None:
     data = shots()
-    found = best_threshold(*data, distances=("mean",), closings=(0, 2))
+    found = tune_keys(zip(*data, strict=True), distances=("mean",), closings=(0, 2))
     tried = [
         (mad(DifferenceKey(low, low + width, "mean", closing), *data), width, closing)
         for low in range(0, 60, 2)
@@ -61,11 +61,11 @@ def test_key_by_hand() -> None:
     bgr = np.full((1, 4, 3), 100, np.uint8)
     src = bgr.copy()
     src[0, :, 1] = [100, 105, 110, 130]
-    assert difference_key(src, bgr, 5).tolist() == [[0, 0, 255, 255]]
-    assert difference_key(src, bgr, 5, 15).tolist() == [[0, 0, 128, 255]]
-    assert difference_key(src, bgr, 5, distance="mean").tolist() == [[0, 0, 0, 255]]
+    assert DifferenceKey(5, 6)(src, bgr).tolist() == [[0, 0, 255, 255]]
+    assert DifferenceKey(5, 15)(src, bgr).tolist() == [[0, 0, 128, 255]]
+    assert DifferenceKey(5, 6, "mean")(src, bgr).tolist() == [[0, 0, 0, 255]]
     floats = [np.moveaxis(x / 255.0, 2, 0) for x in (src, bgr)]
-    assert difference_key(*floats, 5).tolist() == [[0, 0, 255, 255]]
+    assert DifferenceKey(5, 6)(*floats).tolist() == [[0, 0, 255, 255]]
     assert not all_zero(src, bgr).any()
     assert all_zero(src, bgr).shape == (1, 4)
 
@@ -74,11 +74,10 @@ def test_bad_input_is_named() -> None:
     srcs, bgrs, phas = shots()
     for args, message in (
         (([], [], []), "0 pictures"),
-        ((srcs, bgrs, phas[:2]), "differ in number"),
         ((srcs[:1], bgrs[:1], phas[1:2]), "pha .* and src .* differ in size"),
         ((srcs[:1], bgrs[1:2], phas[:1]), "bgr has shape"),
     ):
         with pytest.raises(BadInput, match=message):
-            best_threshold(*args)
+            tune_keys(zip(*args, strict=True))
     with pytest.raises(BadInput, match="distance 'x'"):
-        difference_key(srcs[0], bgrs[0], 3, distance="x")
+        DifferenceKey(3, 4, distance="x")(srcs[0], bgrs[0])

@@ -36,7 +36,8 @@ def test_json(scores: Scores, tmp_path: Path) -> None:
         **{"name": "[b] two", "mad": 20.0, "mse": 3.0, "conn": None, "fgr_mad": 7.0}
     }
     assert found["mean"]["mad"] == 30
-    assert set(found["versions"]) == {"bgm", "torch", "numpy", "opencv"}
+    assert found["units"]["conn"] == "px"
+    assert found["higher_is_better"] == []
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.json"]
 
 

@@ -1,6 +1,7 @@
 """Protocols, options and refusals of `score`; the nested route against the plain definition."""
 
 import math
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,12 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from bgm.errors import BadInput
-from bgm.metrics import PROTOCOLS, dtssd, scale_label, scales, score
+from bgm.metrics import dtssd, metrics_of, score
 from bgm.metrics.arrays import matte_pair
 from bgm.metrics.grad import derivative_kernels, gradient_error
 
+bgmv2 = partial(score, protocol="bgmv2")
 LEVELS = st.sampled_from([0, 25, 26, 51, 76, 77, 102, 128, 152, 153, 154, 204, 229, 230, 254, 255])
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -64,7 +67,7 @@ def largest(mask: np.ndarray, columns: bool) -> np.ndarray:
 def test_connectivity_is_the_definition(pair: tuple[np.ndarray, np.ndarray]) -> None:
     pred, true = pair
     everywhere = np.full(true.shape, 128, np.uint8)
-    columns, rows = score(pred, true, everywhere), score(pred, true, protocol="rvm")
+    columns, rows = bgmv2(pred, true, everywhere), score(pred, true, protocol="rvm")
     assert columns["conn"] == pytest.approx(plain_connectivity(pred, true, True), abs=1e-9)
     assert rows["conn"] * 1000 == pytest.approx(plain_connectivity(pred, true, False), abs=1e-9)
 
@@ -75,7 +78,7 @@ def test_connectivity_of_many_components(protocol: str) -> None:
     true = rng.choice([0, 153, 255], (33, 41), p=[0.5, 0.2, 0.3]).astype(np.uint8)
     pred = np.where(rng.random(true.shape) < 0.9, true, 200).astype(np.uint8)
     found = score(pred, true, np.full(true.shape, 128, np.uint8), protocol=protocol)["conn"]
-    factor = PROTOCOLS[protocol].native["conn"]
+    factor = metrics_of(protocol)["conn"].scale
     expected = plain_connectivity(pred, true, protocol == "bgmv2") * factor
     assert found == pytest.approx(expected, abs=1e-9)
 
@@ -92,7 +95,7 @@ def test_connectivity_of_large_bodies(protocol: str, seed: int) -> None:
         true[:, 85] = 0
     pred = np.where(rng.random(true.shape) < 0.7, true, true // 2 + 120).astype(np.uint8)
     found = score(pred, true, np.full(true.shape, 128, np.uint8), protocol=protocol)["conn"]
-    factor = PROTOCOLS[protocol].native["conn"]
+    factor = metrics_of(protocol)["conn"].scale
     expected = plain_connectivity(pred, true, protocol == "bgmv2") * factor
     assert found == pytest.approx(expected, rel=1e-9)
 
@@ -104,11 +107,11 @@ def test_tie_is_broken_by_column_or_row() -> None:
     pred = true.copy()
     pred[2, 0] = 204
     unknown = np.full(true.shape, 128, np.uint8)
-    by_columns, by_rows = score(pred, true, unknown), score(pred, true, protocol="rvm")
+    by_columns, by_rows = bgmv2(pred, true, unknown), score(pred, true, protocol="rvm")
     assert by_columns["conn"] == pytest.approx(0.2)  # held to 0.8: only the truth is 0.2 above
     assert by_rows["conn"] * 1000 == pytest.approx(51 / 255)
     true[2, 0], pred[2, 0] = 230, 0  # no component there: the other one wins both times
-    assert score(pred, true, unknown)["conn"] == pytest.approx(230 / 255)
+    assert bgmv2(pred, true, unknown)["conn"] == pytest.approx(230 / 255)
 
 
 @given(pairs())
@@ -117,7 +120,7 @@ def test_pixel_sums_are_the_definition(pair: tuple[np.ndarray, np.ndarray]) -> N
     pred, true = pair
     trimap = np.where(true % 2 == 0, 128, 255).astype(np.uint8)
     d = (pred.astype(int) - true)[trimap == 128]
-    found = score(pred, true, trimap)
+    found = bgmv2(pred, true, trimap)
     assert found["sad"] == pytest.approx(np.abs(d).sum() / 255 / 1000, rel=1e-12)
     mse = (d**2).mean() / 255**2 if d.size else math.nan
     assert found["mse"] == pytest.approx(mse, rel=1e-12, nan_ok=True)
@@ -170,10 +173,10 @@ def test_table_scale() -> None:
     rng = np.random.default_rng(0)
     pred, true = rng.integers(0, 256, (2, 8, 8), np.uint8)
     trimap = np.full((8, 8), 128, np.uint8)
-    native, table = score(pred, true, trimap), score(pred, true, trimap, scale="table")
+    native, table = bgmv2(pred, true, trimap), bgmv2(pred, true, trimap, scale="table")
     assert table == native | {"mse": native["mse"] * 1e3}
-    assert [scale_label(f) for f in scales("bgmv2", "table").values()] == [
-        *("x1e3", "/1000", "x1", "x1", "x1e3")
+    assert [row.scale_label for row in metrics_of("bgmv2", "table").values()] == [
+        *("x1e3", "/1000 px", "px", "px", "x1e3")
     ]
 
 
@@ -183,14 +186,14 @@ def test_inputs_stay_as_they_are() -> None:
     before = pred.copy()
     for x in (true, trimap):
         x.setflags(write=False)
-    score(pred, true, trimap, mask_known=True)
+    bgmv2(pred, true, trimap, mask_known=True)
     assert np.array_equal(pred, before)
 
 
 ONE = np.ones((4, 6), np.float32)
 EIGHT = np.zeros((4, 6), np.uint8)
 REFUSED = {
-    "needs a trimap": ((EIGHT, EIGHT), {}),
+    "needs a trimap": ((EIGHT, EIGHT), {"protocol": "bgmv2"}),
     "mask_known needs a trimap": ((EIGHT, EIGHT), {"protocol": "rvm", "mask_known": True}),
     "3 values that are NaN": ((np.where(np.arange(6) > 2, ONE[0], np.nan)[None],) * 2, {}),
     "1 values that are NaN or inf": ((np.array([[1, np.inf]]), EIGHT), {}),
@@ -199,7 +202,7 @@ REFUSED = {
     r"trimap \(4, 5\)": ((EIGHT, EIGHT, EIGHT[:, :5]), {}),
     "trimap is float": ((EIGHT, EIGHT, ONE), {}),
     "pred is uint16": ((EIGHT.astype(np.uint16), EIGHT, EIGHT), {}),
-    r"expected \(H, W\)": ((EIGHT[None], EIGHT, EIGHT), {}),
+    r"expected \(H, W\)": ((EIGHT[..., None], EIGHT, EIGHT), {}),
     "no pixel": ((EIGHT[:0], EIGHT[:0], EIGHT[:0]), {}),
     "protocol 'x'": ((EIGHT, EIGHT), {"protocol": "x"}),
     "scale 'x'": ((EIGHT, EIGHT), {"protocol": "rvm", "scale": "x"}),
@@ -235,7 +238,7 @@ def test_areas_of_emptied_rectangles_count(more: int) -> None:
     true[:84, 95:147] = 255  # a solid body as large, most of it emptied before the floods
     true[(0, 95) if more < 0 else (84, 95)] = 0 if more < 0 else 255
     pred = true // 255 * 254
-    found = score(pred, true, np.full(true.shape, 128, np.uint8))["conn"]
+    found = bgmv2(pred, true, np.full(true.shape, 128, np.uint8))["conn"]
     assert found == pytest.approx(plain_connectivity(pred, true, True), abs=1e-9)
 
 
@@ -243,3 +246,20 @@ def test_only_the_metrics_asked_for() -> None:
     rng = np.random.default_rng(0)
     pred, true = rng.integers(0, 256, (2, 8, 8), np.uint8)
     assert list(score(pred, true, protocol="rvm", only=["grad", "mad"])) == ["mad", "grad"]
+
+
+def test_arrays_tensors_and_pictures_score_alike() -> None:
+    rng = np.random.default_rng(0)
+    pred, true = rng.integers(0, 256, (2, 13, 11), np.uint8)
+    fgr = rng.integers(0, 256, (2, 13, 11, 3), np.uint8)
+    expected = score(pred, true, fgr_pred=fgr[0], fgr_true=fgr[1])
+    cut_out = Image.fromarray(np.dstack([fgr[0], pred]))  # RGBA: its alpha is the matte
+    tensor = (torch.from_numpy(true) / 255)[None, None].requires_grad_()
+    assert score(cut_out, tensor, fgr_pred=cut_out, fgr_true=Image.fromarray(fgr[1])) == expected
+    assert score(Image.fromarray(pred), Image.fromarray(true)).items() <= expected.items()
+    deep = Image.fromarray(true.astype(np.uint16) * 257)
+    assert score(deep, Image.fromarray(true > 127))["mad"] == score(true, (true > 127) / 1.0)["mad"]
+    half = score(torch.from_numpy(true).to(torch.bfloat16) / 255, true)
+    assert 0 < half["mad"] < 2
+    with pytest.raises(BadInput, match=r"pred has shape \(13, 11, 3\), expected \(H, W\)"):
+        score(Image.fromarray(fgr[0]), true)

@@ -6,19 +6,35 @@ import numpy as np
 import pytest
 import torch
 
-from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, resnet50, resnet101
+from bgm.model import (
+    MattingBase,
+    MattingRefine,
+    PatchRefiner,
+    mobilenetv2,
+    optimize,
+    resnet50,
+    resnet101,
+)
 from bgm.weights import from_bgmv2
+from tests.plain import Plain
 from tests.weights_by_formula import GOLDEN, published
 
 CASES = json.loads((GOLDEN / "cases.json").read_text())
+
+
+def plain(net):
+    return Plain(net) if isinstance(net, MattingRefine) else net
+
+
 KNOBS = ("backbone_scale", "mode", "sample_pixels", "threshold")
 
 
+@pytest.mark.parametrize("made", [lambda net: net, optimize, plain], ids=["net", "fast", "plain"])
 @pytest.mark.parametrize("name", sorted(p.stem for p in GOLDEN.glob("*.npz")))
-def test_equals_the_reference(name):
+def test_equals_the_reference(name, made):
     case = CASES[name]
     state = published(case["backbone"], case["network"], case.get("kernel_size", 3))
-    net = from_bgmv2(state, **{k: case[k] for k in KNOBS if k in case})
+    net = made(from_bgmv2(state, **{k: case[k] for k in KNOBS if k in case}))
     golden = np.load(GOLDEN / f"{name}.npz")
     src, bgr = (torch.from_numpy(golden[k]).float() / 255 for k in ("src", "bgr"))
     with torch.no_grad():

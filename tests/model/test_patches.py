@@ -104,11 +104,12 @@ def test_full_equals_every_patch_selected_bit_for_bit(kernel_size, scale):
     net = refined(Full(), kernel_size, scale)
     src, bgr = picture(2, 3, 64, 96, 1), picture(2, 3, 64, 96, 2)
     with torch.no_grad():
-        everywhere = net(src, bgr)
-        # Every patch: an error above any threshold below 0 is everywhere.
-        net.refiner.select = Thresholding(-1.0)
-        for crop, replace in itertools.product(CROPS, REPLACES):
-            out = swap_patches(net, crop(), replace())(src, bgr)
+        for crop, replace in itertools.product((None, *CROPS), REPLACES):
+            swap_patches(net, crop and crop(), replace(), Full())
+            everywhere = net(src, bgr)
+            # Every patch: an error above any threshold below 0 is everywhere.
+            net.refiner.select = Thresholding(-1.0)
+            out = net(src, bgr)
             assert torch.equal(out.ref_sm, everywhere.ref_sm)
             assert torch.equal(out.pha, everywhere.pha)
             assert torch.equal(out.fgr, everywhere.fgr)

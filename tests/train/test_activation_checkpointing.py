@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from bgm.train import BaseStage, Ema, RefineStage
-from tests.train.test_stages import BASE, REFINE, batch, trainer
+from bgm.train import Ema
+from tests.train.test_stages import BASE, REFINE, batch, stage_of, trainer
 
 
 def kept(run):
@@ -30,16 +30,16 @@ def step(stage, one):
     torch.manual_seed(1)  # dropout
     run = stage.network
     pred, size = kept(lambda: run(one.src, one.bgr))
-    torch.stack(list(stage.terms(pred, one).values())).sum().backward()
+    stage.losses(pred, one)["loss"].backward()
     gradients = {n: p.grad for n, p in run.named_parameters()}
     return gradients, dict(run.named_buffers()), size
 
 
-@pytest.mark.parametrize(("kind", "config"), [(BaseStage, BASE), (RefineStage, REFINE)])
-def test_recomputed_gradients_are_the_same_in_less_memory(kind, config):
+@pytest.mark.parametrize("config", [BASE, REFINE])
+def test_recomputed_gradients_are_the_same_in_less_memory(config):
     torch.manual_seed(0)
-    plain = kind(config, 1e-3)
-    lean = kind(config, 1e-3, checkpoint_activations=True)
+    plain = stage_of(config, 1e-3)
+    lean = stage_of(config, 1e-3, checkpoint_activations=True)
     assert list(lean.state_dict()) == list(plain.state_dict())
     lean.load_state_dict(plain.state_dict())
     one = batch(H=128, W=128)
@@ -56,7 +56,7 @@ def test_recomputed_gradients_are_the_same_in_less_memory(kind, config):
 
 def test_a_copy_recomputes_itself():
     """Averaged weights are a copy of the module: it must not run the weights it was copied from."""
-    stage = BaseStage(BASE, 1e-3, checkpoint_activations=True)
+    stage = stage_of(BASE, lr=1e-3, checkpoint_activations=True)
     other = copy.deepcopy(stage)
     one = batch()
     with torch.no_grad():
@@ -74,15 +74,14 @@ def fit(folder, stage, **options):
     return torch.load(folder / "x.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize(("kind", "config"), [(BaseStage, BASE), (RefineStage, REFINE)])
-def test_bfloat16_stays_finite(tmp_path, kind, config):
+@pytest.mark.parametrize("config", [BASE, REFINE])
+def test_bfloat16_stays_finite(tmp_path, config):
     """16-mixed becomes this on a CPU; weights stay in float32."""
-    stage = kind(config, 1e-3, checkpoint_activations=True)
+    stage = stage_of(config, 1e-3, checkpoint_activations=True)
     losses = []
     stage.log = lambda name, value, **_: losses.append(float(value.detach()))
-    stage.log_dict = lambda *_: None
     stored = fit(tmp_path, stage, precision="bf16-mixed", callbacks=[Ema(decay=0.5)])
-    assert len(losses) == 3
+    assert len(losses) >= 3 * 5
     assert all(torch.isfinite(torch.tensor(losses)))
     weights = [v for k, v in stored["state_dict"].items() if "num_batches" not in k]
     assert all(v.dtype == torch.float32 and torch.isfinite(v).all() for v in weights)
@@ -90,12 +89,12 @@ def test_bfloat16_stays_finite(tmp_path, kind, config):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs g++")
-@pytest.mark.parametrize(("kind", "config"), [(BaseStage, BASE), (RefineStage, REFINE)])
-def test_compiled_it_trains_the_same_keys(tmp_path, kind, config):
+@pytest.mark.parametrize("config", [BASE, REFINE])
+def test_compiled_it_trains_the_same_keys(tmp_path, config):
     found = {}
     for compiled in (False, True):
         pl.seed_everything(0, verbose=False)
-        stage = kind(config, 1e-3, compile=compiled)
+        stage = stage_of(config, 1e-3, compile=compiled)
         for module in stage.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0  # a compiled dropout draws other numbers
@@ -105,5 +104,5 @@ def test_compiled_it_trains_the_same_keys(tmp_path, kind, config):
     assert all(value.isfinite().all() for value in found[True].values())
     for name, value in found[False].items():
         # Rounding decides which patches a fresh refiner takes: only the base stage is comparable.
-        if kind is BaseStage and ("conv4" in name or "aspp" in name):
+        if config is BASE and ("conv4" in name or "aspp" in name):
             torch.testing.assert_close(found[True][name], value, atol=0.02, rtol=0.05)

@@ -11,13 +11,19 @@ import pytest
 import torch
 
 from bgm.errors import BadInput
-from bgm.train.checkpointing.checkpoint_files import Checkpoints, newest, previous, resumable, torn
+from bgm.train.checkpointing.checkpoint_files import (
+    AtomicCheckpointIO,
+    checkpoint_to_resume,
+    damage,
+    newest_checkpoint,
+    previous_name,
+)
 
 ROOT = Path(__file__).parents[2]
 
 
 def write(path, step):
-    Checkpoints().save_checkpoint({"global_step": step, "x": torch.full((500,), step)}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": step, "x": torch.full((500,), step)}, path)
 
 
 def step(path):
@@ -43,7 +49,7 @@ def test_the_one_before_is_kept_and_nothing_else(tmp_path):
 
 
 def test_a_full_disk_costs_no_checkpoint_that_is_there(tmp_path, monkeypatch, caplog):
-    files, path = Checkpoints(), tmp_path / "last.ckpt"
+    files, path = AtomicCheckpointIO(), tmp_path / "last.ckpt"
     for n in (1, 2):
         files.save_checkpoint({"global_step": n}, path)
 
@@ -69,26 +75,26 @@ def test_a_torn_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, capl
     path = tmp_path / "last.ckpt"
     write(path, 2)
     write(path, 3)
-    assert torn(path) is None
-    assert resumable(path) == resumable(tmp_path) == path
+    assert damage(path) is None
+    assert checkpoint_to_resume(path) == checkpoint_to_resume(tmp_path) == path
     tear(path)
-    assert torn(path)
+    assert damage(path)
     with caplog.at_level(logging.WARNING, "bgm.train"):
-        assert resumable(path) == previous(path)
+        assert checkpoint_to_resume(path) == previous_name(path)
     assert "last.ckpt is torn" in caplog.text
     assert "last-previous.ckpt, step 2" in caplog.text
-    assert resumable(tmp_path) == newest(tmp_path) == previous(path)
+    assert checkpoint_to_resume(tmp_path) == newest_checkpoint(tmp_path) == previous_name(path)
 
 
 def test_the_newest_of_a_folder_is_that_of_most_steps(tmp_path):
     for name, n in (("best", 5), ("hpc_ckpt_1", 7), ("last", 6), ("last-previous", 4)):
         write(tmp_path / f"{name}.ckpt", n)
-    assert newest(tmp_path).name == "hpc_ckpt_1.ckpt"
+    assert newest_checkpoint(tmp_path).name == "hpc_ckpt_1.ckpt"
     write(tmp_path / "last.ckpt", 7)  # which keeps that of step 6
-    assert newest(tmp_path).name == "last.ckpt"
+    assert newest_checkpoint(tmp_path).name == "last.ckpt"
     assert step(tmp_path / "last-previous.ckpt") == 6
     with pytest.raises(BadInput, match="no whole checkpoint"):
-        resumable(ROOT / "conf")
+        checkpoint_to_resume(ROOT / "conf")
 
 
 def kill(*args):

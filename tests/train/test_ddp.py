@@ -26,7 +26,7 @@ def arguments(tmp_path, *overrides):
         "~callbacks.ema",
         "data.train.length=12",
         "data.train.size=8",
-        "+callbacks.watch._target_=tests.lit.watch.Watch",
+        "+callbacks.watch._target_=tests.train.record.Recorder",
         f"+callbacks.watch.folder={tmp_path / 'seen'}",
         f"data_root={tmp_path / 'data'}",
         f"hydra.run.dir={tmp_path / 'run'}",

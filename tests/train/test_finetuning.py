@@ -9,14 +9,20 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
-from bgm.train import BaseStage, FrozenBatchNorm, KeepOld, Pictures, RefineStage, fine_tune
+from bgm.train import (
+    ForgettingGuard,
+    FrozenBatchNorm,
+    PictureGrids,
+    fine_tune,
+)
 from bgm.weights import build
 from tests.data.folders import make
 from tests.quiet import QUIET
 from tests.test_configs import composed
 from tests.test_line import ALONE, script
-from tests.train.test_stages import BASE, REFINE, batch, data, trainer
+from tests.train.test_stages import BASE, COARSE, PAPER, REFINE, batch, data, stage_of, trainer
 
+LOSS = dict.fromkeys(PAPER + COARSE, 1.0)
 LR = {"base": {"backbone": None, "aspp": 1e-3, "decoder": 1e-3}, "refiner": 1e-3}
 
 
@@ -35,12 +41,12 @@ def checkpoints(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("name", "stage"),
-    [("base.ckpt", BaseStage), ("refined.ckpt", RefineStage), ("published.pth", RefineStage)],
+    ("name", "terms"),
+    [("base.ckpt", PAPER), ("refined.ckpt", PAPER + COARSE), ("published.pth", PAPER + COARSE)],
 )
-def test_the_checkpoint_says_which_stage(checkpoints, name, stage):
-    module = fine_tune(str(checkpoints / name), LR, warmup_steps=3)
-    assert type(module) is stage
+def test_the_checkpoint_says_which_stage(checkpoints, name, terms):
+    module = fine_tune(str(checkpoints / name), LR, LOSS, warmup_steps=3)
+    assert tuple(module.weights) == terms
     assert module.hparams["warmup_steps"] == 3
     report = module.start_from(str(checkpoints / name))
     assert not report.missing
@@ -50,18 +56,18 @@ def test_the_checkpoint_says_which_stage(checkpoints, name, stage):
 def test_the_network_may_differ_where_it_has_something_to_differ(checkpoints):
     path = str(checkpoints / "published.pth")
     full = {"_target_": "bgm.model.Full"}
-    net = fine_tune(path, LR, {"backbone_scale": 0.125, "refiner": {"select": full}}).network
+    net = fine_tune(path, LR, LOSS, {"backbone_scale": 0.125, "refiner": {"select": full}}).network
     assert net.backbone_scale == 0.125
     assert type(net.refiner.select).__name__ == "Full"
     with pytest.raises(BadInput, match=r"changes backbone_scale.* has backbone"):
-        fine_tune(str(checkpoints / "base.ckpt"), LR, {"backbone_scale": 0.125})
+        fine_tune(str(checkpoints / "base.ckpt"), LR, LOSS, {"backbone_scale": 0.125})
     with pytest.raises(BadInput, match=r"init=\.\.\. is missing"):
-        fine_tune(None, LR)
+        fine_tune(None, LR, LOSS)
 
 
 def fitted(folder, callbacks):
     torch.manual_seed(0)
-    module = BaseStage(BASE, LR["base"])
+    module = stage_of(BASE, lr=LR["base"])
     before = {k: v.clone() for k, v in module.network.state_dict().items()}
     fit = trainer(folder, max_steps=2, callbacks=callbacks, logger=pl.loggers.CSVLogger(folder))
     fit.fit(module, DataLoader([batch(), batch(seed=1)], batch_size=None))
@@ -70,7 +76,7 @@ def fitted(folder, callbacks):
 
 
 def test_frozen_statistics_and_parts_stay(tmp_path):
-    pictures = Pictures(every_n_steps=1)  # it calls module.train()
+    pictures = PictureGrids(every_n_steps=1)  # it calls module.train()
     changed = fitted(tmp_path, [pictures, FrozenBatchNorm()])
     statistics = {k for k in changed if "running_" in k or "num_batches" in k}
     assert not statistics
@@ -105,7 +111,7 @@ class Scripted(pl.LightningModule):
 
 
 def kept(folder, scores, steps, resume=None, **options):
-    keep = KeepOld(0.1, dirpath=folder, filename="best", enable_version_counter=False)
+    keep = ForgettingGuard(0.1, dirpath=folder, filename="best", enable_version_counter=False)
     fit = pl.Trainer(
         max_steps=steps,
         callbacks=[keep],
@@ -167,9 +173,11 @@ def test_both_sets_are_scored_and_told_apart(tmp_path):
             seen.update({k: float(v) for k, v in trainer.callback_metrics.items()})
 
     fit = trainer(tmp_path, max_steps=1, callbacks=[Watch()], limit_train_batches=1)
-    fit.fit(BaseStage(BASE, lr=1e-3, metrics=["mad", "mse"]), both)
+    fit.fit(stage_of(BASE, lr=1e-3, metrics=["mad", "mse"]), both)
     assert {k for k in seen if "/" in k and "train" not in k} == {
-        f"{name}/{metric}" for name in ("val", "old") for metric in ("loss", "mad", "mse")
+        f"{name}/{metric}"
+        for name in ("val", "old")
+        for metric in ("loss", "mad", "mse", *(f"loss_{term}" for term in PAPER))
     }
     assert seen["val/mad"] == seen["old/mad"] > 0
 
@@ -202,7 +210,7 @@ def test_the_experiment_on_a_folder_without_colours(checkpoints, tmp_path):
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert card["data"]["train"]["new"]["subjects"] == 2
     assert card["data"]["train"]["old"]["kind"] == card["data"]["old"]["kind"] == "Procedural"
-    assert card["metrics"]["train/fgr"] > 0  # of the old samples alone
+    assert card["metrics"]["train/loss_fgr"] > 0  # of the old samples alone
     mixed = instantiate(composed("train", *args[:1], *args[3:5], *args[6:])["data"]["train"])
     assert [bool(mixed[n].has_fgr) for n in (0, len(mixed) - 1)] == [False, True]
 
@@ -211,11 +219,11 @@ def test_a_checkpoint_of_another_kind_is_refused(checkpoints):
     """What the reference's users find out after a day: the wrong stage to start from."""
     base, refined = (str(checkpoints / f"{name}.ckpt") for name in ("base", "refined"))
     with pytest.raises(BadInput, match=r"base\.ckpt holds a base network.* starts from a refined"):
-        RefineStage(REFINE, LR).start_from(base, ["refined"])
+        stage_of(REFINE, lr=LR).start_from(base, ["refined"])
     with pytest.raises(BadInput, match=r"published\.pth holds a refined network.* from a base or"):
-        BaseStage(BASE, LR["base"]).start_from(
+        stage_of(BASE, lr=LR["base"]).start_from(
             str(checkpoints / "published.pth"), ["base", "classifier"]
         )
     with pytest.raises(BadInput, match="init_is names coarse"):
-        RefineStage(REFINE, LR).start_from(refined, ["coarse"])
-    assert not RefineStage(REFINE, LR).start_from(refined, ["refined"]).missing
+        stage_of(REFINE, lr=LR).start_from(refined, ["coarse"])
+    assert not stage_of(REFINE, lr=LR).start_from(refined, ["refined"]).missing

@@ -9,7 +9,7 @@ import torch
 from tests.data.folders import make
 from tests.test_line import script
 
-WORDS = """experiment=base_folder backbone=mobilenetv2 trainer.accelerator=cpu
+WORDS = """experiment=base backbone=mobilenetv2 trainer.accelerator=cpu
 batch_size=2 workers=0
 augment.size=32 augment.crop=[32,32] valid_augment.size=32 valid_augment.crop=[32,32]
 trainer.max_epochs=-1 trainer.val_check_interval=2 trainer.check_val_every_n_epoch=null
@@ -36,7 +36,7 @@ def train(root, run, *words):
 def test_resumed_is_uninterrupted_when_files_have_gone(tmp_path, capsys):
     roots = [make(tmp_path / name, subjects=8, backgrounds=6) for name in ("one", "two")]
     lose = [f"+callbacks.lose.{k}={v}" for k, v in
-            {"_target_": "tests.cli.test_resuming.Lose", "root": roots[0]}.items()]  # fmt: skip
+            {"_target_": "tests.train.test_resume.Lose", "root": roots[0]}.items()]  # fmt: skip
     assert train(roots[0], tmp_path / "whole", *lose, "trainer.max_steps=7") == 0
     assert train(roots[1], tmp_path / "killed", "trainer.max_steps=2") == 0
     for name in LOST:

@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from bgm.errors import BadInput, Stopped
-from bgm.train import BestCheckpoint, Checkpoints, LastCheckpoint
+from bgm.train import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 from tests.quiet import QUIET
 
 
@@ -48,7 +48,7 @@ def fit(folder, *callbacks, module=None, steps=6, **options):
         accumulate_grad_batches=2,
         val_check_interval=4,
         callbacks=list(callbacks),
-        **QUIET | {"plugins": [Checkpoints()], **options},
+        **QUIET | {"plugins": [AtomicCheckpointIO()], **options},
     )
     loader = torch.utils.data.DataLoader(Numbers())
     trainer.fit(module or Module(), loader, loader)
@@ -109,7 +109,7 @@ def test_sigterm_in_a_validation_ends_it_and_a_resumed_run_does_it_again(tmp_pat
 
 
 def test_a_best_one_that_could_not_be_written_is_none(tmp_path):
-    class Full(Checkpoints):
+    class Full(AtomicCheckpointIO):
         def save_checkpoint(self, checkpoint, path, storage_options=None):
             if str(path).endswith("best.ckpt") and checkpoint["global_step"] == 4:
                 self.failed[str(path)] = "No space left on device"
@@ -123,7 +123,7 @@ def test_a_best_one_that_could_not_be_written_is_none(tmp_path):
 
 
 def test_a_run_whose_last_steps_are_not_on_disk_says_so(tmp_path):
-    class Full(Checkpoints):
+    class Full(AtomicCheckpointIO):
         def save_checkpoint(self, checkpoint, path, storage_options=None):
             self.failed[str(path)] = "No space left on device"
 
@@ -145,7 +145,7 @@ def test_slurm_gets_its_checkpoint_between_two_steps(tmp_path, monkeypatch):
         tmp_path / "run",
         LastCheckpoint(tmp_path / "run"),
         send,
-        plugins=[Checkpoints(), SLURMEnvironment(auto_requeue=True)],
+        plugins=[AtomicCheckpointIO(), SLURMEnvironment(auto_requeue=True)],
     )
     assert (tmp_path / "asked").read_text() == "requeue 77\n"
     assert stored(tmp_path / "run" / "hpc_ckpt_1.ckpt")["global_step"] == 2

@@ -1,4 +1,4 @@
-"""Curves on a full disk: a gap, and the training goes on."""
+"""TolerantTensorBoardLogger on a full disk: a gap, and the training goes on."""
 
 import logging
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bgm.train import Curves, Pictures
+from bgm.train import PictureGrids, TolerantTensorBoardLogger
 
 
 def broken(logger):
@@ -17,7 +17,9 @@ def broken(logger):
 
 
 def test_what_cannot_be_written_is_a_gap(tmp_path, caplog):
-    logger = Curves(tmp_path, name=None, version="tensorboard", default_hp_metric=False)
+    logger = TolerantTensorBoardLogger(
+        tmp_path, name=None, version="tensorboard", default_hp_metric=False
+    )
     logger.log_metrics({"loss": 1.0}, 1)
     logger.experiment.flush()
     broken(logger)
@@ -31,7 +33,7 @@ def test_what_cannot_be_written_is_a_gap(tmp_path, caplog):
 
 
 def test_the_end_of_a_training_bears_it_too(tmp_path):
-    logger = Curves(tmp_path)
+    logger = TolerantTensorBoardLogger(tmp_path)
     logger.log_metrics({"loss": 1.0}, 1)
     broken(logger)
     logger.finalize("success")
@@ -39,12 +41,12 @@ def test_the_end_of_a_training_bears_it_too(tmp_path):
 
 def test_pictures_are_left_out_where_not_even_a_file_can_be_begun(tmp_path):
     (tmp_path / "full").write_bytes(b"")  # no folder can be made below it
-    trainer = SimpleNamespace(loggers=[Curves(tmp_path / "full")], global_step=1)
+    trainer = SimpleNamespace(loggers=[TolerantTensorBoardLogger(tmp_path / "full")], global_step=1)
     with pytest.raises(NotADirectoryError):
         _ = trainer.loggers[0].experiment
-    Pictures().write(trainer, "val/pictures", torch.zeros(3, 4, 4))
+    PictureGrids().write(trainer, "val/pictures", torch.zeros(3, 4, 4))
 
 
 def test_what_nobody_could_write_is_still_an_error(tmp_path):
     with pytest.raises(ValueError, match="not supported"):
-        Curves(tmp_path).log_metrics({"loss": "low"}, 1)
+        TolerantTensorBoardLogger(tmp_path).log_metrics({"loss": "low"}, 1)

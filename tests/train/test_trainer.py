@@ -1,14 +1,14 @@
 """The trainer of a config."""
 
 from bgm.train import GrowCrops, LastCheckpoint
-from bgm.train.trainer import trainer_of
+from bgm.train.trainer import build_trainer
 from tests.cli.test_error_messages import TRAINED, composed
 
 WORDS = (*TRAINED, "trainer.accelerator=cpu", "trainer.logger=false")
 
 
 def kinds(*words):
-    return [type(callback) for callback in trainer_of(composed(*WORDS, *words)).callbacks]
+    return [type(callback) for callback in build_trainer(composed(*WORDS, *words)).callbacks]
 
 
 def test_a_callback_that_is_null_is_left_out():

@@ -4,24 +4,24 @@ import pytest
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
-from bgm.train import BaseStage, RefineStage, VaryScale
-from tests.train.test_stages import BASE, REFINE, batch, trainer
+from bgm.train import MattingStage, VaryScale
+from tests.train.test_stages import BASE, COARSE, REFINE, batch, stage_of, trainer
 
 
-class Watched(RefineStage):
+class Recorder(MattingStage):
     """Keeps the sides of what its base network saw."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.seen, self.validated = [], []
 
-    def terms(self, pred, true):
+    def losses(self, pred, true):
         (self.seen if self.training else self.validated).append(pred.err_sm.shape[-1])
-        return super().terms(pred, true)
+        return super().losses(pred, true)
 
 
 def test_scales_take_turns_in_training_and_validation_keeps_its_own(tmp_path):
-    module = Watched(REFINE, 1e-4)
+    module = Recorder(REFINE, 1e-4, dict.fromkeys(COARSE, 1.0))
     batches = DataLoader([batch(H=96, W=96, seed=n) for n in range(4)], batch_size=None)
     fit = trainer(tmp_path, max_steps=4, callbacks=[VaryScale([0.5, 0.25])])
     fit.fit(module, batches, DataLoader([batch(H=96, W=96)], batch_size=None))
@@ -34,7 +34,7 @@ def test_scales_take_turns_in_training_and_validation_keeps_its_own(tmp_path):
 def test_a_base_network_has_no_scale(tmp_path):
     fit = trainer(tmp_path, max_steps=1, callbacks=[VaryScale([0.5])])
     with pytest.raises(BadInput, match=r"found a MattingBase: leave it out"):
-        fit.fit(BaseStage(BASE, 1e-4), DataLoader([batch()], batch_size=None))
+        fit.fit(stage_of(BASE, lr=1e-4), DataLoader([batch()], batch_size=None))
 
 
 @pytest.mark.parametrize("scales", [[], [0.25, 0.6], [0.0]])

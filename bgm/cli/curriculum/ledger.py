@@ -5,11 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from bgm.console import is_first
 from bgm.errors import BadInput, Stopped
 from bgm.files import write_text
 from bgm.paths import script_path
@@ -21,22 +18,21 @@ FREE = ("data_root", "workers")  # may change from one start to the next
 class Ledger:
     """Which stages of a curriculum are done, in folder/curriculum.json, written whole or not.
 
-    Used with `with`: one process at a time works in a folder, and so do the trainings it left
-    running when it was killed. Of several ranks the first one writes.
+    stages: name -> words of train.py. Used with `with`: one process at a time works in a folder,
+    and so do the trainings it left running when it was killed.
     """
 
     def __init__(self, folder: Path, stages: dict[str, list[str]]) -> None:
         self.folder, self.path, self.names = folder, folder / NAME, list(stages)
-        self.stages: dict[str, dict[str, Any]] = {n: {"words": w} for n, w in stages.items()}
+        self.stages: dict[str, dict] = {n: {"words": w, "best": None} for n, w in stages.items()}
         self._lock: int | None = None
 
     def __enter__(self) -> "Ledger":
         self.folder.mkdir(parents=True, exist_ok=True)
-        if is_first():
-            self._lock = lock(self.folder)
+        self._lock = lock(self.folder)
         try:
             if self.path.is_file():
-                self._compare(read(self.path))
+                self._take_over(read(self.path))
         except BadInput:
             self.__exit__()
             raise
@@ -47,12 +43,11 @@ class Ledger:
             os.close(self._lock)
             self._lock = None
 
-    def place(self, name: str) -> Path:
-        """The run folder of a stage."""
+    def run_folder(self, name: str) -> Path:
         return self.folder / f"{self.names.index(name) + 1}-{name}"
 
     def done(self, name: str) -> bool:
-        return self.stages[name].get("state") == "done"
+        return self.stages[name]["best"] is not None
 
     def best(self, name: str) -> Path:
         """What a finished stage hands on: its best, or its last if it never validated."""
@@ -65,24 +60,18 @@ class Ledger:
         return [*best, "resume=auto"]  # its own folder's newest whole checkpoint, if it has one
 
     def finish(self, name: str) -> None:
-        """Take down that a stage is done; BadInput when it left no checkpoint."""
-        files = [self.place(name) / f"{kind}.ckpt" for kind in ("best", "last")]
+        """Write down that a stage is done; BadInput when it left no checkpoint."""
+        files = [self.run_folder(name) / f"{kind}.ckpt" for kind in ("best", "last")]
         best = next((file for file in files if file.is_file()), None)
         if best is None:
             raise BadInput(
                 f"stage {name} left neither best.ckpt nor last.ckpt in {files[0].parent}"
             )
-        self.note(name, "done", best=str(best.relative_to(self.folder)))
+        self.stages[name]["best"] = str(best.relative_to(self.folder))
+        write_text(self.path, json.dumps({"stages": self.stages}, indent=1) + "\n")
 
-    def note(self, name: str, state: str, **more: str) -> None:
-        """Write down the state of a stage."""
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        self.stages[name] |= {"state": state, f"{state}_since": at, **more}
-        if is_first():
-            write_text(self.path, json.dumps({"stages": self.stages}, indent=1) + "\n")
-
-    def _compare(self, stored: dict[str, dict[str, Any]]) -> None:
-        """Take over what is done, unless it was done with other settings."""
+    def _take_over(self, stored: dict[str, dict]) -> None:
+        """Believe what is done, unless it was done with other settings."""
         if list(stored) != self.names:
             raise BadInput(
                 f"{self.path} has the stages {', '.join(stored)}, now they are "
@@ -97,17 +86,18 @@ class Ledger:
                     f"{self.path}: stage {name} was started with {', '.join(changed)} and has now "
                     f"{', '.join(instead)} instead: restore it, or give another hydra.run.dir"
                 )
-            self.stages[name] |= {k: v for k, v in entry.items() if k != "words"}
+            self.stages[name]["best"] = entry["best"]
 
 
 def fixed(words: list[str]) -> list[str]:
     return [w for w in words if w.partition("=")[0] not in FREE]
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
+def read(path: Path) -> dict[str, dict]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["stages"]
-    except (ValueError, KeyError, TypeError):
+        stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
+        return {name: {"words": x["words"], "best": x["best"]} for name, x in stages.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(f"{path} is no curriculum.json: delete it to start anew") from None
 
 
@@ -127,36 +117,25 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
-def train(words: list[str], number: int) -> int:
+def train(words: list[str]) -> int:
     """Run train.py with these words as its own process; returns its exit code.
 
     A SIGTERM or a Ctrl-C that arrives here is the training's to act on: it is waited for, and this
     process ends as stopped, whatever the training's exit code.
     """
-    stopped: list[int] = []
+    signals: list[int] = []
     command = [sys.executable, str(script_path("train")), *words]
-    child = subprocess.Popen(command, env=os.environ | rendezvous(number), close_fds=False)
+    child = subprocess.Popen(command, close_fds=False)
 
-    def stop(signum: int, _: object) -> None:
-        stopped.append(signum)
+    def pass_on(signum: int, _: object) -> None:
+        signals.append(signum)
         if signum == signal.SIGTERM:  # Ctrl-C has reached it by itself
             child.terminate()
 
-    before = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {s: signal.signal(s, pass_on) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
         code = child.wait()
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-    return Stopped.code if stopped else code
-
-
-def rendezvous(number: int) -> dict[str, str]:
-    """Under torchrun: a meeting place for the ranks of this stage alone.
-
-    torchrun's own store would still hold the addresses of the processes of the stage before.
-    """
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return {}
-    port = int(os.environ["MASTER_PORT"]) + number
-    return {"TORCHELASTIC_USE_AGENT_STORE": "False", "MASTER_PORT": str(port)}
+    return Stopped.code if signals else code

@@ -2,7 +2,16 @@
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import Finding, Part, take_stock
-from bgm.data.doctor.item_report import Look, Looks
+from bgm.data.doctor.inventory import Finding, Part, part_of, take_inventory
+from bgm.data.doctor.item_report import ItemReport, ItemReports
 
-__all__ = ["Finding", "Look", "Looks", "Part", "checkup", "diagnose", "take_stock"]
+__all__ = [
+    "Finding",
+    "ItemReport",
+    "ItemReports",
+    "Part",
+    "checkup",
+    "diagnose",
+    "part_of",
+    "take_inventory",
+]

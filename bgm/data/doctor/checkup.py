@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
+from torch.utils.data import Dataset
+
+from bgm.data.clips import Clips
+from bgm.data.composites import Composites
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import Finding, Part
-from bgm.data.doctor.item_report import Look, Looks
+from bgm.data.doctor.inventory import Finding, Part, part_of
+from bgm.data.doctor.item_report import ItemReport, ItemReports
+from bgm.data.mixture import Mixture
 
 SAMPLED = 24  # items of a part at most
 
 
-def checkup(datasets: Mapping[str, Any], seconds: float) -> list[str]:
+def checkup(datasets: Mapping[str, Dataset], seconds: float) -> list[str]:
     """Look at a few items of every split for so many seconds; returns lines to print.
 
     datasets: split -> dataset. Those that are not made of subjects and backgrounds on disk
@@ -21,54 +25,48 @@ def checkup(datasets: Mapping[str, Any], seconds: float) -> list[str]:
     if not parts:
         return []
     start = time.monotonic()
-    looks = _looked(parts, start + seconds)
-    found = [f for f in [*_shared_paths(parts), *diagnose(parts, looks)] if f.level != "note"]
+    reports = _inspect_until(parts, start + seconds)
+    found = [f for f in [*_shared_paths(parts), *diagnose(parts, reports)] if f.level != "note"]
     counts = ", ".join(f"{len(part):,} {part.where}" for part in parts)
-    took = f"{len(looks)} looked at in {time.monotonic() - start:.1f} s"
+    took = f"{len(reports)} looked at in {time.monotonic() - start:.1f} s"
     lines = [f"data: {counts}; {took}, {'nothing' if not found else len(found)} found"]
-    lines += [line(finding) for finding in found]
+    lines += [finding_line(finding) for finding in found]
     return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(found)
 
 
-def line(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """One finding on one line."""
     example = f": {finding.examples[0]}" if finding.examples else ""
     count = f" ({finding.count})" if finding.count > 1 else ""
     return f"  {finding.level}: {finding.where}: {finding.sentence}{count}{example}"
 
 
-def parts_of(split: str, dataset: Any) -> list[Part]:
+def parts_of(split: str, dataset: Dataset) -> list[Part]:
     """The parts of a dataset that are files; of a mixture those of what is mixed."""
-    parts = []
-    for name, data in getattr(dataset, "mixed", {}).items():
-        parts += parts_of(split if name == "new" else f"{name} {split}", data)
-    subjects, backgrounds = (getattr(dataset, k, None) for k in ("subjects", "backgrounds"))
-    if hasattr(subjects, "frame"):
-        parts.append(Part(split, "subjects", "clips", subjects.stems, {}, subjects))
-    elif hasattr(subjects, "files"):
-        parts.append(Part(split, "subjects", "", subjects.stems, subjects.files))
-    if hasattr(backgrounds, "files"):
-        files = {"bgr": backgrounds.files}
-        parts.append(Part(split, "backgrounds", "", backgrounds.stems, files))
-    return parts
+    if isinstance(dataset, Mixture):
+        named = {split if n == "new" else f"{n} {split}": d for n, d in dataset.mixed.items()}
+        return [part for name, data in named.items() for part in parts_of(name, data)]
+    if isinstance(dataset, Composites):
+        return [part_of(split, dataset.subjects), part_of(split, dataset.backgrounds)]
+    return []
 
 
-def _looked(parts: list[Part], until: float) -> list[Look]:
+def _inspect_until(parts: list[Part], until: float) -> list[ItemReport]:
     """Looks at items of all parts in turn until time is up, one of each at least."""
-    looks = Looks(parts, SAMPLED)
-    turns = sorted(range(len(looks)), key=lambda i: (_rank(looks, i), looks.chosen[i][0]))
+    reports = ItemReports(parts, SAMPLED)
+    turns = sorted(range(len(reports)), key=lambda i: (_rank(reports, i), reports.chosen[i][0]))
     seen = []
     for index in turns:
         if time.monotonic() > until and len(seen) >= len(parts):
             break
-        seen.append(looks[index])
+        seen.append(reports[index])
     return seen
 
 
-def _rank(looks: Looks, index: int) -> int:
+def _rank(reports: ItemReports, index: int) -> int:
     """How many items of the same part come before this one."""
-    part = looks.chosen[index][0]
-    return index - next(i for i, (other, _) in enumerate(looks.chosen) if other == part)
+    part = reports.chosen[index][0]
+    return index - next(i for i, (other, _) in enumerate(reports.chosen) if other == part)
 
 
 def _shared_paths(parts: list[Part]) -> list[Finding]:
@@ -88,5 +86,5 @@ def _shared_paths(parts: list[Part]) -> list[Finding]:
 
 
 def _paths(part: Part) -> set[str]:
-    files = part.clips.files if part.clips is not None else part.files
+    files = part.source.videos if isinstance(part.source, Clips) else part.files
     return {str(path) for path in next(iter(files.values()), [])}

@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from bgm.data.clips import Clips
 from bgm.data.doctor.inventory import SHOWN, Finding, Part
-from bgm.data.doctor.item_report import Look
-from bgm.data.doctor.near_duplicates import twins
+from bgm.data.doctor.item_report import ItemReport
+from bgm.data.doctor.near_duplicates import find_near_duplicates
 
 FEW = 100  # backgrounds; the paper trains on 8,636
 SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them
 LEVELS = {"error": 0, "warning": 1, "note": 2}
 
 
-def diagnose(parts: Sequence[Part], looks: Sequence[Look]) -> list[Finding]:
-    """All findings of looks at parts, errors first."""
-    found = [*_backgrounds(parts), *_single(parts, looks), *_pairs(parts, looks)]
+def diagnose(parts: Sequence[Part], reports: Sequence[ItemReport]) -> list[Finding]:
+    """All findings of reports on parts, errors first."""
+    found = [*_backgrounds(parts), *_single(parts, reports), *_pairs(parts, reports)]
     return sorted(found, key=lambda finding: LEVELS[finding.level])
 
 
@@ -25,30 +26,42 @@ def _backgrounds(parts: Sequence[Part]) -> Iterator[Finding]:
         if part.role == "backgrounds" and part.split == "train" and 0 < len(part) < FEW:
             said = f"only {len(part)} backgrounds, fewer than {FEW}: a network learns them by heart"
             yield Finding("warning", "few backgrounds", part.where, said, len(part))
-        if part.clips is not None:
-            every = part.clips.keyframe_every(0)
+        if isinstance(part.source, Clips):
+            every = part.source.keyframe_every(0)
             if every > 24:
                 said = f"a keyframe every {every:.0f} frames: jumps are slow, bgm pack helps"
-                yield Finding("note", "keyframes", part.where, said, len(part.stems))
+                yield Finding("note", "keyframes", part.where, said, len(part.source.stems))
 
 
-Check = tuple[str, str, str, Callable[[Look], bool]]
+Check = tuple[str, str, str, Callable[[ItemReport], bool]]
 
 
-def _soft(seen: Look) -> int:
+def _soft(seen: ItemReport) -> int:
     return int(seen.alpha[SNAP + 1 : 255 - SNAP].sum())
 
 
-def _noise(seen: Look) -> bool:
+def _noise(seen: ItemReport) -> bool:
     near = seen.alpha[1 : SNAP + 1].sum() + seen.alpha[255 - SNAP : 255].sum()
-    return bool(near > 0.01 * seen.alpha.sum())
+    return bool(near > 0.01 * seen.alpha.sum() and seen.alpha[2:].any())
 
 
-def _both(seen: Look) -> bool:
+def _both(seen: ItemReport) -> bool:
     return bool(seen.alpha[: SNAP + 1].sum() and seen.alpha[255 - SNAP :].sum())
 
 
 ALPHA: tuple[Check, ...] = (
+    (
+        "error",
+        "0 and 1",
+        "alpha is stored as 0 and 1, expected 0 to 255: multiply it by 255",
+        lambda s: s.alpha[1] > 0.005 * s.alpha.sum() and not s.alpha[2:].any(),
+    ),
+    (
+        "error",
+        "inverted",
+        "alpha is high along the border and low in the middle: is it inverted?",
+        lambda s: s.inverted,
+    ),
     ("warning", "empty", "alpha is 0 everywhere: no subject", lambda s: s.alpha[1:].sum() == 0),
     ("warning", "full", "alpha is 255 everywhere: no edge", lambda s: s.alpha[:255].sum() == 0),
     (
@@ -99,10 +112,10 @@ OUTSIDE: tuple[Check, ...] = tuple(
 )
 
 
-def _single(parts: Sequence[Part], looks: Sequence[Look]) -> Iterator[Finding]:
+def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Finding]:
     """Findings that one item shows by itself."""
     by_part = defaultdict(list)
-    for seen in looks:
+    for seen in reports:
         by_part[seen.part].append(seen)
     for number, seen in sorted(by_part.items()):
         where = parts[number].where
@@ -121,7 +134,7 @@ def _single(parts: Sequence[Part], looks: Sequence[Look]) -> Iterator[Finding]:
                 )
 
 
-def _broken(where: str, seen: list[Look]) -> Iterator[Finding]:
+def _broken(where: str, seen: list[ItemReport]) -> Iterator[Finding]:
     said = {"broken": "files cannot be read", "sizes": "pictures of one item differ in size"}
     for code in ("broken", "sizes", "no alpha"):
         of_code = [s.broken for s in seen if s.code == code]
@@ -130,34 +143,34 @@ def _broken(where: str, seen: list[Look]) -> Iterator[Finding]:
             yield Finding("error", code, where, sentence, len(of_code), tuple(of_code[:SHOWN]))
 
 
-def _pairs(parts: Sequence[Part], looks: Sequence[Look]) -> Iterator[Finding]:
+def _pairs(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Finding]:
     """Findings that take two items: duplicates within a part, leaks between splits."""
     for kind in (("subjects", "scenes"), ("backgrounds",)):
-        seen = [s for s in looks if s.thumb is not None and parts[s.part].role in kind]
+        seen = [s for s in reports if s.thumb is not None and parts[s.part].role in kind]
         if len(seen) < 2:
             continue
-        hashes = np.array([s.twin for s in seen], np.uint64)
-        near = twins(hashes, np.stack([s.thumb for s in seen]), _groups(parts, seen))
+        hashes = np.array([s.dhash for s in seen], np.uint64)
+        near = find_near_duplicates(hashes, np.stack([s.thumb for s in seen]), _groups(parts, seen))
         exact = _same_bytes(seen)
         known = set(exact)
         rest = [pair for pair in map(tuple, near.tolist()) if pair not in known]
-        yield from _sorted_out(parts, seen, exact, "the same file")
-        yield from _sorted_out(parts, seen, rest, "look the same")
+        yield from _group_pairs(parts, seen, exact, "the same file")
+        yield from _group_pairs(parts, seen, rest, "look the same")
 
 
-def _clip(parts: Sequence[Part], seen: Look) -> str:
+def _clip(parts: Sequence[Part], seen: ItemReport) -> str:
     """The folder of a subject's stem: its frames look alike; "" for what is not in a clip."""
     return "" if parts[seen.part].role == "backgrounds" else seen.stem.rpartition("/")[0]
 
 
-def _groups(parts: Sequence[Part], seen: list[Look]) -> np.ndarray:
+def _groups(parts: Sequence[Part], seen: list[ItemReport]) -> np.ndarray:
     """A number for every clip, and one of its own for what is not in a clip."""
     numbers: dict[tuple, int] = {}
     keys = [(s.part, clip or f"/{s.stem}") for s in seen for clip in [_clip(parts, s)]]
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
-def _same_bytes(seen: list[Look]) -> list[tuple[int, int]]:
+def _same_bytes(seen: list[ItemReport]) -> list[tuple[int, int]]:
     first: dict[bytes, int] = {}
     pairs = []
     for index, s in enumerate(seen):
@@ -167,8 +180,8 @@ def _same_bytes(seen: list[Look]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _sorted_out(
-    parts: Sequence[Part], seen: list[Look], pairs: Iterable[tuple[int, int]], how: str
+def _group_pairs(
+    parts: Sequence[Part], seen: list[ItemReport], pairs: Iterable[tuple[int, int]], how: str
 ) -> Iterator[Finding]:
     """Pairs of one part are duplicates (frames of one clip are not), others are leaks."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)

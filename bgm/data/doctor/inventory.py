@@ -1,15 +1,16 @@
-"""What there is to look at, folders, shards and clips of a split, and what does not pair."""
+"""What there is to examine: subjects, backgrounds, scenes of a split, and what does not pair."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bgm.data.clips import Clips
-from bgm.data.shards.tar import compact, is_packed, read_shards
+from bgm.data.clips import Clips, holds_clips
+from bgm.data.interfaces import BackgroundSource, SubjectSource
+from bgm.data.listing import list_backgrounds, list_subjects
+from bgm.data.shards.tar import compact
 from bgm.errors import BadInput
-from bgm.pictures import Member, find_pictures
-from bgm.video import find_videos
+from bgm.pictures import File, find_pictures
 
 SHOWN = 5  # examples of a finding
 
@@ -33,66 +34,62 @@ class Part:
     role: str  # "subjects", "backgrounds" or "scenes"
     root: str
     stems: Sequence[str]
-    files: Mapping[str, Sequence[str | Member]]  # kind ("fgr", "pha", ...) -> file of each stem
-    clips: Clips | None = None  # in the place of files
+    files: Mapping[str, Sequence[File]]  # kind ("fgr", "pha", ...) -> file of each stem
+    source: SubjectSource | BackgroundSource | None = None  # in the place of stems and files
 
     @property
     def where(self) -> str:
         return f"{self.split} {self.role}"
 
     def __len__(self) -> int:
-        return len(self.stems) if self.clips is None else len(self.clips)
+        return len(self.stems) if self.source is None else len(self.source)
+
+    def name(self, item: int) -> str:
+        """Stem of an item."""
+        return self.stems[item] if self.source is None else self.source.name(item)
 
 
-def take_stock(split: str, role: str, folders: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
+def part_of(split: str, source: SubjectSource | BackgroundSource, root: str = "") -> Part:
+    """The part that a source is."""
+    role = "subjects" if isinstance(source, SubjectSource) else "backgrounds"
+    if not source.files:
+        return Part(split, role, root, [], {}, source)
+    return Part(split, role, root, [source.name(i) for i in range(len(source))], source.files)
+
+
+def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
     """List a part's files, and what is missing or does not pair among them; raises nothing.
 
-    folders: the arguments of `Subjects` (root, or fgr and pha, or rgba), of `Backgrounds` (folder)
+    places: the arguments of `Subjects` (root, or fgr and pha, or rgba), of `Backgrounds` (folder)
     or of `Scenes` (root).
     """
-    given = {name: str(path) for name, path in folders.items() if path is not None}
-    root = given.get("root") or given.get("folder") or next(iter(given.values()), "")
+    given = {name: str(place) for name, place in places.items() if place is not None}
+    root = next(iter(given.values()), "")
     empty = Part(split, role, root, [], {})
     try:
-        if role == "subjects" and find_videos(Path(root) / "fgr", needed=False):
-            clips = Clips(root)
-            return replace(empty, stems=clips.stems, clips=clips), []
-        found = {kind: find() for kind, find in _finders(role, root, given).items()}
+        if role == "subjects" and holds_clips(root):
+            return part_of(split, Clips(root), root), []
+        if role == "scenes":
+            files: dict = {k: find_pictures(Path(root) / k) for k in ("src", "bgr", "pha")}
+        else:
+            files = (list_subjects if role == "subjects" else list_backgrounds)(**given).files
     except BadInput as error:
         return empty, [Finding("error", "folders", empty.where, str(error))]
-    return paired(empty, found)
+    return pair(empty, files)
 
 
-def paired(part: Part, found: dict[str, dict]) -> tuple[Part, list[Finding]]:
+def pair(part: Part, files: dict[str, dict]) -> tuple[Part, list[Finding]]:
     """The part with the stems that all kinds share, and a finding for those that they do not."""
-    if len(found.get("bgr", {})) == 1 and "src" in found:  # one plate for all
-        found = {**found, "bgr": dict.fromkeys(found["src"], next(iter(found["bgr"].values())))}
-    kinds = [kind for kind in found if not (kind == "fgr" and "src" in found)]  # fgr may lack some
-    stems = [stem for stem in found[kinds[0]] if all(stem in found[kind] for kind in kinds)]
+    if len(files.get("bgr", {})) == 1 and "src" in files:  # one plate for all
+        files = {**files, "bgr": dict.fromkeys(files["src"], next(iter(files["bgr"].values())))}
+    kinds = list(files)
+    stems = [stem for stem in files[kinds[0]] if all(stem in files[kind] for kind in kinds)]
     shared = set(stems)
-    lonely = {stem: kind for kind in kinds for stem in found[kind] if stem not in shared}
+    lonely = {stem: kind for kind in kinds for stem in files[kind] if stem not in shared}
     findings = []
     if lonely:
         examples = tuple(f"{stem} (only in {kind})" for stem, kind in lonely.items())[:SHOWN]
         sentence = f"stems of {' and '.join(f'{kind}/' for kind in kinds)} do not pair"
         findings = [Finding("error", "unpaired", part.where, sentence, len(lonely), examples)]
-    files = {kind: compact(found[kind], stems) for kind in kinds}
-    return replace(part, stems=stems, files=files), findings
-
-
-def _finders(role: str, root: str, given: dict[str, str]) -> dict[str, Callable[[], dict]]:
-    """A function for every kind of file, to be called in turn."""
-    if role == "scenes":
-        return {
-            kind: lambda k=kind: find_pictures(Path(root) / k) for kind in ("src", "bgr", "pha")
-        }
-    if Path(root).is_dir() and is_packed(root):
-        shards = read_shards(root)
-        return {kind: lambda k=kind: shards[k] for kind in shards}
-    if role == "backgrounds":
-        return {"bgr": lambda: find_pictures(root)}
-    if "root" not in given:
-        return {kind: lambda f=folder: find_pictures(f) for kind, folder in given.items()}
-    if (Path(root) / "pha").is_dir():
-        return {kind: lambda k=kind: find_pictures(Path(root) / k) for kind in ("fgr", "pha")}
-    return {"rgba": lambda: find_pictures(root)}
+    chosen = {kind: compact(files[kind], stems) for kind in kinds}
+    return replace(part, stems=stems, files=chosen), findings

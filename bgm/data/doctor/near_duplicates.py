@@ -7,7 +7,7 @@ LEVELS = 4.0  # of 255: mean difference of thumbnails that look the same
 NEIGHBOURS = 16  # in sorted order that are compared: more only within heaps of twins
 
 
-def twins(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Pairs (n, 2) of indices i < j whose pictures look the same, but for those of one group.
 
     hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8; groups: (N,) clips, whose frames look

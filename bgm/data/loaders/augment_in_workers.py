@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils.data import get_worker_info
 
-from bgm.data.loaders.skip_broken import Faults, Surviving, SurvivingLoader
+from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.types import Batch, Sample
 
 BYTES = 40  # a pixel of a Batch: ten channels of float32
@@ -15,7 +15,7 @@ BITS = 20  # of a size in pixels
 Made = tuple[Batch, int] | None
 
 
-class Ahead:
+class AugmentInWorkers:
     """Collates in a worker, and augments what it has collated, at the size last followed.
 
     augment: a function of the samples and its `setting` alone, with `resize` to set it. What was
@@ -55,15 +55,15 @@ class Ahead:
             torch.set_num_threads(threads)
 
 
-class AheadLoader(SurvivingLoader):
-    """A SurvivingLoader of augmented Batches, made in its workers; of Samples where they are large.
+class WorkerAugmentLoader(SkipBrokenLoader):
+    """A SkipBrokenLoader of Batches augmented in its workers; of Samples where they are large.
 
     The draws of an augmentation are a function of the sample's number: values and order are those
-    of a SurvivingLoader whose Samples are augmented in the training process, on one thread.
+    of a SkipBrokenLoader whose Samples are augmented in the training process, on one thread.
     """
 
-    def __init__(self, dataset: Surviving, faults: Faults, augment: Any, **options: Any) -> None:
-        ahead = Ahead(augment, dataset.collate)
+    def __init__(self, dataset: SkipBroken, faults: Faults, augment: Any, **options: Any) -> None:
+        ahead = AugmentInWorkers(augment, dataset.collate)
         super().__init__(dataset, faults, collate_fn=ahead, **options)
         self.ahead = ahead
 

@@ -15,7 +15,7 @@ LOG = logging.getLogger("bgm.data")
 INSTEAD = "put it back, or take what is there now with resume_changed=allow"
 
 
-class Begun:
+class FileSnapshot:
     """What a folder of pictures, shards or clips held when a training began, in its order.
 
     stems: the items. endings: kind ("fgr") -> what follows the stem in each file's name. sizes:
@@ -36,7 +36,7 @@ class Begun:
         """Plain values, the constructor's arguments."""
         return {"stems": self.stems, "endings": self.endings, "sizes": self.sizes}
 
-    def completed(
+    def apply_to(
         self, found: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
     ) -> dict[str, dict[str, Path]]:
         """The files found of every kind (stem -> file), with those that have gone in their places.
@@ -55,7 +55,7 @@ class Begun:
             self._tell(whole[kind], there)
         return whole
 
-    def unchanged(self, stems: Sequence[str], where: str | Path) -> None:
+    def check_same(self, stems: Sequence[str], where: str | Path) -> None:
         """Raise BadInput, naming the first that is missing or new, unless the stems are the same.
 
         For shards and clips, which hold more than a training may lose.
@@ -82,14 +82,16 @@ def _more(paths: list[Path]) -> str:
     return f", and {len(paths) - 1} more" if len(paths) > 1 else ""
 
 
-def told(stems: list[str], files: Mapping[str, Sequence], before: Begun | None) -> Begun:
+def take_snapshot(
+    stems: list[str], files: Mapping[str, Sequence], before: FileSnapshot | None
+) -> FileSnapshot:
     """What is there now, as files of every kind in the order of the stems; before: at the start."""
     sizes, endings = {}, {}
     for kind, paths in files.items():
         endings[kind] = [sys.intern(Path(str(path)).suffix) for path in paths]
         then = before.sizes[kind] if before is not None else [0] * len(paths)
         sizes[kind] = [byte_size(*pair) for pair in zip(paths, then, strict=True)]
-    return Begun(stems, endings, sizes)
+    return FileSnapshot(stems, endings, sizes)
 
 
 def byte_size(file: str | Member, then: int) -> int:
@@ -100,18 +102,18 @@ def byte_size(file: str | Member, then: int) -> int:
         return then
 
 
-def begun_with(data: Any) -> dict[str, Any]:
+def file_snapshots(data: Any) -> dict[str, Any]:
     """What every part of some data began with, by the names of the attributes that lead there.
 
-    data: a dataset or a datamodule. {"train": {"subjects": {"begun": ...}}}, for instance: the
+    data: a dataset or a datamodule. {"train": {"subjects": {"snapshot": ...}}}, for instance: the
     keywords that make the same data again. Parts without files on disk are not in it.
     """
     found: dict[str, Any] = {}
     for name, part in vars(data).items():
-        own = getattr(part, "began_with", None)
-        inner = begun_with(part) if isinstance(part, Dataset) else {}
+        own = getattr(part, "file_snapshot", None)
+        inner = file_snapshots(part) if isinstance(part, Dataset) else {}
         if own is not None:
-            found[name] = {"begun": own().state()}
+            found[name] = {"snapshot": own().state()}
         elif inner:
             found[name] = inner
     return found

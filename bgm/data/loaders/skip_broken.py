@@ -17,7 +17,7 @@ TRIES = 8  # draws tried in the place of one: if all are bad, the data are
 LOG = logging.getLogger("bgm.data")
 
 
-class Surviving(Dataset[Sample]):
+class SkipBroken(Dataset[Sample]):
     """A dataset of Samples whose unreadable draws are replaced by others of the same epoch.
 
     The replacement is a function of (seed, draw) alone, and keeps the number of the draw that it
@@ -92,10 +92,10 @@ class Faults:
             )
 
 
-class SurvivingLoader(ResumableLoader):
-    """A ResumableLoader over a Surviving dataset; what its workers met is counted in `faults`."""
+class SkipBrokenLoader(ResumableLoader):
+    """A ResumableLoader over a SkipBroken dataset; what its workers met is counted in `faults`."""
 
-    def __init__(self, dataset: Surviving, faults: Faults, **options: Any) -> None:
+    def __init__(self, dataset: SkipBroken, faults: Faults, **options: Any) -> None:
         super().__init__(dataset, **{"collate_fn": dataset.collate} | options)
         self.faults = faults
 

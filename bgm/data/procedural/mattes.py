@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from bgm.data.procedural import shapes
+from bgm.data.procedural import distances
 from bgm.data.procedural.noise import upsample
 from bgm.data.procedural.strands import splat
 
@@ -21,15 +21,15 @@ def column(x: Tensor) -> Tensor:
 
 def figures(s: Scene, white: list[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Group distances (B, 4, h, w) of the subject, and of one that belongs to the background."""
-    grid = shapes.grid_size(size)
-    x, y = shapes.frame_grid(grid, s["melt"].device)
+    grid = distances.grid_size(size)
+    x, y = distances.frame_grid(grid, s["melt"].device)
     drift = upsample(white[1], grid) * column(s["bend"]) * 2
     x, y = x + drift[:, 0], y + drift[:, 1]
-    subject = shapes.group_distances(s["parts"], s["melt"], x, y)
+    subject = distances.group_distances(s["parts"], s["melt"], x, y)
     other = torch.full_like(subject, 9.0)
     rows = torch.nonzero(s["role"] > 0)[:, 0]
     if len(rows):
-        other[rows] = shapes.group_distances(s["extra"][rows], s["melt"][rows], x[rows], y[rows])
+        other[rows] = distances.group_distances(s["extra"][rows], s["melt"][rows], x[rows], y[rows])
     together = column(s["role"] == 1)
     return (
         torch.where(together, torch.minimum(subject, other), subject),
@@ -52,23 +52,23 @@ def strands(s: Scene, batch: int, size: tuple[int, int]) -> Tensor:
 def matte(s: Scene, d: Tensor, strand: Tensor, n: Tensor, white: list[Tensor]) -> Tensor:
     """Alpha (B, 1, H, W) of the outline d with ragged and soft edges, holes, glass, smoke, hair."""
     H, W = size = (d.shape[-2], d.shape[-1])
-    x, y = shapes.frame_grid(size, d.device)
+    x, y = distances.frame_grid(size, d.device)
     edge = column(s["edge"]) / min(H, W)
     d = d + column(s["ragged"]) * n[:, 4:5] * 0.5
     leafy = torch.maximum(d - 0.05, n[:, 4:5] * 0.02)
     d = torch.where(column(s["plant"]) > 0, leafy, d)
     where = (upsample(white[1][:, 2:3], size) * 3).clamp(0, 1)
-    pha = shapes.coverage(d, edge + column(s["soft"]) * where)
+    pha = distances.coverage(d, edge + column(s["soft"]) * where)
     if bool((s["spot"][:, 0, 0] < 50).any()):
         for k in (0, 1):
-            hole = shapes.ellipse(s["spot"][:, k], x, y)[:, None]
-            pha = pha * (1 - shapes.coverage(hole, edge))
+            hole = distances.ellipse(s["spot"][:, k], x, y)[:, None]
+            pha = pha * (1 - distances.coverage(hole, edge))
     if bool((s["glass"] > 0).any()):
-        pane = [shapes.ellipse(s["spot"][:, k], x, y)[:, None] for k in (2, 3)]
-        pane = shapes.coverage(torch.minimum(*pane), edge)
+        pane = [distances.ellipse(s["spot"][:, k], x, y)[:, None] for k in (2, 3)]
+        pane = distances.coverage(torch.minimum(*pane), edge)
         pha = pha * (1 - column(s["glass"]) * pane)
     if bool((s["smoke"] > 0).any()):
-        cloud = shapes.coverage(shapes.ellipse(s["spot"][:, 4], x, y)[:, None], edge + 0.15)
+        cloud = distances.coverage(distances.ellipse(s["spot"][:, 4], x, y)[:, None], edge + 0.15)
         cloud = cloud * (0.4 + 0.4 * n[:, 0:1].flip(-1)).clamp(0, 1) * column(s["smoke"])
         pha = 1 - (1 - pha) * (1 - cloud)
     pha = 1 - (1 - pha) * (1 - strand)

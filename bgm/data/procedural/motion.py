@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.data.procedural.shapes import frame_grid
+from bgm.data.procedural.distances import frame_grid
 
 FAINT = 1 / 255  # weight of the colours where nothing of the subject passed by
 SMALLEST = 0.5  # pixels of the smallest step

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.data.procedural import fields, shapes
+from bgm.data.procedural import distances, fields
 from bgm.data.procedural.mattes import Scene, column, figures, matte, strands
 from bgm.data.procedural.motion import blur_motion
 from bgm.data.procedural.noise import defocus, fractal, soften, upsample
@@ -22,7 +22,7 @@ SHADES = 128  # colours of a layer's palette, interpolated
 def _paint(s: Scene, label: Tensor, field: Tensor, n: Tensor, side: int) -> Tensor:
     """Colour (B, 3, H, W) of pixels of layer `label` (B, H, W); side 0: background, 1: subject."""
     B, H, W = label.shape
-    x, y = shapes.frame_grid((H, W), label.device)
+    x, y = distances.frame_grid((H, W), label.device)
     v = field.gather(1, label[:, None])[:, 0].clamp(0, 1) * (SHADES - 1)
     index = (label * SHADES + v.long()).flatten(1)
     table = upsample(s["layer_palette"].permute(0, 3, 1, 2), (s["layer_palette"].shape[1], SHADES))
@@ -41,7 +41,7 @@ def _paint(s: Scene, label: Tensor, field: Tensor, n: Tensor, side: int) -> Tens
 def _background(s: Scene, other: Tensor, field: Tensor, n: Tensor) -> Tensor:
     """Wall, floor, clutter and bystanders, out of focus where drawn so: (B, 3, H, W)."""
     B, _, H, W = n.shape
-    x, y = shapes.frame_grid((H, W), n.device)
+    x, y = distances.frame_grid((H, W), n.device)
     border = s["horizon"][:, None, None] + s["rough"][:, None, None] * n[:, 4] * 0.3
     label = torch.where(y + 0 * x > border, FLOOR, WALL)
     top = fields.dead_leaves(s["clutter"], x, y).long()
@@ -64,7 +64,7 @@ def _mimic(s: Scene, bgr: Tensor, fgr: Tensor, label: Tensor) -> Tensor:
     if len(rows) == 0:
         return fgr
     H, W = fgr.shape[-2:]
-    x, y = shapes.frame_grid((H, W), fgr.device)
+    x, y = distances.frame_grid((H, W), fgr.device)
     tone = s["mimic_tone"][rows][:, :, None, None]
     gx = (x + tone[:, 0]) * (2 * min(H, W) / W)
     gy = (y + tone[:, 1]) * (2 * min(H, W) / H)
@@ -93,7 +93,7 @@ def render(s: Scene, white: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """
     B, _, H, W = white[-1].shape
     size = (H, W)
-    x, y = shapes.frame_grid(size, white[-1].device)
+    x, y = distances.frame_grid(size, white[-1].device)
     n = fractal(white, s["falloff"])
     layers = s["layer_kind"].shape[1]
     field = fields.draw_fields(
@@ -113,7 +113,7 @@ def render(s: Scene, white: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     fgr = _paint(s, label, field, n, 1)
     streak = torch.where(label[:, None] == HAIR, strand - 0.3, 0.0)
     fgr = fgr * (1 + column(s["gloss"]) * streak)
-    shade = shapes.relief(shapes.union(subject), s["sun"], size)
+    shade = distances.relief(distances.union(subject), s["sun"], size)
     fgr = fgr * (1 + column(s["relief"]) * shade) * column(s["light"])
     fgr = (fgr + s["cast"][:, :, None, None]).clamp(0, 1)
     fgr = _mimic(s, bgr, fgr, label)

@@ -1,6 +1,6 @@
-"""What goes into shards: picture files as they are, or reduced; frames of clips as JPEG and PNG."""
+"""What goes into shards: picture files as they are, or pictures encoded anew, reduced or not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -8,106 +8,84 @@ from pathlib import Path
 from PIL import Image
 from torch.utils.data import Dataset
 
-from bgm.data.clips import Clips
-from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.loaders.resumable import Loader
 from bgm.data.loaders.sampler import ShardSampler
-from bgm.data.resizing import cover_square, open_picture, resize_subject
-from bgm.data.shards.tar import Packed
+from bgm.data.resizing import cover_square, resize_subject
+from bgm.data.shards.tar import PackedFile
 from bgm.errors import BadInput
-from bgm.pictures import Member, picture_size
+from bgm.pictures import File, Member, picture_size
 
 SMALLEST = 16  # pixels: as small as anything here is trained on
 
 
-def packed_pictures(
-    stems: Sequence[str], files: Mapping[str, Sequence[str | Member]]
-) -> Iterator[Packed]:
-    """The files of every stem, byte for byte: shards read as the folder did."""
-    for index, stem in enumerate(stems):
-        yield from _as_they_are(stem, {kind: paths[index] for kind, paths in files.items()})
+def pack(
+    source: SubjectSource | BackgroundSource,
+    size: int | None = None,
+    quality: int = 95,
+    workers: int = 0,
+) -> Iterator[PackedFile]:
+    """The pictures of a source in order, by so many processes; see `PackedItems`."""
+    items = PackedItems(source, size, quality)
+    order = ShardSampler(len(items))  # goes on from where a worker was killed
+    workers = workers if source.files else 0  # frames of a clip are decoded one after the other
+    return chain.from_iterable(
+        Loader(items, batch_size=None, sampler=order, num_workers=workers, collate_fn=list)
+    )
 
 
-def packed_frames(clips: Clips, quality: int, size: int | None = None) -> Iterator[Packed]:
-    """Every frame of clips in order: colours as JPEG of a quality, alpha as PNG (without loss).
+class PackedItems(Dataset[list[PackedFile]]):
+    """The files of every item, to be packed.
 
-    With size larger frames are reduced as `Reduced` does.
-    """
-    for index in range(len(clips)):
-        yield from _in_two(clips.name(index), _at_most(clips.frame(index), size), quality)
-
-
-def packed_reduced(
-    data: Subjects | Backgrounds, size: int, quality: int, workers: int
-) -> Iterator[Packed]:
-    """The pictures of every stem in order, reduced by so many processes."""
-    reduced = Reduced(data, size, quality)
-    order = ShardSampler(len(reduced))  # goes on from where a worker was killed
-    items = Loader(reduced, batch_size=None, sampler=order, num_workers=workers, collate_fn=list)
-    return chain.from_iterable(items)
-
-
-class Reduced(Dataset[list[Packed]]):
-    """Pictures as training at `size` takes them: `read(index, size)` gives the same from these.
-
-    Subjects have a short side of size then, colours (JPEG of a quality) averaged with alpha as
-    weight and spread outwards, alpha (PNG) without loss; RGBA files become such a pair.
-    Backgrounds are their centred square. Smaller pictures stay as they are: nothing is enlarged,
-    and nothing that was reduced is encoded again. Raises BadInput for a size below 16.
+    size=None: picture files byte for byte, so that shards read as the folder did, and what has no
+    files (frames of clips) as colours in JPEG of a quality and alpha in PNG, without loss.
+    Else as training at `size` takes them: `read(index, size)` gives the same from these. Subjects
+    have a short side of size then, colours averaged with alpha as weight and spread outwards; RGBA
+    files become a pair; backgrounds are their centred square. Smaller pictures stay as they are:
+    nothing is enlarged, and nothing that was reduced is encoded again. Raises BadInput for a size
+    below 16.
     """
 
-    def __init__(self, data: Subjects | Backgrounds, size: int, quality: int) -> None:
-        if not isinstance(size, int) or size < SMALLEST:
-            raise BadInput(f"pictures are reduced to size={size}, expected {SMALLEST} px or more")
-        self.data, self.size, self.quality = data, size, quality
+    def __init__(
+        self, source: SubjectSource | BackgroundSource, size: int | None, quality: int
+    ) -> None:
+        if size is not None and (not isinstance(size, int) or size < SMALLEST):
+            raise BadInput(f"size={size}: expected {SMALLEST} px or more, or null: as they are")
+        self.source, self.size, self.quality = source, size, quality
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.source)
 
-    def __getitem__(self, index: int) -> list[Packed]:
-        stem, data = self.data.stems[index], self.data
-        files = {"bgr": data.files} if isinstance(data, Backgrounds) else data.files
-        paths = {kind: of_kind[index] for kind, of_kind in files.items()}
-        small = all(min(picture_size(path)) <= self.size for path in paths.values())
-        if small and "rgba" not in paths:
-            return list(_as_they_are(stem, paths))
-        if isinstance(data, Backgrounds):
-            place = open_picture(paths["bgr"], "RGB", self.size)[0]
-            content = _encoded(cover_square(place, self.size), ".jpg", self.quality)
-            return [Packed(stem, "bgr", ".jpg", content)]
-        subject = _at_most(data.open(index, self.size), self.size)
-        return list(_in_two(stem, subject, self.quality))
-
-
-def _at_most(subject: Image.Image, size: int | None) -> Image.Image:
-    """A subject ("RGBA"), reduced to a short side of size if it is larger."""
-    return subject if size is None or min(subject.size) <= size else resize_subject(subject, size)
-
-
-def _as_they_are(stem: str, paths: Mapping[str, str | Member]) -> Iterator[Packed]:
-    for kind, path in paths.items():
-        suffix = Path(path.name if isinstance(path, Member) else path).suffix.lower()
-        yield Packed(stem, kind, suffix, _content(path))
+    def __getitem__(self, index: int) -> list[PackedFile]:
+        stem, size = self.source.name(index), self.size
+        files = {kind: paths[index] for kind, paths in self.source.files.items()}
+        small = size is None or all(min(picture_size(path)) <= size for path in files.values())
+        if files and small and (size is None or "rgba" not in files):
+            return [_as_it_is(stem, kind, path) for kind, path in files.items()]
+        picture = self.source.open(index, size)
+        if isinstance(self.source, BackgroundSource):
+            picture = picture if size is None else cover_square(picture, size)
+            return [PackedFile(stem, "bgr", ".jpg", _encoded(picture, "JPEG", self.quality))]
+        if size is not None and min(picture.size) > size:
+            picture = resize_subject(picture, size)
+        fgr, pha = picture.convert("RGB"), picture.getchannel("A")
+        return [
+            PackedFile(stem, "fgr", ".jpg", _encoded(fgr, "JPEG", self.quality)),
+            PackedFile(stem, "pha", ".png", _encoded(pha, "PNG", self.quality)),
+        ]
 
 
-def _in_two(stem: str, subject: Image.Image, quality: int) -> Iterator[Packed]:
-    """A subject ("RGBA") as two files."""
-    pictures = {"fgr": (subject.convert("RGB"), ".jpg"), "pha": (subject.getchannel("A"), ".png")}
-    for kind, (picture, suffix) in pictures.items():
-        yield Packed(stem, kind, suffix, _encoded(picture, suffix, quality))
-
-
-def _content(path: str | Member) -> bytes:
+def _as_it_is(stem: str, kind: str, path: File) -> PackedFile:
+    suffix = Path(path.name if isinstance(path, Member) else path).suffix.lower()
     try:
-        return path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
+        content = path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error})") from None
+    return PackedFile(stem, kind, suffix, content)
 
 
-def _encoded(picture: Image.Image, suffix: str, quality: int) -> bytes:
+def _encoded(picture: Image.Image, format: str, quality: int) -> bytes:
     file = BytesIO()
-    if suffix == ".jpg":
-        picture.save(file, "JPEG", quality=quality, subsampling=0)
-    else:
-        picture.save(file, "PNG", compress_level=3)
+    options = {"quality": quality, "subsampling": 0} if format == "JPEG" else {"compress_level": 3}
+    picture.save(file, format, **options)
     return file.getvalue()

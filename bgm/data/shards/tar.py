@@ -1,8 +1,6 @@
 """Shards: folders of pictures packed to tar files, in webdataset's layout, read at random."""
 
 import json
-import os
-import shutil
 import tarfile
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -14,12 +12,13 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from bgm.errors import BadInput
+from bgm.files import atomic_folder
 from bgm.pictures import Member
 
 INDEX = ".json"  # beside every tar: name -> [offset, size], so that headers are not walked through
 
 
-class Packed(NamedTuple):
+class PackedFile(NamedTuple):
     """One picture file to be packed."""
 
     stem: str  # "clip7/0001"
@@ -28,14 +27,14 @@ class Packed(NamedTuple):
     content: bytes
 
 
-class Members(Sequence[Member]):
+class MemberList(Sequence[Member]):
     """Many members at the memory of few: workers copy the pages of every object they touch."""
 
     def __init__(self, members: Iterable[Member]) -> None:
         members = list(members)
-        self.tars = sorted({member.tar for member in members})
-        numbers = {tar: number for number, tar in enumerate(self.tars)}
-        rows = [(numbers[m.tar], m.offset, m.size) for m in members]
+        self.archives = sorted({member.archive for member in members})
+        numbers = {archive: number for number, archive in enumerate(self.archives)}
+        rows = [(numbers[m.archive], m.offset, m.size) for m in members]
         self.rows = np.array(rows, np.int64).reshape(-1, 3)
         self.names = [member.name for member in members]
 
@@ -43,15 +42,15 @@ class Members(Sequence[Member]):
         return len(self.names)
 
     def __getitem__(self, index):
-        tar, offset, size = (int(x) for x in self.rows[index])
-        return Member(self.tars[tar], self.names[index], offset, size)
+        archive, offset, size = (int(x) for x in self.rows[index])
+        return Member(self.archives[archive], self.names[index], offset, size)
 
 
 def compact(found: dict[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
     """The files of stems in order: strings, far smaller than Paths, or Members."""
     chosen = [found[stem] for stem in stems]
     if chosen and isinstance(chosen[0], Member):
-        return Members(chosen)
+        return MemberList(chosen)
     return [str(path) for path in chosen]
 
 
@@ -82,7 +81,7 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     return {kind: dict(sorted(members.items())) for kind, members in found.items()}
 
 
-def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: int) -> int:
+def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:
     """Write pictures to folder/000000.tar, ... with an index each; the folder appears whole.
 
     Pictures of one stem follow each other and stay in one shard; a shard is closed when it has
@@ -92,30 +91,20 @@ def write_shards(folder: str | Path, pictures: Iterable[Packed], shard_bytes: in
     folder = Path(folder)
     if folder.exists():
         raise BadInput(f"{folder} exists already: name another folder, or delete it")
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shards = 0
-    try:
-        partial.mkdir(parents=True)
-        pending: list[Packed] = []
-        rest = iter(pictures)
-        while True:
+    shards, ended, rest = 0, False, iter(pictures)
+    pending: list[PackedFile] = []
+    with atomic_folder(folder) as partial:
+        while not ended:
             pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
             shards += 1
-            if ended:
-                break
-        os.replace(partial, folder)
-    except OSError as error:
-        raise BadInput(f"cannot write {folder} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return shards
 
 
 def _write_shard(
-    path: Path, pictures: Iterable[Packed], pending: list[Packed], shard_bytes: int
-) -> tuple[list[Packed], bool]:
+    path: Path, pictures: Iterable[PackedFile], pending: list[PackedFile], shard_bytes: int
+) -> tuple[list[PackedFile], bool]:
     """Fill one shard; return the picture that belongs to the next, and whether there is none."""
-    left: list[Packed] = []
+    left: list[PackedFile] = []
     stem, written = None, 0
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for picture in chain(pending, pictures):
@@ -130,7 +119,7 @@ def _write_shard(
     return left, not left
 
 
-def _name(picture: Packed) -> str:
+def _name(picture: PackedFile) -> str:
     """webdataset's key ends at the first dot of the name: dots in a stem are written %2E."""
     stem = quote(picture.stem, safe="/ ").replace(".", "%2E")
     return f"{stem}.{picture.kind}{picture.suffix}"

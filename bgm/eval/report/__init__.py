@@ -1,6 +1,6 @@
 """One HTML file of scores: tables, plots and pictures, readable without a network."""
 
-from bgm.eval.report.page import check_libraries, page
+from bgm.eval.report.page import check_libraries, page, write_report
 from bgm.eval.report.runs import Run, read_run
 
-__all__ = ["Run", "check_libraries", "page", "read_run"]
+__all__ = ["Run", "check_libraries", "page", "read_run", "write_report"]

@@ -1,26 +1,47 @@
-"""Build the page: numbers to tables, tables and pictures into one HTML text."""
+"""The page: scores of one or more runs as one HTML file that asks no network for anything."""
 
 import json
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
 from bgm.eval.report.published import published
-from bgm.eval.report.runs import KINDS, Run, data_uri
-from bgm.metrics import interval, paired, scale_label
-from bgm.metrics.intervals import LEVEL, RESAMPLES
+from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
+from bgm.files import write_text
+from bgm.metrics import interval, paired
+from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
-RANKING = ("mad", "mse", "sad")
-ABOUT = (
+FACTS = (
     *("model", "predictions", "sha256", "device", "select", "backbone_scale", "base_scale", "data"),
     *("scenes", "sizes", "protocol", "scale", "quantise", "trimaps", "grad_normalise"),
     *("mask_known", "seconds", "hardware", "versions"),
 )
+Columns = Mapping[str, Column]
+
+
+def write_report(files: Sequence[str | Path], out: str | Path) -> list[Path]:
+    """Write the page of some OUT.json to out; returns its path.
+
+    Raises BadInput as `read_run` and `page` do.
+    """
+    labels = labels_of([Path(f) for f in files])
+    runs = [read_run(f, label) for f, label in zip(files, labels, strict=True)]
+    title = labels[0] if len(runs) == 1 else " and ".join(labels[:3])
+    write_text(out, page(runs, f"Matting scores: {title}"))
+    return [Path(out)]
+
+
+def labels_of(files: Sequence[Path]) -> list[str]:
+    """File names without suffix; with their folders where names are not enough, then numbered."""
+    for labels in ([f.stem for f in files], [f"{f.parent.name}/{f.stem}" for f in files]):
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{label} ({i})" for i, label in enumerate(labels, 1)]
 
 
 def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
@@ -36,23 +57,23 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
                 f"{runs[0].label} and {run.label} differ in protocol or scales "
                 f"({first['protocol']}, {run.scores['protocol']}): they cannot be compared"
             )
-    metrics = list(first["scales"])
+    columns = runs[0].columns()
+    results = [(run, [interval(run.values(name)) for name in columns]) for run in runs]
+    rows = published(first["protocol"], first["scales"])
+    facts = [key for key in FACTS if any(run.scores.get(key) is not None for run in runs)]
     return _template().render(
         title=title,
         runs=runs,
         protocol=first["protocol"],
-        heads=[(m, scale_label(first["scales"][m])) for m in metrics],
-        about=[(key, [_told(run.scores.get(key)) for run in runs]) for key in _keys(runs)],
-        results=_results(runs, metrics),
-        published=[
-            (row, [values.get(m) for m in metrics])
-            for row, values in published(first["protocol"], first["scales"])
-        ],
-        differences=[_difference(runs[0], run, metrics) for run in runs[1:]],
-        plots=_plots(runs, metrics, first["scales"]),
-        examples=[(run, _examples(run)) for run in runs],
+        columns=columns,
+        facts=[(key, [_fact(run.scores.get(key)) for run in runs]) for key in facts],
+        results=results,
+        clips=max((i.groups for i in results[0][1]), default=0),
+        published=[(row, [values.get(name) for name in columns]) for row, values in rows],
+        differences=[_difference(runs[0], run, columns) for run in runs[1:]],
+        plots=_plots(runs, columns),
         kinds=KINDS,
-        pictures=_pictures(runs, metrics),
+        pictures=_pictures(runs, columns),
         most=MOST_ROWS,
         downloads=[_downloads(run) for run in runs],
         level=round(LEVEL * 100),
@@ -83,82 +104,63 @@ def number(x: float | None) -> str:
     return f"{x:.4g}" if abs(x) < 1e4 else f"{x:.0f}"
 
 
-def _keys(runs: Sequence[Run]) -> list[str]:
-    return [key for key in ABOUT if any(run.scores.get(key) is not None for run in runs)]
-
-
-def _told(value: Any) -> str:
+def _fact(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" if k != "processor" else str(v) for k, v in value.items())
+        return ", ".join(f"{k} {_fact(v)}" for k, v in value.items() if v not in ("", []))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "–" if value is None else str(value)
 
 
-def _results(runs: Sequence[Run], metrics: list[str]) -> list[dict[str, Any]]:
-    """A row per run: mean, interval and median of every metric; then its baselines."""
-    rows = []
-    for run in runs:
-        found = [interval(run.values(m)) for m in metrics]
-        medians = [run.scores["median"].get(m) for m in metrics]
-        skipped = run.scores.get("skipped", [])
-        rows.append(
-            {
-                "label": run.label,
-                "number": len(run.scores["pictures"]),
-                "groups": max((i.groups for i in found), default=0),
-                "skipped": skipped,
-                "cells": list(zip(found, medians, strict=True)),
-                "baselines": [
-                    (name, [b["mean"].get(m) for m in metrics])
-                    for name, b in run.scores.get("baselines", {}).items()
-                ],
-            }
-        )
-    return rows
-
-
-def _difference(one: Run, other: Run, metrics: list[str]) -> dict[str, Any]:
-    found = [paired(one.values(m), other.values(m)) for m in metrics]
+def _difference(one: Run, other: Run, columns: Columns) -> dict[str, Any]:
+    """Mean differences picture by picture, each with its interval and its verdict."""
+    means = [paired(one.values(name), other.values(name)) for name in columns]
     return {
         "label": f"{other.label} − {one.label}",
-        "cells": found,
-        "number": max((i.number for i in found), default=0),
+        "cells": [(i, _verdict(i, c)) for i, c in zip(means, columns.values(), strict=True)],
+        "number": max((i.number for i in means), default=0),
     }
 
 
-def _plots(runs: Sequence[Run], metrics: list[str], scales: dict[str, float]) -> dict[str, list]:
+def _verdict(difference: Interval, column: Column) -> str:
+    """ "better", "worse", or "" where the interval holds 0."""
+    if difference.high < 0 or difference.low > 0:
+        return "better" if (difference.low > 0) == column.higher_is_better else "worse"
+    return ""
+
+
+def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
     """Plots by heading."""
-    labels = {m: f"{m} {scale_label(scales[m])}" for m in metrics}
-    wanted = [m for m in ("mad", "mse", "grad", "conn") if m in metrics][:3]
-    values = {run.label: run.values(wanted[0]) for run in runs} if wanted else {}
-    found = {"Pictures": [sorted_values(values, labels[wanted[0]])]} if any(values.values()) else {}
+    plots: dict[str, list[str]] = {}
+    for first in list(columns.values())[:1]:
+        values = {run.label: run.values(first.name) for run in runs}
+        if any(values.values()):
+            plots["Pictures"] = [sorted_values(values, first)]
     by_run = {run.label: run.curves for run in runs if run.curves}
-    for name in dict.fromkeys(name for of in by_run.values() for name in of):
-        heading = f"Robustness: {name.replace('_', ' ')}"
-        found[heading] = [curve_plot(by_run, name, m, labels[m]) for m in wanted]
-    return found
+    for name in dict.fromkeys(name for curves in by_run.values() for name in curves):
+        points = [point for curves in by_run.values() for point in curves.get(name, [])]
+        plots[f"Robustness: {name.replace('_', ' ')}"] = [
+            curve_plot(by_run, name, column)
+            for column in columns.values()
+            if any(column.name in point for point in points)
+        ]
+    return plots
 
 
-def _examples(run: Run) -> list[dict[str, Any]]:
-    examples = run.scores.get("examples", [])
-    return [e | {"pictures": run.pictures[e["rank"]]} for e in examples if run.pictures[e["rank"]]]
-
-
-def _pictures(runs: Sequence[Run], metrics: list[str]) -> list[tuple[str, list[list[Any]]]]:
+def _pictures(runs: Sequence[Run], columns: Columns) -> list[tuple[str, list[list[Any]]]]:
     """Rows (name, per metric the values of all runs), the first run's worst first."""
-    ranking = next((m for m in RANKING if m in metrics), metrics[0] if metrics else None)
     by_name = [{row["name"]: row for row in run.scores["pictures"]} for run in runs]
-    names = list(dict.fromkeys(name for rows in by_name for name in rows))
-    worst = partial(_value, by_name[0], metric=ranking)
-    names.sort(key=lambda name: -worst(name))
+    names = [name for rows in by_name for name in rows]
+    for first in list(columns.values())[:1]:
+        values = runs[0].values(first.name)
+        names = [
+            *sorted(values, key=values.__getitem__, reverse=not first.higher_is_better),
+            *names,
+        ]
     return [
-        (name, [[rows.get(name, {}).get(m) for rows in by_name] for m in metrics])
-        for name in names[:MOST_ROWS]
+        (name, [[rows.get(name, {}).get(column) for rows in by_name] for column in columns])
+        for name in list(dict.fromkeys(names))[:MOST_ROWS]
     ]
-
-
-def _value(rows: dict[str, Any], name: str, metric: str | None) -> float:
-    value = rows.get(name, {}).get(metric)
-    return -math.inf if value is None else value
 
 
 def _downloads(run: Run) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
-from bgm.eval.report.runs import Curves
+from bgm.eval.report.runs import Column, Curves
 
 STYLES = [
     {"color": colour, "marker": mark, "linewidth": 1.6}
@@ -17,29 +17,29 @@ STYLES = [
 ]
 
 
-def sorted_values(values: Mapping[str, Mapping[str, float]], label: str) -> str:
+def sorted_values(values: Mapping[str, Mapping[str, float]], metric: Column) -> str:
     """A line per run: one metric of its pictures, from the best to the worst.
 
     values: run -> picture -> value.
     """
     figure, ax = _figure((5.6, 2.6))
     for (run, of), style in zip(values.items(), cycle(STYLES), strict=False):
-        y = sorted(of.values())
+        y = sorted(of.values(), reverse=metric.higher_is_better)
         x = [(i + 0.5) / len(y) * 100 for i in range(len(y))]
         ax.plot(x, y, label=run, markersize=3 if len(y) <= 60 else 0, **style)
-    ax.set(xlabel="pictures, % (best to worst)", ylabel=label, xlim=(0, 100))
-    return _svg(figure, ax, f"{label}, pictures sorted from best to worst")
+    ax.set(xlabel="pictures, % (best to worst)", ylabel=metric.label, xlim=(0, 100))
+    return _svg(figure, ax, f"{metric.label}, pictures sorted from best to worst")
 
 
-def curve_plot(runs: Mapping[str, Curves], curve: str, metric: str, label: str) -> str:
-    """One metric of all runs against the level of a disturbance. label: the metric's axis."""
+def curve_plot(runs: Mapping[str, Curves], curve: str, metric: Column) -> str:
+    """One metric of all runs against the level of a disturbance."""
     figure, ax = _figure((4.0, 2.8))
     for (run, of), style in zip(runs.items(), cycle(STYLES), strict=False):
-        points = [(p["level"], p[metric]) for p in of.get(curve, []) if metric in p]
+        points = [(p["level"], p[metric.name]) for p in of.get(curve, []) if metric.name in p]
         if points:
             ax.plot(*zip(*points, strict=True), label=run, markersize=4, **style)
-    ax.set(xlabel=curve.replace("_", " "), ylabel=label)
-    return _svg(figure, ax, f"{label} against {curve}")
+    ax.set(xlabel=curve.replace("_", " "), ylabel=metric.label)
+    return _svg(figure, ax, f"{metric.label} against {curve}")
 
 
 def _figure(size: tuple[float, float]) -> tuple[Any, Any]:

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from bgm.metrics import scales
+from bgm.metrics import metrics_of
 
 
 class Published(NamedTuple):
-    """A row of a table, on the scales of papers (`bgm.metrics.scales(protocol, "table")`)."""
+    """A row of a table, on the scales of papers (`bgm.metrics.metrics_of(protocol, "table")`)."""
 
     protocol: str
     network: str
@@ -48,7 +48,7 @@ def published(protocol: str, factors: dict[str, float]) -> list[tuple[Published,
     """
     wanted = "rvm" if protocol == "frame" else protocol
     rows = [row for row in ROWS if row.protocol == wanted]
-    table = scales(wanted, "table")
+    table = {name: metric.scale for name, metric in metrics_of(wanted, "table").items()}
     return [
         (
             row,

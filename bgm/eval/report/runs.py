@@ -1,14 +1,14 @@
 """Read back what eval.py wrote: scores, kept pictures, robustness curves."""
 
 import base64
-import csv
-import io
 import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bgm.errors import BadInput
+from bgm.metrics import scale_label
+from bgm.metrics.scores import csv_text
 
 KINDS = ("src", "bgr", "true", "pred", "error")
 LARGEST = 400_000  # bytes of a picture: a page holds a few dozen of them
@@ -16,11 +16,23 @@ ROBUSTNESS = "-robustness"  # OUT-robustness.json lies beside OUT.json
 Curves = dict[str, list[dict[str, float]]]
 
 
+class Column(NamedTuple):
+    """A metric as the JSON file of its scores describes it."""
+
+    name: str
+    scale_label: str
+    higher_is_better: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.scale_label}"
+
+
 class Run(NamedTuple):
     """One scored model or folder of predictions."""
 
     label: str
-    scores: dict[str, Any]  # see `bgm.metrics.Scores.as_dict`
+    scores: dict[str, Any]  # `bgm.metrics.Scores.as_dict`
     curves: Curves  # name -> [{level, metric: value, ...}, ...]
     pictures: dict[str, dict[str, str]]  # rank -> kind -> data URI
 
@@ -29,15 +41,21 @@ class Run(NamedTuple):
         rows = self.scores["pictures"]
         return {row["name"]: row[metric] for row in rows if row.get(metric) is not None}
 
+    def columns(self) -> dict[str, Column]:
+        """The metrics of this file by name, as they were where it was written."""
+        units, higher = (self.scores.get(key, ()) for key in ("units", "higher_is_better"))
+        return {
+            name: Column(name, scale_label(scale, units[name] if units else ""), name in higher)
+            for name, scale in self.scores["scales"].items()
+        }
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Name, rank, metric and value of the pictures that were kept, and are still there."""
+        return [e for e in self.scores.get("examples", []) if self.pictures[e["rank"]]]
+
     def csv(self) -> str:
         """One line per picture."""
-        text = io.StringIO()
-        metrics = list(self.scores["scales"])
-        out = csv.writer(text, lineterminator="\n")
-        out.writerow(["name", *metrics])
-        for row in self.scores["pictures"]:
-            out.writerow([row["name"], *(row.get(m, "") for m in metrics)])
-        return text.getvalue()
+        return csv_text(["name", *self.scores["scales"]], self.scores["pictures"])
 
 
 def read_run(path: str | Path, label: str | None = None) -> Run:
@@ -68,8 +86,8 @@ def read_json(path: Path) -> Any:
 
 def is_scores(x: Any) -> bool:
     """Whether this is what eval.py writes."""
-    wanted = {"protocol": str, "scales": dict, "mean": dict, "median": dict, "pictures": list}
-    return isinstance(x, dict) and all(isinstance(x.get(k), kind) for k, kind in wanted.items())
+    kinds = {"protocol": str, "scales": dict, "mean": dict, "median": dict, "pictures": list}
+    return isinstance(x, dict) and all(isinstance(x.get(k), kind) for k, kind in kinds.items())
 
 
 def checked_curves(x: Any, path: Path) -> Curves:
@@ -96,12 +114,12 @@ def _numbers(point: dict[str, Any]) -> dict[str, float]:
 
 def _pictures(folder: Path, rank: str) -> dict[str, str]:
     """Data URIs of one example's pictures; those that are gone or far too large are left out."""
-    found = {}
+    pictures = {}
     for kind in KINDS:
         file = folder / f"{rank}-{kind}.png"
         if file.is_file() and file.stat().st_size <= LARGEST:
-            found[kind] = data_uri(file.read_bytes(), "image/png")
-    return found
+            pictures[kind] = data_uri(file.read_bytes(), "image/png")
+    return pictures
 
 
 def data_uri(content: bytes, kind: str) -> str:

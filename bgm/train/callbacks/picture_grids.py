@@ -9,7 +9,7 @@ from bgm.ops import composite, crop_to, resize
 from bgm.types import Batch, Coarse, Refined
 
 
-class Pictures(pl.Callback):
+class PictureGrids(pl.Callback):
     """Log one grid for training (every n steps) and one for validation (first scenes, every time).
 
     Columns: src, bgr, true pha, pha, err, ref (refined networks), composite over green.

@@ -17,7 +17,7 @@ from bgm.errors import BadInput
 LOG = logging.getLogger("bgm.train")
 
 
-class Checkpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its name, then renames: a killed run leaves no half of one.
 
     Lightning's own writes to the system's temporary folder and copies when that is another file
@@ -39,7 +39,7 @@ class Checkpoints(TorchCheckpointIO):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(checkpoint, partial)
             if path.name in self.keep_before and path.exists():
-                keep(path, previous(path))
+                keep(path, previous_name(path))
             os.replace(partial, path)
             sync_folder(path.parent)
             self.failed.pop(str(path), None)
@@ -88,12 +88,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def previous(path: Path) -> Path:
+def previous_name(path: Path) -> Path:
     """The name under which the checkpoint before this one is kept."""
     return path.with_name(f"{path.stem}-previous{path.suffix}")
 
 
-def torn(path: Path) -> str | None:
+def damage(path: Path) -> str | None:
     """What is broken in a checkpoint file, None for a whole one; PyTorch checks no checksums."""
     try:
         with zipfile.ZipFile(path) as file:
@@ -103,34 +103,34 @@ def torn(path: Path) -> str | None:
     return f"checksum of {bad} is wrong" if bad else None
 
 
-def newest(folder: Path) -> Path | None:
+def newest_checkpoint(folder: Path) -> Path | None:
     """The whole checkpoint of most steps in a run's folder, torn ones named in the log."""
-    found = [p for p in sorted(folder.glob("*.ckpt")) if whole(p)]
+    found = [p for p in sorted(folder.glob("*.ckpt")) if is_whole(p)]
     return max(found, key=lambda p: (steps(p), p.name == "last.ckpt"), default=None)
 
 
-def resumable(path: str | Path) -> Path:
+def checkpoint_to_resume(path: str | Path) -> Path:
     """The checkpoint to go on from: path, or the one before it when it is torn; of a folder, the
     newest whole one. Raises BadInput when there is none."""
     path = Path(path)
     if path.is_dir():
-        found = newest(path)
+        found = newest_checkpoint(path)
         if found is None:
             raise BadInput(f"folder {path} holds no whole checkpoint (*.ckpt) to resume")
         return found
-    before = previous(path)
-    if path.is_file() and whole(path):
+    before = previous_name(path)
+    if path.is_file() and is_whole(path):
         return path
-    if before.is_file() and whole(before):
+    if before.is_file() and is_whole(before):
         state = "is torn" if path.exists() else "is not there"
         LOG.warning("%s %s: going on from %s, step %d", path, state, before, steps(before))
         return before
     return path  # whoever reads it says what is wrong with it
 
 
-def whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Whether a checkpoint can be read; why not goes to the log."""
-    reason = torn(path)
+    reason = damage(path)
     if reason is not None:
         LOG.warning("%s is torn (%s)", path, reason)
     return reason is None
@@ -138,10 +138,10 @@ def whole(path: Path) -> bool:
 
 def steps(path: Path) -> int:
     """How many steps a checkpoint has seen; -1 for a file of another kind."""
-    return int(glance(path).get("global_step", -1))
+    return int(read_lazily(path).get("global_step", -1))
 
 
-def glance(path: Path) -> dict[str, Any]:
+def read_lazily(path: Path) -> dict[str, Any]:
     """A checkpoint, its tensors left on the disk until they are used; {} for other files."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

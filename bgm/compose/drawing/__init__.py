@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose.drawn.place import draw_place
-from bgm.compose.drawn.subject import draw_subject
+from bgm.compose.drawing.place import draw_place
+from bgm.compose.drawing.subject import draw_subject
 from bgm.errors import BadInput
 
 __all__ = ["draw"]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bgm.compose.drawn import draw
-from bgm.compose.manifest import Manifest, digest, key_of, listed
+from bgm.compose.drawing import draw
+from bgm.compose.manifest import Manifest, digest, key_of, list_names
 from bgm.errors import BadInput
 from bgm.pictures import find_pictures, pair_by_stem, picture_size, read_picture
 
@@ -33,7 +33,7 @@ class Source(NamedTuple):
         return {**self.spec, "sha256": digest(self.path)} if self.path else self.spec
 
 
-class Subject(NamedTuple):
+class BenchmarkSubject(NamedTuple):
     """A subject of a plan; the same source twice for RGBA."""
 
     name: str
@@ -41,13 +41,13 @@ class Subject(NamedTuple):
     pha: Source
 
 
-class Subjects(Protocol):
+class BenchmarkSubjects(Protocol):
     """What a plan takes its subjects from; names with a slash are frames of a clip."""
 
-    def subjects(self, data_root: Path) -> list[Subject]: ...
+    def subjects(self, data_root: Path) -> list[BenchmarkSubject]: ...
 
 
-class Backgrounds(Protocol):
+class BenchmarkBackgrounds(Protocol):
     """What a plan takes its backgrounds from, by name."""
 
     def backgrounds(self, data_root: Path) -> dict[str, Source]: ...
@@ -63,7 +63,7 @@ class SubjectFolder:
     root: str
     names: Sequence[str] | None = None
 
-    def subjects(self, data_root: Path) -> list[Subject]:
+    def subjects(self, data_root: Path) -> list[BenchmarkSubject]:
         """The subjects; BadInput for folders that are missing, empty or do not pair."""
         root = Path(data_root, self.root)
         if (root / "pha").is_dir():
@@ -74,10 +74,10 @@ class SubjectFolder:
             fgr = pha = find_pictures(root)
             stems, modes = list(fgr), ("RGBA", "RGBA")
         if absent := [name for name in self.names or () if name not in fgr]:
-            raise BadInput(f"{root} has no subject named {listed(absent)}")
+            raise BadInput(f"{root} has no subject named {list_names(absent)}")
         files = [(fgr[s], pha[s]) for s in self.names or stems]
         return [
-            Subject(s, *(_file(f, m, data_root) for f, m in zip(two, modes, strict=True)))
+            BenchmarkSubject(s, *(_file(f, m, data_root) for f, m in zip(two, modes, strict=True)))
             for s, two in zip(self.names or stems, files, strict=True)
         ]
 
@@ -98,7 +98,7 @@ def _file(path: Path, mode: str, data_root: Path) -> Source:
     return Source(key_of(path, data_root), {"mode": mode}, path)
 
 
-def checked(subject: Subject) -> Subject:
+def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
     """The subject, if its files have one size and alpha; BadInput names them otherwise."""
     sizes = [source.size() for source in (subject.fgr, subject.pha)]
     if sizes[0] != sizes[1]:

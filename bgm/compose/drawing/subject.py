@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import seeding as dice
-from bgm.compose.drawn.marks import Point, box_blur, disc, noise, octaves, strand, tube
+from bgm.compose.drawing.marks import Point, box_blur, disc, noise, octaves, strand, tube
+from bgm.compose.seeding import hash_key, random_integer
 
 SALT = "subject"
 FINE = 4  # marks are made on a grid so many times finer, and averaged
@@ -41,7 +41,7 @@ class _Figure:
         self.head = self.pick(80, 125, "head")
 
     def pick(self, low: int, high: int, *what: int | str) -> int:
-        return dice.integer(low, high, SALT, self.seed, *what)
+        return random_integer(low, high, SALT, self.seed, *what)
 
     def at(self, y: int, x: int) -> tuple[int, int]:
         return y * self.unit // UNIT, x * self.unit // UNIT
@@ -110,7 +110,7 @@ class _Figure:
             self.one_hair(number, length, wild)
 
     def one_hair(self, number: int, length: int, wild: int) -> None:
-        word = dice.key(SALT, self.seed, "hair", number)
+        word = hash_key(SALT, self.seed, "hair", number)
         draws = [word >> (12 * i) & 4095 for i in range(8)]  # each in 0..4095
         side = draws[0] - 2048
         x = self.x + side * self.head // 2048
@@ -143,7 +143,7 @@ class _Figure:
 
     def colours(self, part: NDArray[np.uint8]) -> NDArray[np.int32]:
         size, short = self.size, min(self.size)
-        streams = [dice.key(SALT, self.seed, "noise", i) for i in range(3)]
+        streams = [hash_key(SALT, self.seed, "noise", i) for i in range(3)]
         cloth = octaves(streams[0], size, max(4, short // 10), 5)
         streak = noise(streams[1], size, (max(2, short // 24), 2))
         light = noise(streams[2], size, (short // 2, short // 2))

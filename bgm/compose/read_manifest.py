@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm.compose.manifest import FORMAT, Manifest, Recipe, Scene
-from bgm.compose.plate import Plate
+from bgm.compose.perturbation import Plate
 from bgm.errors import BadInput
 
 LARGEST = 1 << 15  # pixels a side

@@ -7,9 +7,18 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from bgm.compose import seeding as dice
-from bgm.compose.plan import Perturbation
-from bgm.compose.plate import FINE, MICRO, SIGMA, UNIT, Plate, exposure_curve, noise_table, perturb
+from bgm.compose.perturbation import (
+    FINE,
+    MICRO,
+    SIGMA,
+    UNIT,
+    Plate,
+    exposure_curve,
+    noise_table,
+    perturb,
+)
+from bgm.compose.photo_benchmarks import Perturbation
+from bgm.compose.seeding import hash_key, random_words, shuffled_numbers
 from tests.compose.pictures import pattern, picture
 
 
@@ -31,7 +40,7 @@ def test_noise_is_gaussian_with_the_mean_and_deviation_asked_for():
     table = noise_table(round(0.01 * MICRO), round(0.02 * MICRO)) / (255 * UNIT)
     assert table.mean() == pytest.approx(0.01, abs=1e-5)
     assert table.std() == pytest.approx(0.02, rel=1e-3)
-    plate = Plate((0.0, 0.0), 1.0, 0.02, 0.05, dice.key("a"))
+    plate = Plate((0.0, 0.0), 1.0, 0.02, 0.05, hash_key("a"))
     x = np.full((300, 300, 3), 128, np.uint8)
     found = (perturb(x, plate).astype(float) - 128) / 255
     assert found.mean() == pytest.approx(0.02, abs=5e-4)
@@ -55,12 +64,12 @@ def test_a_shift_comes_before_the_exposure():
 
 def test_bytes_are_pinned():
     """A change of these hashes changes every composed benchmark: it wants a new FORMAT."""
-    plate = Plate((0.296875, -0.109375), 0.8731, -0.01, 0.012, dice.key("pinned"))
+    plate = Plate((0.296875, -0.109375), 0.8731, -0.01, 0.012, hash_key("pinned"))
     found = perturb(pattern((33, 47, 3)), plate)
     assert hashlib.sha256(found.tobytes()).hexdigest()[:16] == PINNED
-    words = dice.words(2**100, (3,)).tolist()
+    words = random_words(2**100, (3,)).tolist()
     assert words == WORDS
-    assert dice.shuffled(8, 0, "x") == ORDER
+    assert shuffled_numbers(8, 0, "x") == ORDER
     assert Perturbation().draw(0, "scene", 3) == DRAWN
 
 

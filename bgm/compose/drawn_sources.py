@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgm.compose.material import Source, Subject
+from bgm.compose.picture_files import BenchmarkSubject, Source
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class DrawnSubjects:
     seed: int = 0
     frames: int = 1
 
-    def subjects(self, data_root: Path) -> list[Subject]:
+    def subjects(self, data_root: Path) -> list[BenchmarkSubject]:
         """The subjects; they need no folder."""
         drawn = _drawn("subject", "RGBA", self.count, self.size, self.seed, self.frames)
-        return [Subject(name, source, source) for name, source in drawn.items()]
+        return [BenchmarkSubject(name, source, source) for name, source in drawn.items()]
 
 
 @dataclass(frozen=True)

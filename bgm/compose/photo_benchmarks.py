@@ -5,12 +5,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bgm.compose import seeding as dice
 from bgm.compose.manifest import Box, Manifest, Recipe, Scene
-from bgm.compose.material import Backgrounds, Source, Subject, Subjects, checked
-from bgm.compose.plate import MICRO, Plate
-from bgm.compose.reading import LARGEST, check_plate, check_trimap
+from bgm.compose.perturbation import MICRO, Plate
+from bgm.compose.picture_files import (
+    BenchmarkBackgrounds,
+    BenchmarkSubject,
+    BenchmarkSubjects,
+    Source,
+    check_subject,
+)
+from bgm.compose.read_manifest import LARGEST, check_plate, check_trimap
 from bgm.compose.resample import SUB
+from bgm.compose.seeding import hash_key, random_integer, shuffled_numbers
 from bgm.errors import BadInput
 
 
@@ -50,17 +56,17 @@ class Perturbation:
         """The plate of a scene: a function of these ranges and of the parts (seed, name)."""
 
         def uniform(low: float, high: float, unit: int, what: str) -> int:
-            return dice.integer(round(low * unit), round(high * unit), *parts, what)
+            return random_integer(round(low * unit), round(high * unit), *parts, what)
 
         most = int(self.shift * SUB)
-        move = [dice.integer(-most, most, *parts, f"shift {axis}") / SUB for axis in "xy"]
+        move = [random_integer(-most, most, *parts, f"shift {axis}") / SUB for axis in "xy"]
         variance = uniform(*self.noise_variance, MICRO**2, "variance") / MICRO**2
         return Plate(
             (move[0], move[1]),
             uniform(*self.gamma, 10_000, "gamma") / 10_000,
             uniform(-self.noise_mean, self.noise_mean, MICRO, "mean") / MICRO,
             round(math.sqrt(variance), 6),  # IEEE 754 fixes sqrt, not pow
-            dice.key(*parts, "noise") >> 76,  # 52 bits, which every reader of JSON keeps
+            hash_key(*parts, "noise") >> 76,  # 52 bits, which every reader of JSON keeps
         )
 
 
@@ -78,7 +84,7 @@ class Trimap:
 
 
 @dataclass(frozen=True)
-class Photographs:
+class PhotoBenchmark:
     """Every subject before `each` backgrounds, plates perturbed (Lin et al. 2021, appendix D.2).
 
     count: how many subjects there must be (None: any number). size: (H, W) of all scenes, in which
@@ -87,8 +93,8 @@ class Photographs:
     """
 
     name: str
-    subjects: Subjects
-    backgrounds: Backgrounds
+    subjects: BenchmarkSubjects
+    backgrounds: BenchmarkBackgrounds
     each: int
     count: int | None = None
     size: Sequence[int] | None = None
@@ -101,13 +107,13 @@ class Photographs:
         check_counts(self.name, self.size, each=self.each)
         subjects = self.subjects.subjects(Path(data_root))
         places = list(self.backgrounds.backgrounds(Path(data_root)).values())
-        need(self.name, "subjects", self.count, len(subjects), exact=True)
-        need(self.name, "backgrounds", self.each, len(places))
-        order = dice.shuffled(len(places), self.seed, "backgrounds")
+        check_count(self.name, "subjects", self.count, len(subjects), exact=True)
+        check_count(self.name, "backgrounds", self.each, len(places))
+        order = shuffled_numbers(len(places), self.seed, "backgrounds")
         used: dict[str, Source] = {}
         scenes = []
         for number in range(len(subjects) * self.each):
-            subject = checked(subjects[number // self.each])
+            subject = check_subject(subjects[number // self.each])
             place = places[order[number % len(places)]]
             plate = self.plate and self.plate.draw(self.seed, "scene", number)
             scenes.append(_photograph(f"{number:04d}", subject, place, self.size, plate))
@@ -118,16 +124,20 @@ class Photographs:
 
 
 def _photograph(
-    name: str, subject: Subject, place: Source, size: Sequence[int] | None, plate: Plate | None
+    name: str,
+    subject: BenchmarkSubject,
+    place: Source,
+    size: Sequence[int] | None,
+    plate: Plate | None,
 ) -> Scene:
     h, w = subject.fgr.size()
     H, W = size or (h, w)
-    box = fitted((h, w), (H, W))
+    box = fit_box((h, w), (H, W))
     keys = (subject.fgr.key, subject.pha.key, place.key)
-    return Scene(name, *keys, (H, W), box, covering(place.size(), (H, W)), False, plate)
+    return Scene(name, *keys, (H, W), box, cover_box(place.size(), (H, W)), False, plate)
 
 
-def fitted(inner: tuple[int, int], outer: tuple[int, int]) -> Box:
+def fit_box(inner: tuple[int, int], outer: tuple[int, int]) -> Box:
     """The largest box of inner's shape inside outer, centred; rounded in integers."""
     (h, w), (H, W) = inner, outer
     if h * W <= w * H:
@@ -137,12 +147,12 @@ def fitted(inner: tuple[int, int], outer: tuple[int, int]) -> Box:
     return (H - size[0]) // 2, (W - size[1]) // 2, *size
 
 
-def covering(inner: tuple[int, int], outer: tuple[int, int]) -> Box:
+def cover_box(inner: tuple[int, int], outer: tuple[int, int]) -> Box:
     """The largest box of outer's shape inside inner, centred: the cut that covers outer."""
-    return fitted(outer, inner)
+    return fit_box(outer, inner)
 
 
-def need(name: str, what: str, number: int | None, found: int, exact: bool = False) -> None:
+def check_count(name: str, what: str, number: int | None, found: int, exact: bool = False) -> None:
     """Raise BadInput where there are fewer than `number`, or, if exact, another number."""
     if number is not None and (found != number if exact else found < number):
         exactly = "exactly" if exact else "at least"

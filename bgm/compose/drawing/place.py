@@ -5,9 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import seeding as dice
-from bgm.compose.drawn.marks import box_blur, noise, octaves
+from bgm.compose.drawing.marks import box_blur, noise, octaves
 from bgm.compose.resample import SUB, shift
+from bgm.compose.seeding import hash_key, random_integer
 
 SALT = "place"
 
@@ -17,7 +17,7 @@ def draw_place(seed: int, size: tuple[int, int], time: int) -> NDArray[np.uint8]
     H, W = size
     margin = _margin(size)
     canvas = _canvas(seed, size)
-    speed = [dice.integer(-SUB * 3 // 2, SUB * 3 // 2, SALT, seed, f"speed {i}") for i in "yx"]
+    speed = [random_integer(-SUB * 3 // 2, SUB * 3 // 2, SALT, seed, f"speed {i}") for i in "yx"]
     dy, dx = (_pan(v * time, margin * SUB) for v in speed)
     (down, part_y), (right, part_x) = divmod(dy, SUB), divmod(dx, SUB)
     top, left = margin + down, margin + right
@@ -42,7 +42,7 @@ def _canvas(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The place with a margin of _margin + 1 around it."""
 
     def pick(low: int, high: int, *what: int | str) -> int:
-        return dice.integer(low, high, SALT, seed, *what)
+        return random_integer(low, high, SALT, seed, *what)
 
     margin = _margin(size)
     H, W = (side + 2 * margin + 1 for side in size)
@@ -53,9 +53,9 @@ def _canvas(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     colour[horizon:] = _tone(pick, 30, 180, "floor")
     for number in range(pick(14, 36, "things")):
         _thing(colour, number, short, pick)
-    rough = octaves(dice.key(SALT, seed, "rough"), (H, W), max(4, short // 6), 6)
-    fine = noise(dice.key(SALT, seed, "fine"), (H, W), (2, 2))
-    light = noise(dice.key(SALT, seed, "light"), (H, W), (short, short))
+    rough = octaves(hash_key(SALT, seed, "rough"), (H, W), max(4, short // 6), 6)
+    fine = noise(hash_key(SALT, seed, "fine"), (H, W), (2, 2))
+    light = noise(hash_key(SALT, seed, "light"), (H, W), (short, short))
     gain = 1024 + (rough - 32768) * pick(8, 22, "roughness") // 1024
     gain += (light - 32768) // 64 + (fine - 32768) * pick(0, 4, "grain") // 1024
     shown = (colour * gain[..., None] // 1024).clip(0, 255)

@@ -6,16 +6,16 @@ import pytest
 
 from bgm.compose import (
     BackgroundFolder,
-    Clips,
+    ClipBenchmark,
     DrawnBackgrounds,
     DrawnSubjects,
     Perturbation,
-    Photographs,
+    PhotoBenchmark,
     SubjectFolder,
     Trimap,
     by_clip,
 )
-from bgm.compose.plan import covering, fitted
+from bgm.compose.photo_benchmarks import cover_box, fit_box
 from bgm.errors import BadInput
 from tests.compose.pictures import backgrounds, matte, picture, save, subjects
 
@@ -23,7 +23,7 @@ from tests.compose.pictures import backgrounds, matte, picture, save, subjects
 def photographs(**changes):
     parts = {"subjects": SubjectFolder("people"), "backgrounds": BackgroundFolder("places")}
     rest = {"each": 2, "plate": Perturbation(), "trimap": Trimap()}
-    return Photographs("mine", **(parts | rest | changes))
+    return PhotoBenchmark("mine", **(parts | rest | changes))
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def test_fgr_and_pha_of_different_sizes_are_named(root):
     ],
 )
 def test_boxes(inner, outer, box):
-    assert fitted(inner, outer) == box
-    assert covering(outer, inner) == box
+    assert fit_box(inner, outer) == box
+    assert cover_box(outer, inner) == box
 
 
 def clips(**changes):
@@ -126,7 +126,7 @@ def clips(**changes):
     still, moving = DrawnBackgrounds(4, (32, 48)), DrawnBackgrounds(4, (32, 48), 9, frames=5)
     rest = {"still_each": 2, "moving_each": 1, "frames": 5}
     parts = {"subjects": people, "still": still, "moving": moving}
-    return Clips("moves", **(parts | rest | changes))
+    return ClipBenchmark("moves", **(parts | rest | changes))
 
 
 def test_clips_before_still_and_moving_backgrounds(tmp_path):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import seeding as dice
+from bgm.compose.seeding import random_words
 
 Field = NDArray[np.int32]
 Point = tuple[int, int]  # y, x
@@ -18,7 +18,7 @@ def noise(stream: int, size: tuple[int, int], cell: tuple[int, int]) -> Field:
     Bilinear with smoothstep's easing (Perlin 1985), weights in 1/1024.
     """
     (H, W), (dy, dx) = size, cell
-    lattice = dice.words(stream, (H // dy + 2, W // dx + 2)).astype(np.int64)
+    lattice = random_words(stream, (H // dy + 2, W // dx + 2)).astype(np.int64)
     row, ease_y = _eased(H, dy)
     column, ease_x = _eased(W, dx)
     lines = lattice[row] * (1024 - ease_y)[:, None] + lattice[row + 1] * ease_y[:, None]

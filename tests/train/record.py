@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 
 
-class Watch(pl.Callback):
+class Recorder(pl.Callback):
     """Write rank-N.pt to folder: the batches' means, seeds and draws and, at the end, the weights.
 
     no_error_on: a rank on which the predicted error is zero everywhere.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose import seeding as dice
 from bgm.compose.resample import SUB, shift
+from bgm.compose.seeding import random_words
 
 FINE = 16  # steps of a level (1/255) that the exposure curve tells apart
 UNIT = 256  # parts of a level in which the curve's result and the noise are counted
@@ -37,7 +37,7 @@ def perturb(bgr: NDArray[np.uint8], plate: Plate) -> NDArray[np.uint8]:
     step = SUB * SUB // FINE
     exposed = exposure_curve(str(plate.gamma))[(moved + step // 2) // step]
     grain = noise_table(round(plate.noise_mean * MICRO), round(plate.noise_std * MICRO))
-    exposed += grain[dice.words(plate.noise_key, bgr.shape)]
+    exposed += grain[random_words(plate.noise_key, bgr.shape)]
     return ((exposed + UNIT // 2) // UNIT).clip(0, 255).astype(np.uint8)
 
 

@@ -1,0 +1,88 @@
+"""What trainings compose, `bgm doctor` examines and `bgm pack` packs, wherever it comes from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from bgm.data.resizing import cover_square, resize_subject
+from bgm.pictures import File, to_tensor
+from bgm.types import Sample
+
+
+class SubjectSource(ABC):
+    """Foreground colours and alpha of subjects, by index.
+
+    A new source derives from this class, writes `__len__`, `name` and `open`, and is named in a
+    config: `data.train.subjects._target_=mypackage.MySource`. It is pickled to worker processes.
+    What cannot be read raises BadInput. has_fgr: the colours are the subject's own, not those of a
+    photograph. files: kind ("fgr", "pha", "rgba") -> picture file of every index, if it has files.
+    """
+
+    has_fgr: bool = True
+    files: Mapping[str, Sequence[File]] = {}
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """A name that no other index has; frames of a clip share what is before the last slash."""
+
+    @abstractmethod
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One subject as an "RGBA" picture, straight alpha.
+
+        With short perhaps a smaller one, whose short side is still >= short.
+        """
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are stored."""
+        return split(self.open(index))
+
+    def read(self, index: int, short: int) -> tuple[Tensor, Tensor]:
+        """Return pha (1, H, W) and fgr (3, H, W), uint8, resized so that min(H, W) = short."""
+        return split(resize_subject(self.open(index, short), short))
+
+
+class BackgroundSource(ABC):
+    """Backgrounds, by index; a new source is written and named as a `SubjectSource` is.
+
+    files: {"bgr": picture file of every index}, if it has files.
+    """
+
+    files: Mapping[str, Sequence[File]] = {}
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """A name that no other index has."""
+
+    @abstractmethod
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One background as an "RGB" picture; short as for `SubjectSource.open`."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return bgr (3, H, W), uint8, as it is stored."""
+        return to_tensor(self.open(index))
+
+    def read(self, index: int, size: int) -> Tensor:
+        """Return the centred square of a background at (3, size, size), uint8."""
+        return to_tensor(cover_square(self.open(index, size), size))
+
+
+def split(subject: Image.Image) -> tuple[Tensor, Tensor]:
+    """pha (1, H, W) and fgr (3, H, W), uint8, of an "RGBA" picture."""
+    x = to_tensor(subject)
+    return x[3:], x[:3]
+
+
+def get_samples(dataset: Dataset[Sample], draws: list[int]) -> list[Sample]:
+    """The samples of these draws, in one go where the dataset has PyTorch's `__getitems__`."""
+    many: Any = getattr(dataset, "__getitems__", None)
+    return many(draws) if many else [dataset[draw] for draw in draws]

@@ -1,0 +1,101 @@
+"""Which picture files subjects and backgrounds have: in folders, in shards, in zips."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from bgm.data.shards.tar import is_packed, read_shards
+from bgm.errors import BadInput
+from bgm.pictures import HIDDEN, ZIPPED, Member, find_pictures, some_pictures
+
+
+class Listing(NamedTuple):
+    """The files of every kind ("fgr", "pha", "rgba" or "bgr"), by stem; not paired yet."""
+
+    files: dict[str, dict[str, Path | Member]]
+    folders: dict[str, Path]  # of every kind; none where the files lie in shards or a zip
+
+
+def list_subjects(
+    root: str | Path | None = None,
+    fgr: str | Path | None = None,
+    pha: str | Path | None = None,
+    rgba: str | Path | None = None,
+) -> Listing:
+    """List subjects: root, fgr together with pha, or rgba.
+
+    root has fgr/ and pha/ inside, or tar shards, or else its pictures are RGBA. A zip, ROOT.zip as
+    well where there is no folder ROOT, is read as the folder that was zipped. Raises BadInput for
+    other arguments and for what is missing, empty or broken.
+    """
+    given = {"fgr": fgr, "pha": pha, "rgba": rgba}
+    one = (root is not None, fgr is not None and pha is not None, rgba is not None)
+    if sum(one) != 1 or (fgr is None) != (pha is None):
+        raise BadInput(
+            "subjects need one of: root, fgr together with pha, rgba; "
+            f"found root={root} fgr={fgr} pha={pha} rgba={rgba}"
+        )
+    if root is None:
+        return _list({kind: Path(place) for kind, place in given.items() if place is not None})
+    if is_packed(root):
+        return Listing(read_shards(root), {})
+    root = _existing(root)
+    if (root / "pha").is_dir() or _in_zip(root / "pha"):
+        return _list({kind: root / kind for kind in ("fgr", "pha")})
+    return _list({"rgba": root})
+
+
+def list_backgrounds(folder: str | Path) -> Listing:
+    """List backgrounds: a folder of pictures, of tar shards, or a zip, as `list_subjects` does."""
+    if is_packed(folder):
+        return Listing({"bgr": read_shards(folder)["bgr"]}, {})
+    return _list({"bgr": _existing(folder)})
+
+
+def _list(places: Mapping[str, Path]) -> Listing:
+    zips = {kind: place for kind, place in places.items() if _zip_of(place)}
+    files: dict = {kind: find_pictures(p) for kind, p in places.items() if kind not in zips}
+    files |= {kind: some_pictures(str(p), _in_zip(p).items()) for kind, p in zips.items()}
+    return Listing(files, {} if zips else dict(places))
+
+
+def _existing(place: str | Path) -> Path:
+    """The place, or the zip beside it that has its name."""
+    place = Path(place)
+    zipped = place.with_name(f"{place.name}.zip")
+    return zipped if not place.exists() and zipped.is_file() else place
+
+
+def _zip_of(place: Path) -> Path | None:
+    """The zip that a place is, or lies in."""
+    for path in (place, *place.parents):
+        if path.suffix.lower() == ".zip" and path.is_file():
+            return path
+    return None
+
+
+def _in_zip(place: Path) -> dict[str, Member]:
+    """Files below a place in a zip, by their names below it; {} for a place that is in no zip.
+
+    A folder around everything is passed over, and so is what the system that zipped it adds.
+    """
+    path = _zip_of(place)
+    if path is None:
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadInput(f"{path} is not a zip that can be read ({error})") from None
+    shown = {n: i for n, i in infos.items() if not any(p.startswith(HIDDEN) for p in n.split("/"))}
+    tops = {name.partition("/")[0] for name in shown}
+    around = len(tops) == 1 and not tops & {"fgr", "pha", *shown}
+    prefix = f"{tops.pop()}/" if around else ""
+    inside = place.relative_to(path).as_posix()
+    prefix += "" if inside == "." else f"{inside}/"
+    return {
+        name.removeprefix(prefix): Member(str(path), name, ZIPPED, info.file_size)
+        for name, info in shown.items()
+        if name.startswith(prefix)
+    }

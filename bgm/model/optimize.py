@@ -1,0 +1,127 @@
+"""A network made for inference: the same picture, in less time and memory."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bgm.model.base import MattingBase, check_pictures
+from bgm.model.cells import Cells, cut
+from bgm.model.folding import folded
+from bgm.model.refine import MattingRefine, as_ratio
+from bgm.model.sparse import SparseRefiner
+from bgm.model.upsample import upsampled
+from bgm.ops import clamp01, shrink
+from bgm.types import Coarse, Refined
+
+INFINITE = float("inf")
+# The least and the greatest of the base network's pha, residual, err and hid.
+LOWEST = [0.0, *[-INFINITE] * 3, 0.0, *[0.0] * 32]
+HIGHEST = [1.0, *[INFINITE] * 3, 1.0, *[INFINITE] * 32]
+
+
+class Plate(NamedTuple):
+    """What depends on a plate alone, for all frames of a clip whose camera stands."""
+
+    shape: list[int]  # of the plate, [B, 3, H, W]
+    small: Tensor  # at the size the base network sees
+    cells: Cells
+
+
+def optimize(
+    net: nn.Module, dtype: torch.dtype = torch.float32, compile: bool = False
+) -> "OptimizedBase | OptimizedRefine":
+    """A copy of a base or refined network for inference; net stays as it is.
+
+    BatchNorm is folded, convolutions run channels last, the refiner touches only what it refines.
+    dtype: of the base network's convolutions; pictures, refiner and answers stay float32. compile:
+    the base network goes through torch.compile (and CUDA graphs, on a GPU): worth its minute for
+    pictures of one size. The copy takes no gradient and is never in training mode.
+    """
+    if isinstance(net, MattingRefine):
+        scale = (net.scale_num, net.scale_den)
+        base, refiner = OptimizedBase(net.base, dtype, compile), SparseRefiner(net.refiner)
+        return OptimizedRefine(base, refiner, scale).eval()
+    if isinstance(net, MattingBase):
+        return OptimizedBase(net, dtype, compile).eval()
+    raise ValueError(f"{type(net).__name__} is no matting network of bgm.model")
+
+
+class OptimizedBase(nn.Module):
+    """A `MattingBase` for inference. See `optimize`."""
+
+    def __init__(self, base: MattingBase, dtype: torch.dtype, compile: bool):
+        super().__init__()
+        copied = folded(copy.deepcopy(base).eval().requires_grad_(False))
+        self.net = copied.to(dtype=dtype, memory_format=torch.channels_last)
+        self.dtype = dtype
+        self.register_buffer("lowest", torch.tensor(LOWEST), persistent=False)
+        self.register_buffer("highest", torch.tensor(HIGHEST), persistent=False)
+        self.maps = self.net.maps
+        if compile:
+            self.maps = torch.compile(self.net.maps, mode="reduce-overhead", dynamic=False)
+
+    @torch.no_grad()
+    def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
+        """(B, 3, H, W) in [0, 1] each -> Coarse with the foreground's colour."""
+        check_pictures(src, bgr)
+        x = self.clamped(src, bgr).permute(0, 3, 1, 2)
+        return Coarse(x[:, :1], clamp01(x[:, 1:4] + src), x[:, 4:5], x[:, 5:])
+
+    def clamped(self, src: Tensor, bgr: Tensor) -> Tensor:
+        """pha, residual, err, hid as one tensor (B, H, W, 37), contiguous, of src's type."""
+        last = torch.channels_last
+        pair = (x.to(self.dtype).contiguous(memory_format=last) for x in (src, bgr))
+        x = self.maps(*pair).to(src.dtype).permute(0, 2, 3, 1).contiguous()
+        return x.clamp(self.lowest.to(x), self.highest.to(x))
+
+
+class OptimizedRefine(nn.Module):
+    """A `MattingRefine` for inference: no gradients, eval mode only. See `optimize`."""
+
+    def __init__(self, base: OptimizedBase, refiner: SparseRefiner, scale: tuple[int, int]):
+        super().__init__()
+        self.base, self.refiner = base, refiner
+        self.scale_num, self.scale_den = scale
+
+    @property
+    def backbone_scale(self) -> float:
+        return self.scale_num / self.scale_den
+
+    def at_scale(self, backbone_scale: float) -> "OptimizedRefine":
+        """The same network at another backbone_scale, above 0 and at most 1/2."""
+        return OptimizedRefine(self.base, self.refiner, as_ratio(backbone_scale)).eval()
+
+    def small(self, height: int, width: int) -> list[int]:
+        """Height and width that the base network sees."""
+        return [side * self.scale_num // self.scale_den for side in (height, width)]
+
+    @torch.no_grad()
+    def plate(self, bgr: Tensor) -> Plate:
+        """What frames that share bgr (B, 3, H, W) need of it; forward takes it in bgr's place."""
+        check_pictures(bgr, bgr)
+        return Plate(list(bgr.shape), shrink(bgr, self.small(*bgr.shape[2:])), cut(bgr))
+
+    @torch.no_grad()
+    def forward(self, src: Tensor, bgr: Tensor | Plate) -> Refined:
+        """src (B, 3, H, W) and bgr, the same or its `plate`, in [0, 1] -> Refined.
+
+        Raises ValueError when src and bgr differ in shape or H or W is not divisible by 4.
+        """
+        if isinstance(bgr, Plate):
+            if list(src.shape) != bgr.shape:
+                raise ValueError(f"src {list(src.shape)} and bgr {bgr.shape} differ")
+            bgr_sm, pixels = bgr.small, bgr.cells
+        else:
+            check_pictures(src, bgr)
+            bgr_sm, pixels = shrink(bgr, self.small(*bgr.shape[2:])), bgr
+        src = src.contiguous()
+        src_sm = shrink(src, self.small(*src.shape[2:]))
+        x = self.base.clamped(src_sm, bgr_sm)
+        pha_sm, residual, err_sm = (
+            x[..., i].permute(0, 3, 1, 2).contiguous() for i in (slice(1), slice(1, 4), slice(4, 5))
+        )
+        pha, fgr = upsampled(pha_sm, residual, src)
+        ref = self.refiner(src, pixels, x, err_sm, pha, fgr)
+        return Refined(pha, fgr, pha_sm, clamp01(residual + src_sm), err_sm, ref)

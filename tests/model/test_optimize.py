@@ -1,0 +1,193 @@
+"""The optimized network and the plain one (`tests/plain.py`): one picture, one gradient."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bgm
+from bgm.export.certify.test_pictures import smooth
+from bgm.model import (
+    Full,
+    GatherCrop,
+    MattingBase,
+    MattingRefine,
+    OptimizedBase,
+    PatchRefiner,
+    RoiAlignCrop,
+    Sampling,
+    ScatterElementReplace,
+    ScatterNdReplace,
+    Thresholding,
+    UnfoldCrop,
+    mobilenetv2,
+    optimize,
+    resnet50,
+    sparse,
+)
+from bgm.ops import resize, shrink
+from tests.plain import Plain, refined
+from tests.weights_by_formula import fill
+
+sides = st.integers(1, 40).map(lambda n: 4 * n)
+scales = st.sampled_from([1 / 2, 1 / 4, 1 / 8, 1 / 16, 3 / 7, 0.3, 0.217])
+crops = st.sampled_from([UnfoldCrop, RoiAlignCrop, GatherCrop])
+replaces = st.sampled_from([ScatterNdReplace, ScatterElementReplace])
+seeds = st.integers(0, 10**6)
+
+
+def refiner(kernel_size=3, select=None):
+    return fill(PatchRefiner(kernel_size, select))
+
+
+def inputs(batch, height, width, scale, seed):
+    """src, bgr and coarse pha, fgr, err, hid; a fifth of err is 0 exactly."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def rand(channels, h, w):
+        return torch.rand(batch, channels, h, w, generator=generator)
+
+    small = [max(int(side * scale), 1) for side in (height, width)]
+    src, bgr = rand(3, height, width), rand(3, height, width)
+    pha, fgr, err, hid = (rand(c, *small) for c in (1, 3, 1, 32))
+    return src, bgr, pha, fgr - 0.5, (err - 0.2).clamp(min=0), hid
+
+
+def assert_close(a, b):
+    torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+def clamped(found, src):
+    pha, residual, ref = found
+    return pha.clamp(0, 1), (residual + src).clamp(0, 1), ref
+
+
+def by_sparse(refiner, src, bgr, pha, fgr, err, hid):
+    """`SparseRefiner` on the same inputs: alpha, colour, ref."""
+    coarse = torch.cat([pha, fgr, err, hid], 1).permute(0, 2, 3, 1).contiguous()
+    full = resize(torch.cat([pha, fgr], 1), list(src.shape[2:]))
+    out = full[:, :1].clamp(0, 1), (full[:, 1:] + src).clamp(0, 1)
+    ref = sparse.SparseRefiner(refiner)(src, bgr, coarse, err, *out)
+    return *out, ref
+
+
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, st.integers(1, 3), st.integers(1, 900), scales, st.sampled_from([3, 1]), seeds)
+def test_sparse_refiner_equals_the_plain_one(height, width, batch, k, scale, kernel_size, seed):
+    net = refiner(kernel_size, Sampling(16 * k)).eval()
+    given = inputs(batch, height, width, scale, seed)
+    with torch.no_grad():
+        expected = clamped(refined(net, *given), given[0])
+    for a, b in zip(by_sparse(net, *given), expected, strict=True):
+        assert_close(a, b)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    sides, sides, st.integers(1, 3), st.integers(1, 900), scales, st.sampled_from([3, 1]),
+    crops, replaces, seeds,
+)  # fmt: skip
+def test_patch_refiner_equals_the_plain_one(
+    height, width, batch, k, scale, kernel_size, crop, replace, seed
+):
+    net = refiner(kernel_size, Sampling(16 * k)).eval()
+    given = inputs(batch, height, width, scale, seed)
+    with torch.no_grad():
+        expected = refined(net, *given)
+        net.crop, net.replace = crop(), replace()
+        for a, b in zip(net(*given), expected, strict=True):
+            assert_close(a, b)
+
+
+@pytest.mark.parametrize("select", [Thresholding(0.4), Thresholding(1.0), Full()], ids=str)
+@pytest.mark.parametrize("chunk", [1, 40, 10**6])
+def test_every_selection_and_chunk_gives_the_plain_picture(select, chunk, monkeypatch):
+    monkeypatch.setattr(sparse, "CHUNK", chunk)
+    monkeypatch.setattr("bgm.model.refiner.CHUNK", chunk)
+    monkeypatch.setattr(sparse, "BLOCK", 7)
+    net, given = refiner(3, select).eval(), inputs(2, 64, 100, 0.25, 5)
+    with torch.no_grad():
+        expected = clamped(refined(net, *given), given[0])
+        unfolded = clamped(net(*given), given[0])
+    for found in (by_sparse(net, *given), unfolded):
+        for a, b in zip(found, expected, strict=True):
+            assert_close(a, b)
+
+
+def networks():
+    for backbone in (mobilenetv2, resnet50):
+        base = MattingBase(backbone())
+        yield fill(MattingRefine(base, PatchRefiner(select=Sampling(320)), 0.25))
+
+
+@pytest.mark.parametrize("net", networks(), ids=lambda n: type(n.base.backbone).__name__)
+def test_an_optimized_network_gives_the_plain_picture_and_leaves_all_as_it_was(net):
+    src, bgr = smooth(2, 96, 128)
+    before = [x.clone() for x in (src, bgr, *net.state_dict().values())]
+    with torch.no_grad():
+        expected, fast = Plain(net)(src, bgr), optimize(net)
+    for found in (fast(src, bgr), fast(src, fast.plate(bgr))):
+        for a, b in zip(found, expected, strict=True):
+            assert a.is_contiguous()
+            assert_close(a, b)
+    for a, b in zip(before, (src, bgr, *net.state_dict().values()), strict=True):
+        assert torch.equal(a, b)
+    assert fast.at_scale(0.5)(src, bgr).pha_sm.shape == (2, 1, 48, 64)
+
+
+def test_an_optimized_base_network_gives_its_picture():
+    net = fill(MattingBase(mobilenetv2()))
+    src, bgr = smooth(2, 64, 96)
+    fast = optimize(net)
+    assert isinstance(fast, OptimizedBase)
+    with torch.no_grad():
+        for a, b in zip(fast(src, bgr), net(src, bgr), strict=True):
+            assert_close(a, b)
+
+
+def test_the_shipped_network_in_half_precision_keeps_its_picture():
+    net = bgm.load("mobilenetv2")
+    src, bgr = smooth(1, 128, 192)
+    with torch.no_grad():
+        expected = net(src, bgr)
+    found = bgm.load("mobilenetv2", optimize=True, dtype=torch.bfloat16)(src, bgr)
+    assert found.pha.dtype == torch.float32
+    assert (found.pha - expected.pha).abs().mean() < 2e-3
+
+
+def test_a_plate_of_another_size_is_refused():
+    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    src, bgr = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 68)
+    for plate in (bgr, net.plate(bgr)):
+        with pytest.raises(ValueError, match=r"\[1, 3, 64, 64\] and bgr \[1, 3, 64, 68\] differ"):
+            net(src, plate)
+    with pytest.raises(ValueError, match="no matting network"):
+        optimize(torch.nn.ReLU())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 300), st.integers(4, 300), st.integers(2, 40), st.integers(2, 40), seeds)
+def test_shrinking_equals_resizing(height, width, by_height, by_width, seed):
+    size = [max(height // by_height, 1), max(width // by_width, 1)]
+    x = torch.rand(1, 2, height, width, generator=torch.Generator().manual_seed(seed))
+    torch.testing.assert_close(shrink(x, size), resize(x, size), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 1])
+def test_gradients_equal_the_plain_ones(kernel_size):
+    net = fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size, Sampling(640))))
+    net.train().base.eval()  # the refiner's BatchNorm sees its patches
+    src, bgr = smooth(2, 64, 96)
+    other = copy.deepcopy(net)
+    for module in (net, Plain(other)):
+        out = module(src, bgr)
+        (out.pha.square().mean() + (out.fgr - 0.3).square().mean()).backward()
+    named = zip(net.named_parameters(), other.parameters(), strict=True)
+    for (name, a), b in named:
+        assert (a.grad is None) == (b.grad is None), name
+        if b.grad is not None:
+            assert_close(a.grad / b.grad.abs().max(), b.grad / b.grad.abs().max())
+    for a, b in zip(net.buffers(), other.buffers(), strict=True):
+        assert_close(a, b)
