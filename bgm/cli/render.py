@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.launch import say
+from bgm.console import say
 from bgm.errors import BadInput
 from bgm.render.run import Interpreters, Options, check_interpreters, missing, read_log, render
 from bgm.render.sheet import write_sheet

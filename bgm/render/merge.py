@@ -1,8 +1,8 @@
 """Two passes to one straight RGBA picture: true colour at hair, smooth colour inside."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Array = NDArray[np.float32]
 SOLID = 0.995  # alpha above this counts as inside
@@ -35,12 +35,17 @@ def straight(clean: Array, noisy: Array, alpha: Array, trust: float) -> Array:
     which is true but, with few samples, grainy; the rest from averages of the denoised one.
     Where too few samples hit, wider averages take over; so they do outside.
     """
-    inside = ndimage.minimum_filter((alpha >= SOLID).astype(np.float32), size=5)
-    inside = ndimage.uniform_filter(inside, size=3)[..., None]
+    inside = cv2.erode((alpha >= SOLID).astype(np.float32), square(5))
+    inside = cv2.blur(inside, (3, 3))[..., None]
     smooth = clean[..., :3] / np.maximum(clean[..., 3:], 1e-4)
     mixed = noisy[..., :3] * trust + clean[..., :3] * (1 - trust)
     edge = spread(mixed, noisy[..., 3])
     return (smooth * inside + edge * (1 - inside)).astype(np.float32)
+
+
+def square(size: int) -> NDArray[np.uint8]:
+    """A neighbourhood of size x size pixels."""
+    return np.ones((size, size), np.uint8)
 
 
 def spread(premultiplied: Array, weight: Array) -> Array:
@@ -48,8 +53,8 @@ def spread(premultiplied: Array, weight: Array) -> Array:
     found = np.zeros_like(premultiplied)
     have = np.zeros(weight.shape, np.float32)
     for sigma in (1.2, 2.5, 6.0, 16.0, 40.0):
-        colour = ndimage.gaussian_filter(premultiplied, (sigma, sigma, 0))
-        share = ndimage.gaussian_filter(weight, sigma)
+        colour = cv2.GaussianBlur(premultiplied, (0, 0), sigma)
+        share = cv2.GaussianBlur(weight, (0, 0), sigma)
         use = np.clip(share * 5, 0, 1) * (1 - have)
         found += (colour / np.maximum(share, 1e-6)[..., None]) * use[..., None]
         have += use
@@ -78,7 +83,7 @@ def picture(clean: Array, noisy: Array, alpha: Array, samples: int, target: floa
     """Straight RGBA (H, W, 4) in [0, 1], colour as sRGB."""
     alpha = np.clip(alpha, 0, 1)
     colour = straight(clean, noisy, alpha, min(1.0, samples / TRUSTED))
-    near = ndimage.maximum_filter(alpha, size=25) > 0  # nothing is stored far from the subject
+    near = cv2.dilate(alpha, square(25)) > 0  # nothing is stored far from the subject
     encoded = finished(colour, exposure(colour, alpha, target)) * near[..., None]
     return np.dstack([encoded, alpha]).astype(np.float32)
 
@@ -117,8 +122,8 @@ def faults(rgba: Array) -> list[str]:
     if float((alpha > 0.01).mean()) > 0.985:
         found.append("no background")
     solid = alpha >= SOLID
-    closed = ndimage.binary_closing(solid, iterations=4)
-    deep = ndimage.binary_erosion(closed, iterations=8)
+    closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, square(9))
+    deep = cv2.erode(closed, square(17), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     if deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.02:
         found.append("holes")
     light = rgba[..., :3][alpha > 0.9]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgm.errors import BadInput
+from bgm.files import atomic_write
 from bgm.render import VERSION, merge
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -225,7 +226,5 @@ def write_png(path: Path, picture: NDArray[np.float32], depth: int) -> None:
     done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise BadInput(f"cannot encode {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_bytes(data.tobytes())
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(data.tobytes())
