@@ -138,6 +138,7 @@ def main(job_path: str) -> None:
     marks = Landmarks(Path(job["bodies"]) / "common.npz")
     maps = light.hdr_maps(job["maps"])
     for index in job["indices"]:
+        print(json.dumps({"begun": index}), flush=True)
         try:
             picture(index, job, marks, maps, work)
         except Exception:

@@ -118,16 +118,15 @@ def render(
 
     report gets the log's entry of each picture. Every per_process pictures both programs start
     anew, so that memory stays bounded. A picture that fails is logged with its fault and passed
-    over. Raises BadInput when a program ends without any picture.
+    over. Raises BadInput when a program cannot be started.
     """
     out.mkdir(parents=True, exist_ok=True)
-    todo, written = missing(out, options), 0
-    for start in range(0, len(todo), options.per_process):
-        chunk = todo[start : start + options.per_process]
+    written = 0
+    while todo := missing(out, options)[: options.per_process]:
         with tempfile.TemporaryDirectory(prefix=".work-", dir=out) as folder:
-            job = write_job(Path(folder), chunk, options)
+            job = write_job(Path(folder), todo, options)
             call(interpreters.body, "bgm.render.bodies", job)
-            for index, passes in blender(interpreters.blender, job, chunk):
+            for index, passes in blender(interpreters.blender, job):
                 entry = finish(out, index, passes, options)
                 report(entry)
                 written += not entry.get("faults")
@@ -160,34 +159,42 @@ def call(python: str, module: str, job: Path) -> None:
         raise BadInput(f"{module} failed in {python}: {last}")
 
 
-def blender(
-    python: str, job: Path, indices: list[int]
-) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Yield (index, passes) as Blender finishes them, or (index, message) for one that failed."""
+def blender(python: str, job: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield (index, passes) as Blender finishes them, or (index, message) for one that failed.
+
+    A picture that ends the program has failed; those after it are left for the next start. Raises
+    BadInput when the program ends before it begins with a picture.
+    """
     command = [python, "-c", START.format(module="bgm.render.blender"), str(PACKAGE), str(job)]
-    left = list(indices)
+    log, begun, done = job.parent / "blender.log", None, None
     with (
-        (job.parent / "blender.log").open("w") as log,
+        log.open("w") as errors,
         subprocess.Popen(
-            command, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True
+            command, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True
         ) as program,
     ):
         for line in program.stdout or ():
-            if not line.startswith('{"done"'):
-                continue
-            index = json.loads(line)["done"]
-            left.remove(index)
-            found, failed = job.parent / f"{index:06d}.npz", job.parent / f"{index:06d}.txt"
-            if found.exists():
-                with np.load(found) as stored:
-                    passes = {key: stored[key] for key in stored}
-                found.unlink()
-                yield index, passes
-            else:
-                yield index, failed.read_text().strip().splitlines()[-1]
-    if len(left) == len(indices):
-        said = (job.parent / "blender.log").read_text().strip().splitlines() or ["no message"]
-        raise BadInput(f"bgm.render.blender rendered nothing in {python}: {said[-1]}")
+            if line.startswith('{"begun"'):
+                begun = json.loads(line)["begun"]
+            elif line.startswith('{"done"'):
+                done = json.loads(line)["done"]
+                yield done, result(job.parent, done)
+    last = (log.read_text().strip().splitlines() or ["no message"])[-1]
+    if begun is None:
+        raise BadInput(f"bgm.render.blender failed in {python}: {last}")
+    if begun != done:
+        yield begun, f"Blender ended with code {program.returncode}"
+
+
+def result(folder: Path, index: int) -> dict[str, Any] | str:
+    """What Blender left of a picture: its passes, or the last line of its error."""
+    found = folder / f"{index:06d}.npz"
+    if not found.exists():
+        return (folder / f"{index:06d}.txt").read_text().strip().splitlines()[-1]
+    with np.load(found) as stored:
+        passes = {key: stored[key] for key in stored}
+    found.unlink()
+    return passes
 
 
 def finish(out: Path, index: int, passes: dict[str, Any] | str, options: Options) -> dict:

@@ -27,7 +27,12 @@ if "find_spec" in sys.argv[2]:
 job = json.loads(open(sys.argv[-1]).read())
 if "bgm.render.bodies" in sys.argv[2]:
     sys.exit({bodies})
+if {crash} == "at once":
+    sys.exit("no bpy")
 for index in job["indices"]:
+    print(json.dumps({{"begun": index}}), flush=True)
+    if index == {crash}:
+        sys.exit(3)
     path = job["work"] + f"/{{index:06d}}"
     if index == 2:
         open(path + ".txt", "w").write("Traceback\\nValueError: no such hair")
@@ -46,9 +51,9 @@ for index in job["indices"]:
 """
 
 
-def program(tmp_path, name="python", bodies=0):
+def program(tmp_path, name="python", bodies=0, crash=None):
     path = tmp_path / name
-    path.write_text(STAND_IN.format(python=sys.executable, bodies=bodies))
+    path.write_text(STAND_IN.format(python=sys.executable, bodies=bodies, crash=repr(crash)))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -131,6 +136,23 @@ def test_a_program_that_fails_is_one_sentence(tmp_path):
     cfg = config(tmp_path)
     broken = Interpreters(cfg.blender_python, program(tmp_path, "broken", bodies="'no body'"))
     with pytest.raises(BadInput, match=r"bgm\.render\.bodies failed in .*broken: no body"):
+        render(tmp_out(cfg), options_of(cfg), broken, print)
+
+
+def test_a_picture_that_ends_blender_is_passed_over(tmp_path):
+    cfg = config(tmp_path, "per_process=5")
+    crashing = Interpreters(program(tmp_path, "crashing", crash=1), cfg.body_python)
+    said = []
+    assert render(tmp_out(cfg), options_of(cfg), crashing, said.append) == 3
+    faults = {entry["index"]: entry.get("faults") for entry in said}
+    assert faults[1] == ["Blender ended with code 3"]
+    assert sorted(faults) == [0, 1, 2, 3, 4]
+
+
+def test_blender_that_cannot_be_started_is_one_sentence(tmp_path):
+    cfg = config(tmp_path)
+    broken = Interpreters(program(tmp_path, "broken", crash="at once"), cfg.body_python)
+    with pytest.raises(BadInput, match=r"bgm\.render\.blender failed in .*broken: no bpy"):
         render(tmp_out(cfg), options_of(cfg), broken, print)
 
 
