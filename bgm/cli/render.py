@@ -6,6 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.errors import BadInput
+from bgm.render.palettes import palettes
 from bgm.render.run import Interpreters, Options, check_interpreters, missing, read_log, render
 from bgm.render.sheet import write_sheet
 
@@ -60,6 +61,7 @@ def options_of(cfg: DictConfig) -> Options:
         per_process=cfg.per_process,
         maps=cfg.maps,
         rooms=cfg.rooms,
+        palettes=palettes(Path(cfg.palettes)) if cfg.palettes else [],
         ranges=ranges,
         forced=OmegaConf.to_container(cfg.forced, resolve=True),
     )

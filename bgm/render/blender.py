@@ -12,7 +12,8 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from bgm.render import VERSION, camera, light, passes
+from bgm.render import VERSION, camera, light, materials, passes
+from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
 from bgm.render.people import add_person
 from bgm.render.plan import plan
@@ -37,10 +38,12 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
     close = CLOSE[planned["shot"]]
     boxes, heads, people = [], [], []
     place = Stream(seed, index, "place")
+    palette = palette_of(job, seed, index)
+    said["palette"] = bool(palette)
     for person in planned["people"]:
         number = person["number"]
         body = Body(Path(job["bodies"]) / f"{index:06d}-{number}.npz", marks)
-        stream = Stream(seed, index, f"person{number}")
+        stream = Stream(seed, index, f"person{number}", palette)
         root, head, words = add_person(body, stream, person, close, ranges, job["forced"])
         turn = math.radians(place.normal(18))
         shift = np.array([number * place.uniform((0.4, 0.65)), place.normal(0.12), 0.0])
@@ -54,6 +57,9 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
         boxes += [vertices.min(0), vertices.max(0)]
         heads.append(spin @ head.place(0, 0, 0) + shift)
         people.append((root, words | {"pose": person["pose"]}))
+    if planned["kind"] == "animal":
+        root, box, head, words = add_animal(Stream(seed, index, "animal"), close)
+        boxes, heads, people = [*box], [head], [(root, words)]
     said["people"] = [words for _, words in people]
     low, high = np.min(boxes, 0), np.max(boxes, 0)
     look = Stream(seed, index, "camera")
@@ -64,13 +70,24 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
     said["camera"] = words
     said["map"] = light.light_world(Stream(seed, index, "world"), maps)
     if job["rooms"]:
-        add_room(Stream(seed, index, "room"), maps, float(low[2]) - 0.012, extent)
+        add_room(Stream(seed, index, "room", palette), maps, float(low[2]) - 0.012, extent)
     else:
         lamps = Stream(seed, index, "lamps")
         said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
     moving = Stream(seed, index, "motion")
     said["motion"] = camera.add_motion(moving, people[0][0], ranges["motion"], extent)
     return said, [root for root, _ in people]
+
+
+def palette_of(job: dict, seed: int, index: int) -> list[tuple[float, ...]]:
+    """The colours that a share of pictures are held in: those of a place, or some at random."""
+    draw = Stream(seed, index, "palette")
+    wanted, number = draw.chance(job["ranges"]["palette"]), int(draw.rng.integers(1 << 30))
+    own = [tuple(c ** (1 / 2.2) for c in materials.dye(draw)) for _ in range(4)]
+    if not wanted:
+        return []
+    given = job["palettes"]
+    return given[number % len(given)] if given else own
 
 
 def room_passes(roots: list[bpy.types.Object], draw: Stream, job: dict) -> dict[str, np.ndarray]:

@@ -29,7 +29,9 @@ def frame(
     """
     room, shift = draw.uniform((1.0, 1.22)), draw.normal(0.06)
     middle = np.array([eyes[0], eyes[1] + 0.08, 0.0])
-    scale = max(0.75, (high[2] - low[2]) / 1.75)
+    scale = (high[2] - low[2]) / 1.75
+    if scale < 0.75:  # an animal: its head is large for its height
+        scale = 0.25 + 0.7 * scale
     if count > 1:
         middle = (low + high) / 2
     if shot == "full":

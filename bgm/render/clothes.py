@@ -189,6 +189,7 @@ def dress_body(
     body: Body,
     draw: Stream,
     parent: bpy.types.Object,
+    ranges: dict,
     forced: dict,
 ) -> Worn:
     """Draw an outfit for a body and put it into the scene."""
@@ -202,12 +203,18 @@ def dress_body(
     if lower == "dress" and top in ("jacket", "coat", "rolled"):
         top = "tee"
     worn.words += [top, lower]
-    add_lower(body, draw, parent, worn, lower)
+    thin = draw.of("thin").chance(ranges["see_through"])
+    add_lower(body, draw, parent, worn, lower, thin)
     add_top(body, draw.of("top"), parent, worn, top, lower)
+    bag = draw.of("bag")
+    if bag.chance(ranges["bag"]):
+        add_bag(body, bag, parent, worn)
     return worn
 
 
-def add_lower(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn, kind: str) -> None:
+def add_lower(
+    body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn, kind: str, thin: bool
+) -> None:
     """Trousers, shorts, or the skirt of a skirt or a dress (a dress's cloth is drawn here)."""
     marks = body.marks
     z = marks.template[:, 2]
@@ -244,7 +251,10 @@ def add_lower(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn, ki
     patch = patch.cut("_belt").cut("_hem")
     top_of_leg = np.minimum(marks.belt - z, z - max(length + 0.1, marks.knee + 0.12))
     worn.add("lower", patch, np.minimum(top_of_leg, legs))
-    material = materials.cloth(worn_cloth)
+    opacity = draw.uniform((0.35, 0.75))
+    material = materials.cloth(worn_cloth, see_through=1 - opacity if thin else 0.0)
+    if thin:
+        worn.words.append("thin")
     add_garment("skirt", patch, material, parent, 0.0015, 0.004, 0.06)
     worn.dress_material = material
 
@@ -300,6 +310,47 @@ def add_top(
     if is_fur:
         worn.words.append("fur")
     add_garment("top", patch, material, parent, thickness, 0.008 * wrinkle, 0.045)
+
+
+def add_bag(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) -> None:
+    """A backpack, or a bag at the hip, on straps that lie on the clothes."""
+    marks = body.marks
+    backpack, side = draw.chance(0.5), draw.sign()
+    x, _, z = marks.template.T
+    off_arms = np.minimum(marks.off_arm - 0.075, FAR) + 2 * np.maximum(0.0, 0.2 - np.abs(x)) - 0.1
+    if backpack:
+        band = 0.022 - np.abs(np.abs(x) - 0.105)
+        above, below = z - (marks.neck[2] - 0.34), marks.neck[2] + 0.0 - z
+    else:  # from one shoulder to the other hip
+        start = np.array([0.11 * side, 0.0, marks.neck[2] - 0.03])
+        end = np.array([-0.17 * side, 0.0, marks.belt - 0.06])
+        across = unit(np.cross(end - start, [0.0, 1.0, 0.0]))
+        band = 0.02 - np.abs((marks.template - start) @ across)
+        above, below = z - marks.belt + 0.1, marks.neck[2] + 0.02 - z
+    fields = {"band": band, "above": above, "below": below, "arms": off_arms}
+    strap = materials.plain("strap", materials.dye(draw), draw.uniform((0.3, 0.8)))
+    leather = materials.cloth(draw.of("cloth"), "plain", "fine")
+    patch = fitted(body, "tights", fields, np.zeros(len(z)), (), 0.026)
+    if len(patch.used) < 6:
+        return
+    made = add_mesh("strap", patch, strap, parent)
+    subdivide(made, 1)
+    thicken(made, 0.005)
+    motion = body.motion("spine01" if backpack else "spine05")
+    at, size = np.array([0, 0.2, marks.neck[2] - 0.2]), np.array([0.27, 0.15, 0.4])
+    if not backpack:
+        at = np.array([-0.24 * side, 0.03, marks.belt - 0.16])
+        size = np.array([0.08, 0.26, 0.2])
+    size = size * draw.uniform((0.8, 1.15))
+    # The template's place, where this body's own shape has it.
+    near = np.linalg.norm(marks.template - at, axis=1).argmin()
+    at = at + body.rest[near] - marks.template[near]
+    corners = np.array([(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) / 2
+    points = at + corners * size * np.where(corners[:, 2:] > 0, 0.85, 1.0)
+    points = points @ motion[:3, :3].T + motion[:3, 3]
+    blob = add_blob("bag", [points], leather, parent, 0.012)
+    blob.modifiers["smooth"].iterations = 12
+    worn.words.append("backpack" if backpack else "bag")
 
 
 def add_shoes(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) -> None:

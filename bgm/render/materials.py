@@ -17,9 +17,17 @@ def linear(hue: float, saturation: float, value: float) -> RGB:
 
 
 def dye(draw: Stream) -> RGB:
-    """A colour that cloth has: greys, navy, earth and, now and then, loud ones."""
+    """A colour that cloth has: greys, navy, earth and, now and then, loud ones.
+
+    With a palette, three in four come from there.
+    """
     kind = draw.choose({"grey": 3, "blue": 2, "earth": 2, "muted": 3, "loud": 1.5, "white": 1})
     hue, a, b = draw.uniform((0, 1)), draw.uniform((0, 1)), draw.uniform((0, 1))
+    taken, number = draw.chance(0.75), int(draw.rng.integers(1 << 16))
+    if taken and draw.palette:
+        red, green, blue = draw.palette[number % len(draw.palette)]
+        bright = 0.85 + 0.3 * b
+        return tuple(min(1.0, (c * bright)) ** 2.2 for c in (red, green, blue))
     warm = 0.03 + 0.09 * hue
     return {
         "grey": linear(0.6, 0.06 * a, 0.06 + 0.7 * b),
@@ -334,6 +342,8 @@ def hair(draw: Stream, age: float = 0.7, fair: float = 0.6) -> bpy.types.Materia
     tone = draw.choose(tones)
     grey = draw.chance(0.12 + max(0.0, age - 0.8) * 3)
     dyed = linear(draw.uniform((0, 1)), draw.uniform((0.4, 0.9)), draw.uniform((0.4, 0.9)))
+    if draw.palette and draw.chance(0.4):
+        natural, dyed = False, dye(draw)
     graph = Graph("hair")
     bsdf = graph.node("BsdfHairPrincipled")
     if natural:
@@ -358,3 +368,22 @@ def hair(draw: Stream, age: float = 0.7, fair: float = 0.6) -> bpy.types.Materia
             bsdf.inputs[name].default_value = value
     graph.link(bsdf.outputs[0], graph.tree.nodes["Material Output"].inputs["Surface"])
     return graph.material
+
+
+FURS = {
+    "black": (0.0, 0.1, 0.12), "brown": (0.06, 0.6, 0.4), "tan": (0.09, 0.5, 0.75),
+    "white": (0.1, 0.08, 0.92), "grey": (0.6, 0.05, 0.5), "ginger": (0.06, 0.75, 0.7),
+}  # fmt: skip
+
+
+def fur(draw: Stream) -> tuple[bpy.types.Material, RGB]:
+    """The hair of animals, and its colour."""
+    hue, saturation, value = FURS[draw.choose(dict.fromkeys(FURS, 1.0))]
+    colour = linear(hue, saturation, float(np.clip(value * draw.uniform((0.8, 1.15)), 0, 0.95)))
+    graph = Graph("fur")
+    bsdf = graph.node("BsdfHairPrincipled")
+    bsdf.parametrization = "COLOR"
+    bsdf.inputs["Color"].default_value = (*colour, 1)
+    bsdf.inputs["Roughness"].default_value = draw.uniform((0.3, 0.5))
+    graph.link(bsdf.outputs[0], graph.tree.nodes["Material Output"].inputs["Surface"])
+    return graph.material, colour

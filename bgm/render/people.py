@@ -27,7 +27,7 @@ def add_person(
 ) -> tuple[bpy.types.Object, Head, dict]:
     """Everything of one person below one empty object; returns it, the head and what it is."""
     root = add_object(f"person{plan['number']}", None)
-    worn = dress_body(body, stream.of("clothes"), root, forced)
+    worn = dress_body(body, stream.of("clothes"), root, options, forced)
     barefoot = stream.of("feet").chance(0.04)
     if not barefoot:
         add_shoes(body, stream.of("shoes"), root, worn)

@@ -46,6 +46,7 @@ class Options(NamedTuple):
     per_process: int
     maps: str | None
     rooms: bool
+    palettes: list[list[list[float]]]
     ranges: dict[str, Any]
     forced: dict[str, Any]
 

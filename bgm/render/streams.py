@@ -5,22 +5,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+Palette = Sequence[Sequence[float]]  # sRGB colours in [0, 1]
+
 
 class Stream:
     """Random draws of one component of one picture, the same wherever they are made.
 
     seed: of the whole run; index: of the picture; name: of the component. What one component draws
     never moves another's draws, so a change to the hair leaves the clothes as they were. Whoever
-    overrides a value draws it first and then puts the override in its place.
+    overrides a value draws it first and then puts the override in its place. palette: colours of a
+    place, which things are to wear.
     """
 
-    def __init__(self, seed: int, index: int, name: str) -> None:
-        self.seed, self.index, self.name = seed, index, name
+    def __init__(self, seed: int, index: int, name: str, palette: Palette = ()) -> None:
+        self.seed, self.index, self.name, self.palette = seed, index, name, palette
         self.rng = np.random.default_rng([seed, index, zlib.crc32(name.encode())])
 
     def of(self, name: str) -> "Stream":
         """The stream of a part of this component."""
-        return Stream(self.seed, self.index, f"{self.name} {name}")
+        return Stream(self.seed, self.index, f"{self.name} {name}", self.palette)
 
     def uniform(self, bounds: Sequence[float]) -> float:
         """A number between bounds = (low, high)."""
