@@ -10,7 +10,19 @@ ROOT = Path(__file__).parents[1]
 BGM = ROOT / "bgm"
 LEVELS = {
     **dict.fromkeys(
-        ["types", "ops", "errors", "files", "console", "paths", "pictures", "video", "trimap"], 0
+        [
+            "types",
+            "ops",
+            "errors",
+            "files",
+            "console",
+            "paths",
+            "pictures",
+            "video",
+            "trimap",
+            "people",
+        ],
+        0,
     ),
     **dict.fromkeys(["model", "augment", "metrics", "losses", "data", "compose", "render"], 1),
     **dict.fromkeys(["weights", "run_info"], 2),

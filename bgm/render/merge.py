@@ -124,7 +124,7 @@ def faults(rgba: Array) -> list[str]:
     solid = alpha >= SOLID
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, square(9))
     deep = cv2.erode(closed, square(17), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    if deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.02:
+    if deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.04:
         found.append("holes")
     light = rgba[..., :3][alpha > 0.9]
     if light.size and float(light.mean()) < 0.06:

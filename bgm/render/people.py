@@ -138,10 +138,10 @@ def add_facial_hair(
     """Eyebrows, and a beard where there is one."""
     marks = head.marks
     turn = head.turn
-    start, normals, rest = head.roots(marks.brow, 1100, draw.rng)
+    start, normals, rest = head.roots(marks.brow, 850, draw.rng)
     outwards = np.sign(rest[:, :1]) * turn[:, 0] * 1.3 + turn[:, 2] * 0.3
     brows = tufted((start, normals), draw, outwards, (0.006, 0.011), 0.35, 0.15, 5, 0.0, 0.2)
-    add_strands("brows", brows, 0.00013, colour, root)
+    add_strands("brows", brows, 0.00011, colour, root)
     length = draw.choose({"0.003": 2, "0.012": 2, "0.035": 1, "0.07": 0.6})
     count, whole = int(6000 * (0.5 + 0.5 * close)), draw.chance(0.75)
     if bearded:
