@@ -4,4 +4,4 @@ Modules here run in three environments: `bodies` and `poses` where anny and torc
 import `bpy` where Blender is, all others everywhere. None of them imports torch's side of bgm.
 """
 
-VERSION = 3  # of the generator: the same seed and version make the same picture
+VERSION = 4  # of the generator: the same seed and version make the same picture
