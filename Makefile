@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: install demo test check lint clean
+.PHONY: install demo test check lint docs clean
 
 install: $(VENV)/installed
 
@@ -29,5 +29,14 @@ lint: install
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(VENV)/docs  # build/site/index.html; warnings are errors
+	rm -rf build/docs && mkdir -p build/docs/weights
+	cp -r README.md CHANGELOG.md docs examples conf build/docs/ && cp weights/*.md build/docs/weights/
+	$(RUN) -m mkdocs build --quiet
+
+$(VENV)/docs: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf runs outputs multirun .pytest_cache .ruff_cache
+	rm -rf build runs outputs multirun .pytest_cache .ruff_cache .mypy_cache

@@ -17,7 +17,7 @@ from bgm.eval.evaluate import (
 )
 from bgm.eval.report import write_report
 from bgm.eval.robustness import perturbation_names, show_curves, write_curves
-from bgm.eval.scoring import Rules, write_scores
+from bgm.eval.scoring import Rules, show_scores, write_scores
 from bgm.paths import conf_dir
 
 
@@ -34,11 +34,7 @@ def main(cfg: DictConfig) -> None:
         )
         scores = evaluate(evaluation, cfg.threads, cfg.examples)
         baselines = score_baselines(scenes, rules, evaluation.trimaps) if cfg.baselines else {}
-        say(
-            scores.table(),
-            *(b.table(name, pictures=False) for name, b in baselines.items()),
-            sep="\n",
-        )
+        show_scores(scores, baselines)
         files = write_scores(scores, evaluation.out, baselines)
         curves = evaluate_curves(evaluation, perturbations)
         show_curves(curves)

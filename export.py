@@ -7,9 +7,10 @@ from omegaconf import DictConfig
 import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.export import card
-from bgm.export.calibration import calibrated
-from bgm.export.certify.matting_set import examination
+from bgm.data.datamodule import finished_scenes
+from bgm.export import CertifyOptions, export_and_certify, provenance
+from bgm.export.calibration import calibration_pairs
+from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
 from bgm.paths import conf_dir
 
@@ -18,10 +19,16 @@ from bgm.paths import conf_dir
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences(cfg):
         net = bgm.load(cfg.ckpt)
-        exporter = calibrated(instantiate(cfg.export), net, cfg)
-        out = cfg.out or beside(cfg.ckpt, exporter.suffix)
+        target = instantiate(cfg.export)
+        if cfg.get("data") is not None:
+            scenes = finished_scenes(instantiate(cfg.data), cfg.calibration.split)
+            count = min(cfg.calibration.scenes, len(scenes))
+            target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
+        matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
+        options = CertifyOptions(cfg.certify.grid, matting_set)
+        out = cfg.out or beside(cfg.ckpt, target.suffix)
         say(f"writing {out} and certifying it against PyTorch: about two minutes")
-        certificate = exporter(net, out, card(cfg.ckpt), examination(cfg.certify, exporter))
+        certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
         say(f"{certificate.report}\n{out}\n{out}.certificate.md")
 
 

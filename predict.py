@@ -1,11 +1,12 @@
 """Matte: python predict.py model=FILE src=PICTURE_FOLDER_OR_VIDEO bgr=PLATE out=FOLDER."""
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.infer.inputs import frames_of, mending, sink_for, watched
+from bgm.infer.inputs import open_frames, open_sink, plate_fixes, with_progress
 from bgm.infer.models import open_model
 from bgm.infer.predict import predict
 from bgm.paths import conf_dir
@@ -14,11 +15,28 @@ from bgm.paths import conf_dir
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences(cfg):
-        model = open_model(cfg.model, cfg)
-        frames = frames_of(cfg.src, cfg.bgr)
-        sink = sink_for(frames, cfg.out, list(cfg.outputs), cfg.background)
-        mend = mending(cfg.align, cfg.exposure)
-        count = predict(frames=watched(frames), sink=sink, mend=mend, say=say, **model._asdict())
+        model = open_model(
+            cfg.model,
+            device=cfg.device,
+            backbone_scale=cfg.backbone_scale,
+            base_scale=cfg.base_scale,
+            select=instantiate(cfg.get("select")),
+            runtime=cfg.runtime,
+            optimize=cfg.optimize,
+            precision=cfg.precision,
+            compile=cfg.compile,
+        )
+        frames = open_frames(cfg.src, cfg.bgr)
+        sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
+        count = predict(
+            model.net,
+            with_progress(frames),
+            sink,
+            fixes=plate_fixes(cfg.align, cfg.exposure),
+            device=model.device,
+            scale=model.scale,
+            say=say,
+        )
         say(f"{count} {'frame' if count == 1 else 'frames'} matted to {cfg.out}")
 
 

@@ -35,12 +35,12 @@ from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.cli.launch import silence_lightning
-from bgm.compose.manifest import digest
 from bgm.data import Procedural
 from bgm.data.composites import collate
 from bgm.data.fingerprint import fingerprint
 from bgm.data.procedural.fields import KINDS
 from bgm.data.scenes import Scenes
+from bgm.files import sha256
 from bgm.metrics import score
 from bgm.paths import conf_dir
 from bgm.train.trainer import load_initial_weights
@@ -188,13 +188,13 @@ def append(out: Path, line: dict[str, Any]) -> None:
 
 def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every run asked for, from the file or made now; seed by seed: early tables balance."""
-    about = {"steps": args.steps, "pool": args.pool, "scenes": "invented", "px": args.invented_px}
-    about["init"] = digest(args.init)[:12] if args.init else "scratch"
+    facts = {"steps": args.steps, "pool": args.pool, "scenes": "invented", "px": args.invented_px}
+    facts["init"] = sha256(args.init)[:12] if args.init else "scratch"
     start_from = [*GOING_ON, f"init='{args.init}'"] if args.init else SCRATCH
     if args.scenes:
-        about |= {"scenes": args.scenes.name, "every": args.every, "scale": args.scale}
-        about["content"] = fingerprint(Scenes(args.scenes))
-        del about["px"]
+        facts |= {"scenes": args.scenes.name, "every": args.every, "scale": args.scale}
+        facts["content"] = fingerprint(Scenes(args.scenes))
+        del facts["px"]
     scenes: list[Batch] = []
     have = {(line["run"], json.dumps(line["about"])): line for line in finished(args.out)}
     for seed in args.seeds:
@@ -204,21 +204,20 @@ def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
             with tempfile.TemporaryDirectory() as folder:
                 cfg = composed(words, folder)
                 key = made_by(cfg)
-                line = have.get((key, json.dumps(about)))
+                line = have.get((key, json.dumps(facts)))
                 if line is None and not args.table:
                     scenes = scenes or scenes_of(args)
                     start = time.process_time()
                     stage = train(cfg)
                     trained = time.process_time()
-                    line = {"name": name, "seed": seed, "run": key, "about": about}
+                    line = {"name": name, "seed": seed, "run": key, "about": facts}
                     line |= scored(stage, scenes) | {"count": len(scenes)}
                     line["train_cpu_s"] = round(trained - start, 1)
                     line["score_cpu_s"] = round(time.process_time() - trained, 1)
                     append(args.out, line)
-                    told = f"{name}, seed {seed}: MAD {line['mad']:.2f}, {line['train_cpu_s']}"
-                    print(
-                        f"{told} + {line['score_cpu_s']} CPU seconds", file=sys.stderr, flush=True
-                    )
+                    seconds = f"{line['train_cpu_s']} + {line['score_cpu_s']} CPU seconds"
+                    message = f"{name}, seed {seed}: MAD {line['mad']:.2f}, {seconds}"
+                    print(message, file=sys.stderr, flush=True)
             if line is not None:
                 yield line
 
@@ -249,10 +248,10 @@ def table(lines: list[dict[str, Any]]) -> str:
             f"Seeds of the full recipe differ by {spread:.2f} (standard deviation of MAD).",
         ]
     if lines:
-        about = ", ".join(f"{key} {value}" for key, value in lines[0]["about"].items())
+        facts = ", ".join(f"{key} {value}" for key, value in lines[0]["about"].items())
         rows += [
             "",
-            f"{lines[0]['count']} scenes; {about}; seeds {sorted({r['seed'] for r in lines})}.",
+            f"{lines[0]['count']} scenes; {facts}; seeds {sorted({r['seed'] for r in lines})}.",
         ]
     return "\n".join(rows)
 

@@ -1,11 +1,13 @@
-"""Kill a training at random moments, resume it each time, compare with one that was left alone.
+"""Kill a training at chosen events, resume it each time, compare with one that was left alone.
 
-    python benchmarks/kills.py --kills 20
+    python benchmarks/kills.py                  every event once, with SIGKILL and SIGTERM
+    python benchmarks/kills.py --random 20      20 of them, at random steps
 
-The moments are random in time, in steps, checkpoints and validations alike, the signal is SIGKILL
-or SIGTERM. Everything in the last checkpoint must be equal to the bit:
-weights, average, optimiser, schedule, loops, and the state of the random generators at the end.
-Processes are forked from one that has imported everything: a life costs seconds.
+An event is a place in the training (EVENTS), in which the process sends itself the signal: before,
+in and after the writing of a checkpoint, in a step, in a validation, after the last step.
+Everything in the last checkpoint must be equal to the bit: weights, average, optimiser, schedule,
+loops, and the state of the random generators at the end. Processes are forked from one that has
+imported everything: a life costs seconds.
 """
 
 import argparse
@@ -15,12 +17,12 @@ import re
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -37,60 +39,84 @@ valid_augment.size=48 valid_augment.crop=[32,48] data.valid_length=4
 data.train.size=6 data.train.length=14 trainer.val_check_interval=3
 callbacks.last.every_n_steps=2 callbacks.pictures.every_n_steps=1000
 callbacks.ema.update_every_n_steps=2
-callbacks.progress._target_=bgm.train.LineProgress +callbacks.progress.seconds=0
+callbacks.progress._target_=bgm.train.LineProgress
 """
-# What a kill may change: when and where it ran, how often an epoch or a validation was begun.
-APART = re.compile(
-    r"\.bgm_card|dirpath|_model_path|best_k_models|val_loop|epoch_progress\.\w+\.(ready|started)"
-)
+# What a kill may change: when and where it ran, how often an epoch or a validation was started.
+APART = re.compile(r"\.bgm_card|dirpath|val_loop|epoch_progress\.\w+\.(ready|started)")
+EVENTS = ("step", "validation", "before_write", "in_write", "between_renames", "after_write")
+EVENTS += ("train_end",)
 
 
-class Life(NamedTuple):
-    """How one process of a run ended."""
+class Kill(NamedTuple):
+    """A signal that a training sends itself in an event, from a step on."""
 
-    code: int  # its exit code, negative: the signal that killed it
-    step: int  # the last step that it spoke of
-    said: str
+    event: str
+    step: int
+    sign: int = signal.SIGKILL
+
+    @property
+    def words(self) -> list[str]:
+        values = {"_target_": "benchmarks.kills.KillAt", **self._asdict(), "sign": int(self.sign)}
+        return [f"+callbacks.kill.{key}={value}" for key, value in values.items()]
 
 
-def live(args: list[str], moment: float | None = None, sign: int = signal.SIGKILL) -> Life:
-    """Train in a process of its own; moment: seconds after its first word to send it a signal."""
-    reader, writer = os.pipe()
+class KillAt(pl.Callback):
+    """Sends this process a signal in an event, once, when so many steps are done."""
+
+    def __init__(self, event: str, step: int, sign: int) -> None:
+        self.event, self.step, self.sign, self.sent = event, step, sign, False
+
+    def happens(self, event: str, trainer) -> None:
+        if event == self.event and trainer.global_step >= self.step and not self.sent:
+            self.sent = True
+            sys.stdout.flush()
+            os.kill(os.getpid(), self.sign)
+
+    def on_train_batch_end(self, trainer, *args: Any) -> None:
+        self.happens("step", trainer)
+
+    def on_validation_batch_end(self, trainer, *args: Any) -> None:
+        self.happens("validation", trainer)
+
+    def on_train_end(self, trainer, module) -> None:
+        self.happens("train_end", trainer)
+
+    def on_fit_start(self, trainer, module) -> None:
+        files = trainer.strategy.checkpoint_io
+        write, fsync, replace = files.save_checkpoint, os.fsync, os.replace
+
+        def save_checkpoint(*args: Any, **options: Any) -> None:
+            self.happens("before_write", trainer)
+            write(*args, **options)
+            self.happens("after_write", trainer)
+
+        def instead(event: str, function: Callable) -> Callable:
+            def call(*args: Any) -> None:
+                if str(args[0]).endswith(".last.ckpt.part") or event == "in_write":
+                    self.happens(event, trainer)
+                function(*args)
+
+            return call
+
+        files.save_checkpoint = save_checkpoint
+        os.fsync = instead("in_write", fsync)  # called with all written, but not renamed
+        os.replace = instead("between_renames", replace)  # the file before has its other name
+
+
+def live(words: list[str], log: Path) -> int:
+    """Train in a process of its own; its exit code, negative: the signal that killed it."""
     child = os.fork()
     if child == 0:
-        os.close(reader)
-        os.dup2(writer, 1)
-        os.dup2(writer, 2)
-        os._exit(train_here(args))
-    os.close(writer)
-    said, kill_at = b"", None
-    os.set_blocking(reader, False)
-    while True:
-        try:
-            got = os.read(reader, 65536)
-            if not got:
-                break
-            said += got
-        except BlockingIOError:
-            time.sleep(0.005)
-        now = time.monotonic()
-        if moment is not None and kill_at is None and b"step " in said:
-            kill_at = now + moment
-        if kill_at is not None and now >= kill_at:
-            os.kill(child, sign)
-            kill_at = float("inf")
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            break  # its workers may hold the pipe a little longer
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    os.close(reader)
-    text = said.decode()
-    steps = [int(n) for n in re.findall(r"^step (\d+)/", text, re.MULTILINE)]
-    return Life(code, steps[-1] if steps else 0, text)
+        with open(log, "ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        os._exit(train_here(words))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def train_here(args: list[str]) -> int:
-    """Run train.py's main with a command line; leaves the random generators' states beside."""
-    sys.argv[1:] = args
+def train_here(words: list[str]) -> int:
+    """Run train.py with a command line; leave the random generators' states in the run folder."""
+    sys.argv[1:] = words
     try:
         with command_line():
             train.main()
@@ -101,7 +127,7 @@ def train_here(args: list[str]) -> int:
 
         traceback.print_exc()
         return 70
-    folder = next(a.partition("=")[2] for a in args if a.startswith("hydra.run.dir="))
+    folder = next(a.partition("=")[2] for a in words if a.startswith("hydra.run.dir="))
     states = {
         "torch": torch.get_rng_state(),
         "numpy": str(np.random.get_state()),  # noqa: NPY002 - the global one is what we look at
@@ -129,48 +155,54 @@ def differences(one: Any, two: Any, key: str = "") -> Iterator[str]:
         yield f"{key}: {one} is not {two}"
 
 
+def planned(steps: int, count: int | None, seed: int) -> list[Kill]:
+    """Every event once, two of them with SIGTERM; or so many at random."""
+    if count is None:
+        kills = [Kill("step", 1), Kill("step", 2, signal.SIGTERM), Kill("validation", 3)]
+        kills += [Kill("before_write", 4), Kill("in_write", 5), Kill("between_renames", 6)]
+        kills += [Kill("validation", 6, signal.SIGTERM), Kill("after_write", 8)]
+        return [*kills, Kill("train_end", steps)]
+    rng = random.Random(seed)
+    at = sorted(rng.randint(1, steps) for _ in range(count))
+    signs = (signal.SIGKILL, signal.SIGTERM)
+    return [Kill(rng.choice(EVENTS[:-1]), step, rng.choice(signs)) for step in at]
+
+
 def main() -> int:
-    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ask.add_argument("--kills", type=int, default=20)
-    ask.add_argument("--steps", type=int, default=80)  # more than 20 lives get to
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    ask.add_argument("--random", type=int, metavar="N", help="so many kills, at random steps")
+    ask.add_argument("--steps", type=int, default=9)
     ask.add_argument("--seed", type=int, default=0)
-    ask.add_argument("--verbose", action="store_true")
     ask.add_argument("override", nargs="*", help="of the config, for both runs")
-    given = ask.parse_args()
-    dice = random.Random(given.seed)
+    asked = ask.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        args = [*TINY.split(), f"trainer.max_steps={given.steps}", *given.override]
-        args.append(f"data_root={folder / 'data'}")
-        start = time.monotonic()
-        alone = live([*args, f"hydra.run.dir={folder / 'alone'}"])
-        if alone.code:
-            sys.exit(alone.said)
-        span = max(1.0, (time.monotonic() - start) * 3 / given.steps)
-        args += [f"hydra.run.dir={folder / 'killed'}", "resume=auto"]
-        kills = 0
-        while kills < given.kills:
-            moment, sign = dice.uniform(0, span), dice.choice((signal.SIGKILL, signal.SIGTERM))
-            life = live(args, moment, sign)
-            if life.code == 0:
-                break  # it was quicker
-            print(f"{sign.name} {moment:.2f} s after the first step: code {life.code}, "
-                  f"at step {life.step}", flush=True)  # fmt: skip
-            if given.verbose or life.code not in (-sign, Stopped.code):
-                print(life.said)
-            if life.code not in (-sign, Stopped.code):
+        log = folder / "log"
+        words = [*TINY.split(), f"trainer.max_steps={asked.steps}", *asked.override]
+        words.append(f"data_root={folder / 'data'}")
+        if live([*words, f"hydra.run.dir={folder / 'alone'}"], log):
+            sys.exit(log.read_text())
+        words += [f"hydra.run.dir={folder / 'killed'}", "resume=auto"]
+        kills = planned(asked.steps, asked.random, asked.seed)
+        for kill in kills:
+            code = live([*words, *kill.words], log)
+            print(f"{kill.event} at step {kill.step}, {signal.Signals(kill.sign).name}: "
+                  f"exit code {code}", flush=True)  # fmt: skip
+            # After the last step SIGTERM has nothing to stop.
+            expected = (-kill.sign, Stopped.code) if kill.sign == signal.SIGTERM else (-kill.sign,)
+            if code not in (*expected, *([0] if asked.random else [])):
+                print(log.read_text())
                 return 1
-            kills += 1
-        else:
-            life = live(args)
-        if life.code:
-            sys.exit(life.said)
-        return compare(folder / "alone", folder / "killed", kills)
+        if live(words, log):
+            sys.exit(log.read_text())
+        return compare(folder / "alone", folder / "killed", len(kills))
 
 
 def compare(alone: Path, killed: Path, kills: int) -> int:
     found = []
-    for name in ("last.ckpt", "generators.pt"):
+    for name in ("last.ckpt", "best.ckpt", "generators.pt"):
         pair = [torch.load(f / name, weights_only=True) for f in (alone, killed)]
         found += [f"{name}{key}" for key in differences(*pair)]
     print(f"killed {kills} times: {len(found)} differences", *found[:20], sep="\n  ")

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from omegaconf import OmegaConf
 
 from bgm.data import Scenes
 from bgm.eval.cases import predict_with
@@ -84,15 +83,14 @@ def main() -> None:
     parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
     args = parser.parse_args()
     options = {"base_scale": args.base_scale, "backbone_scale": args.backbone_scale}
-    cfg = OmegaConf.create({"device": "auto", "select": None, **options})
-    predict, scenes = predict_with(open_model(args.model, cfg)), Scenes(args.scenes)
+    predict, scenes = predict_with(open_model(args.model, **options)), Scenes(args.scenes)
     chosen = range(0, len(scenes), args.every)
-    found = []
+    per_scene = []
     for index in chosen:
         scene = scenes[index]
-        found.append(errors(scene, predict(scene)[0]))
-    mean = Errors(*np.mean(found, axis=0))
-    print(f"{args.model} on {len(found)} scenes of {args.scenes}")
+        per_scene.append(errors(scene, predict(scene)[0]))
+    mean = Errors(*np.mean(per_scene, axis=0))
+    print(f"{args.model} on {len(per_scene)} scenes of {args.scenes}")
     parts = ", ".join(f"{n} {1e3 * v:.2f}" for n, v in mean._asdict().items() if n in PARTS)
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
@@ -101,9 +99,9 @@ def main() -> None:
     )
     by_kind: dict[str, list[Errors]] = defaultdict(list)
     kinds = groups(args.scenes, [scenes.names[i] for i in chosen])
-    for kind, one in zip(kinds, found, strict=True):
+    for kind, one in zip(kinds, per_scene, strict=True):
         by_kind[kind].append(one)
-    print_group("all of them", found)
+    print_group("all of them", per_scene)
     for kind, ones in sorted(by_kind.items()):
         print_group(kind, ones)
 

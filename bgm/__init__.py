@@ -1,19 +1,32 @@
 """Background matting: from a shot and a picture of the empty place to alpha and foreground."""
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bgm.infer.matte import matte
+    from bgm.metrics import score
+    from bgm.model import swap_patches
+    from bgm.weights import load
+
+__all__ = ["__version__", "load", "matte", "score", "swap_patches"]
 
 try:
     __version__ = version("bgm")
 except PackageNotFoundError:  # a checkout on the path, not installed
     __version__ = "0.1.0"
 
+HOMES = {
+    "load": "bgm.weights",
+    "matte": "bgm.infer.matte",
+    "score": "bgm.metrics",
+    "swap_patches": "bgm.model",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # `bgm.load` without importing torch for those who only want `bgm.__version__`.
-    if name in ("load", "swap_patches"):
-        from bgm.model import swap_patches
-        from bgm.weights import load
-
-        return {"load": load, "swap_patches": swap_patches}[name]
+    # Imported when first asked for: torch takes seconds, and `bgm --version` needs none of it.
+    if name in HOMES:
+        return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module 'bgm' has no attribute {name!r}")

@@ -9,3 +9,12 @@ class Stopped(Exception):
     """A run that was asked to stop, and left what it takes to go on; the message says where."""
 
     code = 75  # EX_TEMPFAIL of sysexits.h: try again
+
+
+def lost_worker(error: BaseException) -> str:
+    """The sentence for a loader's worker that was killed, as by a system out of memory."""
+    said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    return (
+        f"a worker that loads data was lost ({said}): often memory or shared memory ran out; "
+        "lower workers or batch_size, and go on with resume=RUN_FOLDER"
+    )

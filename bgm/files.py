@@ -51,6 +51,26 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def atomic_files(path: str | Path) -> Iterator[Path]:
+    """Give a folder beside path to write files in; move them beside path when the block ends.
+
+    An exception in the block leaves all files beside path as they were; folders in it are removed.
+    Raises BadInput, naming path, where the system refuses.
+    """
+    path = Path(path)
+    partial = _partial_name(path)
+    try:
+        partial.mkdir(parents=True)  # now rather than after the minutes of work
+        yield partial
+        for file in sorted(x for x in partial.iterdir() if x.is_file()):
+            os.replace(file, path.parent / file.name)
+    except OSError as error:
+        raise BadInput(f"cannot write {path} ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all; BadInput, naming it, where the system refuses."""
     with atomic_write(path) as partial:

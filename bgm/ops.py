@@ -36,9 +36,14 @@ def sobel(x: Tensor) -> Tensor:
 
 
 def pad_to(x: Tensor, multiple: int = 4, smallest: int = 1) -> Tensor:
-    """Replicate right and bottom of (B, C, H, W) to multiples, and to at least `smallest` px."""
+    """Replicate right and bottom of (B, C, H, W) to multiples, and to at least `smallest` px.
+
+    Returns x itself where nothing is missing.
+    """
     H, W = x.shape[-2:]
     Hp, Wp = (-(-max(side, smallest) // multiple) * multiple for side in (H, W))
+    if (Hp, Wp) == (H, W):
+        return x
     return F.pad(x, (0, Wp - W, 0, Hp - H), mode="replicate")
 
 

@@ -140,13 +140,13 @@ def pair_by_stem(**folders: dict[str, Path]) -> list[str]:
     names = list(folders)
     first = folders[names[0]]
     for name in names[1:]:
-        lonely = [f"{s} (only in {names[0]})" for s in first if s not in folders[name]]
-        lonely += [f"{s} (only in {name})" for s in folders[name] if s not in first]
-        if lonely:
-            more = f" and {len(lonely) - 10} more" if len(lonely) > 10 else ""
-            listed = ", ".join(lonely[:10])
+        unpaired = [f"{s} (only in {names[0]})" for s in first if s not in folders[name]]
+        unpaired += [f"{s} (only in {name})" for s in folders[name] if s not in first]
+        if unpaired:
+            more = f" and {len(unpaired) - 10} more" if len(unpaired) > 10 else ""
+            listed = ", ".join(unpaired[:10])
             raise BadInput(
-                f"{len(lonely)} stems of {names[0]}/ and {name}/ do not pair: {listed}{more}"
+                f"{len(unpaired)} stems of {names[0]}/ and {name}/ do not pair: {listed}{more}"
             )
     return list(first)
 

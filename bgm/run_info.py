@@ -50,13 +50,13 @@ def commit(root: Path) -> dict[str, Any]:
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Of bgm, Python and those packages that are installed."""
-    found = {"bgm": bgm.__version__, "python": platform.python_version()}
+    installed = {"bgm": bgm.__version__, "python": platform.python_version()}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def hardware() -> dict[str, Any]:

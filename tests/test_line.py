@@ -16,8 +16,8 @@ import bgm
 from bgm.cli.blend import main as blend
 from bgm.cli.launch import command_line
 from bgm.cli.release import main as release
-from bgm.cli.show import facts
 from bgm.cli.show import main as show
+from bgm.cli.show import read_facts
 from bgm.errors import BadInput
 from bgm.model import MattingRefine
 from bgm.pictures import read_picture, write_png
@@ -155,7 +155,7 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1}))
     assert 5e6 < out.stat().st_size < 11e6
     assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).card)
-    told = facts(out)
+    told = read_facts(out)
     assert told["licence"] == "MIT"
     assert told["precision"] == "float16"
     assert "hours: 0.0" in told["trainings"]
@@ -184,7 +184,7 @@ def test_a_blend_of_two_trainings_is_a_network_to_start_from_and_to_release(runs
     name = "decoder.conv4.weight"
     expected = torch.lerp(old[name], new[f"base.{name}"], 0.25)
     torch.testing.assert_close(mixed[f"base.{name}"], expected)
-    assert "share: 0.25" in facts(out)["config"]
+    assert "share: 0.25" in read_facts(out)["config"]
     assert isinstance(bgm.load(out), MattingRefine)
     release(
         OmegaConf.create(

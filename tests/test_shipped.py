@@ -13,7 +13,7 @@ from bgm.data.procedural.ranges import Ranges
 from bgm.export.certify.matting_set import MattingSet
 from bgm.pictures import read_picture
 from bgm.weights import read_weights
-from bgm.weights.shipped import located, shipped
+from bgm.weights.shipped import shipped, weights_file
 from tests.test_configs import composed
 from tests.test_line import script
 
@@ -23,12 +23,12 @@ NAME = "mobilenetv2"
 
 @pytest.fixture(scope="module")
 def card():
-    return read_weights(located(NAME)).card
+    return read_weights(weights_file(NAME)).card
 
 
 def test_the_file_says_how_it_was_made(card):
     assert shipped() == [NAME]
-    assert located(NAME).stat().st_size < 12e6
+    assert weights_file(NAME).stat().st_size < 12e6
     assert card["licence"] == "MIT"
     trainings = [t for t in card["trainings"] if "blend_of" not in t]
     assert [t["config"]["name"] for t in trainings] == [

@@ -23,8 +23,8 @@ class CastDraw(NamedTuple):
 
     on: Tensor  # (B,) bool
     wall: Tensor  # (B,) bool: on the wall, not on the floor
-    lean: Tensor  # (B,) sideways per height of what throws it
-    stretch: Tensor  # (B,) up the picture per height of what throws it
+    lean: Tensor  # (B,) sideways, per height of the part that casts it
+    stretch: Tensor  # (B,) up the picture, per height of the part that casts it
     shift: Tensor  # (B, 2) of a shadow on the wall, short sides
     depth: Tensor  # (B,) share of light taken
     fade: Tensor  # (B,) share of the depth that is gone where the top's shadow falls
@@ -36,8 +36,8 @@ class CastDraw(NamedTuple):
 class CastShadow:
     """What one lamp or the sun leaves dark: bgr * (1 - depth * shade), shade from the own alpha.
 
-    floor: probability that it lies on the floor; who touches the lower border stands on no floor
-    that is seen, and throws it on the wall. lean: sideways per height, to either side; stretch:
+    floor: probability that it lies on the floor; where a subject touches the lower border no floor
+    is seen, and it lies on the wall. lean: sideways per height, to either side; stretch:
     length on the floor per height, near: probability that it falls towards the camera; shift:
     farthest on the wall, each way, short sides. depth: share of light taken; fade: share of that
     which is gone by the top; width: softness at the foot in pixels of a 512 picture; spread: times

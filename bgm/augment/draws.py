@@ -14,7 +14,7 @@ from bgm.augment.spill import SpillDraw
 
 
 class Draws(NamedTuple):
-    """Every random choice for a batch, CPU tensors: keep it and `Augment.apply` replays it."""
+    """Every random choice for a batch, CPU tensors: keep it and `Augment.replay` repeats it."""
 
     crop: Tensor  # (2,) int64 H, W; the only choice that a batch shares
     fgr_affine: AffineDraw

@@ -43,7 +43,7 @@ def project_up(x: Tensor, y0: Tensor, lean: Tensor, stretch: Tensor, shift: Tens
     """Move what is h pixels above row y0 of (B, C, H, W) to stretch h above it, lean h aside.
 
     y0, lean, stretch: (B,); shift: (B, 2) = x, y, pixels, on top of it. The border goes on beyond
-    the frame: who is cut by it throws a shadow that is cut, too.
+    the frame: a subject that it cuts casts a shadow that is cut, too.
     """
     one, none = torch.ones_like(y0), torch.zeros_like(y0)
     across = torch.stack([one, -lean, lean * y0 + shift[:, 0]], 1)
@@ -71,8 +71,8 @@ class ContactShadow:
     """Darkness where a subject meets the floor: what is near the floor hides its sky.
 
     depth: share of light taken where it is darkest; reach: up to which height a part of the subject
-    counts, short sides; width: softness in pixels of a 512 picture. Who touches the lower border
-    stands on no floor that is seen and keeps the background as it was.
+    counts, short sides; width: softness in pixels of a 512 picture. Where a subject touches the
+    lower border no floor is seen, and the background stays as it was.
     """
 
     p: float = 0.0

@@ -1,4 +1,4 @@
-"""The shadow that a subject throws on the background of the shot, and on the shot only."""
+"""The shadow that a subject casts on the background of the shot, and on the shot only."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

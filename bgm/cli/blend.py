@@ -3,19 +3,21 @@
 from omegaconf import DictConfig
 
 from bgm.console import say
-from bgm.export import card
+from bgm.export import provenance
 from bgm.run_info import describe_run
-from bgm.weights import blended, read_own, safetensors_path, write_safetensors
+from bgm.weights import blend_weights, read_own, safetensors_path, write_safetensors
 
 
 def main(cfg: DictConfig) -> None:
-    """Write what `bgm.weights.blending.blended` makes of two checkpoints of ours, in float32.
+    """Write what `bgm.weights.blend_weights` makes of two checkpoints of ours, in float32.
 
     Its card has the checkpoints' hashes; their own run cards stay in them (`bgm release before=`).
     """
     out = safetensors_path(cfg.out)
     before, after = read_own(cfg.before), read_own(cfg.after)
-    state = blended(before, after, cfg.share)
-    of = {name: card(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
-    write_safetensors(out, state, after.network, {"bgm_card": describe_run(cfg) | {"blend_of": of}})
+    assert after.network is not None  # of our own
+    state = blend_weights(before, after, cfg.share)
+    hashes = {name: provenance(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
+    card = describe_run(cfg) | {"blend_of": hashes}
+    write_safetensors(out, state, after.network, {"bgm_card": card})
     say(f"{out}: {cfg.share:g} of the way from {cfg.before} to {cfg.after}")

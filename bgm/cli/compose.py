@@ -6,9 +6,10 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.compose import MANIFEST, Manifest, check, compose, describe_findings, digest, read
+from bgm.compose import MANIFEST, Manifest, check, compose, read
 from bgm.console import say, tracked
 from bgm.errors import BadInput
+from bgm.files import sha256
 from bgm.paths import conf_dir
 
 
@@ -23,9 +24,9 @@ def main(cfg: DictConfig) -> None:
     workers = cfg.workers or os.cpu_count() or 1
     done = compose(manifest, cfg.data_root, out, workers=workers, track=with_progress)
     say(f"{len(done.scenes)} scenes, {len(done.files)} files in {out}")
-    say(f"sha256 of {MANIFEST}, which has all others: {digest(out / MANIFEST)}")
+    say(f"sha256 of {MANIFEST}, which has all others: {sha256(out / MANIFEST)}")
     if manifest.files:
-        say("every file is what the manifest says")
+        say("every picture is what the manifest says")
 
 
 def plan_benchmark(cfg: DictConfig) -> Manifest:
@@ -36,7 +37,7 @@ def plan_benchmark(cfg: DictConfig) -> Manifest:
     if not committed.is_file():
         return plan
     found = read(committed)
-    if found.plan() == plan:
+    if found._replace(files={}) == plan:
         return found
     say(f"other numbers than the committed benchmark {plan.name} has: this is one of your own")
     return plan
@@ -52,9 +53,9 @@ def check_folder(folder: Path, data_root: str | None) -> None:
     manifest = read(folder / MANIFEST)
     if not manifest.files:
         raise BadInput(f"{folder / MANIFEST} is a plan: it knows no files to check")
-    if wrong := describe_findings(check(folder, manifest, data_root), folder, data_root):
+    if wrong := check(folder, manifest, data_root):
         raise BadInput(wrong)
     files = sum("drawn" not in spec for spec in manifest.sources.values())
     sources = "sources not looked at" if data_root is None else f"{files} source files"
     say(f"{folder}: {len(manifest.files)} composed files and {sources} are what its manifest says")
-    say(f"sha256 of {MANIFEST}: {digest(folder / MANIFEST)}")
+    say(f"sha256 of {MANIFEST}: {sha256(folder / MANIFEST)}")

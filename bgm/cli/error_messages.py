@@ -10,9 +10,10 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, lost_worker
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
 
@@ -27,6 +28,8 @@ def error_message(error: BaseException, cfg: Any = None) -> str | None:
             return " ".join(str(cause).split())
         if no_memory(cause):
             return f"{first_line(cause)}: {make_room(cfg)}"
+        if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
+            return lost_worker(cause)
         if lost_a_process(cause):
             return (
                 f"process {os.environ.get('RANK', os.environ.get('LOCAL_RANK', '0'))} lost contact "

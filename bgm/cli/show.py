@@ -9,7 +9,8 @@ from rich.table import Table
 
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.infer.models import EXPORTED
+from bgm.export import open_exported, target_of
+from bgm.paths import conf_dir
 from bgm.weights import read_weights
 
 
@@ -18,30 +19,41 @@ def main(args: list[str]) -> None:
     if len(args) != 1:
         raise BadInput(f"bgm show takes one file, found {len(args)} arguments")
     table = Table(show_header=False, title=args[0])
-    for name, value in facts(Path(args[0])).items():
+    for name, value in read_facts(Path(args[0])).items():
         table.add_row(name, escape(value))
     say(table)
 
 
-def facts(path: Path) -> dict[str, str]:
+def read_facts(path: Path) -> dict[str, str]:
     """Name and value of everything that a model file says about itself."""
-    if opened := EXPORTED.get(path.suffix.lower()):
-        return opened(path).metadata
+    if target_of(path):
+        metadata = open_exported(path).metadata
+        return metadata | {"presets": ", ".join(presets_of(metadata)) or "none"}
     stored = read_weights(path)
     floats = [v for k, v in stored.state.items() if v.is_floating_point() and "running_" not in k]
-    found = {
+    facts = {
         "kind": stored.kind,
         "parameters": f"{sum(v.numel() for v in floats):,}",
         "precision": ", ".join(sorted({str(v.dtype).removeprefix("torch.") for v in floats})),
     }
     if stored.network:
-        found["network"] = json.dumps(stored.network, indent=1)
+        facts["network"] = json.dumps(stored.network, indent=1)
     card = dict(stored.card)
     run = card.pop("bgm_card", {})
-    return found | {name: spelt(value) for name, value in (card | run).items()}
+    return facts | {name: as_yaml(value) for name, value in (card | run).items()}
 
 
-def spelt(value: object) -> str:
+def presets_of(metadata: dict[str, str]) -> list[str]:
+    """The presets of conf/preset whose scale and pixels an exported file has."""
+    select = json.loads(metadata.get("select", "{}"))
+    own = (float(metadata.get("backbone_scale", 0)), select.get("sample_pixels"))
+    presets = {x.stem: OmegaConf.load(x) for x in sorted(Path(conf_dir(), "preset").glob("*.yaml"))}
+    return [
+        name for name, x in presets.items() if own == (x.backbone_scale, x.select.sample_pixels)
+    ]
+
+
+def as_yaml(value: object) -> str:
     """A value of a card as YAML: one line for each number, nested ones indented."""
     if not isinstance(value, dict | list):
         return str(value)

@@ -1,30 +1,26 @@
-"""Benchmarks from a manifest: the same bytes from the same numbers, on every machine."""
+"""Benchmarks from a manifest: the same pixels from the same numbers, on every machine."""
 
+from bgm.compose.benchmark_sources import BackgroundFolder, SubjectFolder
 from bgm.compose.clip_benchmarks import ClipBenchmark, by_clip
 from bgm.compose.drawn_sources import DrawnBackgrounds, DrawnSubjects
-from bgm.compose.manifest import Manifest, digest, write
-from bgm.compose.photo_benchmarks import Perturbation, PhotoBenchmark, Trimap
-from bgm.compose.picture_files import BackgroundFolder, SubjectFolder
-from bgm.compose.read_manifest import read
-from bgm.compose.write_scenes import MANIFEST, CheckFindings, check, compose, describe_findings
+from bgm.compose.manifest import Manifest, read, write
+from bgm.compose.photo_benchmarks import PhotoBenchmark, PlatePerturbation, Trimap
+from bgm.compose.write_scenes import MANIFEST, check, compose
 
 __all__ = [
     "MANIFEST",
     "BackgroundFolder",
-    "CheckFindings",
     "ClipBenchmark",
     "DrawnBackgrounds",
     "DrawnSubjects",
     "Manifest",
-    "Perturbation",
     "PhotoBenchmark",
+    "PlatePerturbation",
     "SubjectFolder",
     "Trimap",
     "by_clip",
     "check",
     "compose",
-    "describe_findings",
-    "digest",
     "read",
     "write",
 ]

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from bgm.compose.manifest import Manifest, Recipe, Scene
-from bgm.compose.photo_benchmarks import check_count, check_counts
-from bgm.compose.picture_files import (
+from bgm.compose.benchmark_sources import (
     BenchmarkBackgrounds,
     BenchmarkSubject,
     BenchmarkSubjects,
     Source,
     check_subject,
 )
+from bgm.compose.manifest import Manifest, Recipe, Scene
+from bgm.compose.photo_benchmarks import check_count, check_counts
 from bgm.compose.seeding import random_integer, shuffled_numbers
 from bgm.errors import BadInput
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgm.compose.picture_files import BenchmarkSubject, Source
+from bgm.compose.benchmark_sources import BenchmarkSubject, Source
 
 
 @dataclass(frozen=True)

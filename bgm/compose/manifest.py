@@ -1,15 +1,20 @@
-"""A benchmark's manifest: every source, placement and perturbation, and every file's hash."""
+"""A benchmark's manifest: every source, placement and perturbation, and every picture's hash."""
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bgm.compose.perturbation import Plate
+import numpy as np
 
-FORMAT = "bgm benchmark 1"
+from bgm.compose.perturbation import PlateDifference
+from bgm.errors import BadInput
+
+FORMAT = "bgm benchmark 2"
+LARGEST = 1 << 15  # pixels a side
 Box = tuple[int, int, int, int]  # top, left, height, width
 
 
@@ -32,23 +37,18 @@ class Scene(NamedTuple):
     box: Box  # where the subject lies in the scene, wholly inside
     crop: Box  # the part of the background that fills the scene
     flip: bool  # the subject is mirrored left to right
-    plate: Plate | None  # None: the plate is the background itself
+    plate: PlateDifference | None  # None: the plate is the background itself
 
 
 class Manifest(NamedTuple):
-    """A plan (name, seed, recipe, sources, scenes) and what came of it (pixels, files)."""
+    """A plan (name, seed, recipe, sources, scenes) and what came of it (files)."""
 
     name: str
     seed: int
     recipe: Recipe
     sources: dict[str, dict[str, Any]]  # path below data_root -> sha256, mode; or what to draw
     scenes: tuple[Scene, ...]
-    pixels: dict[str, str] = {}  # noqa: RUF012  source -> sha256 of what it decodes to
-    files: dict[str, str] = {}  # noqa: RUF012  "src/0007.png" -> sha256
-
-    def plan(self) -> "Manifest":
-        """The same without what came of it."""
-        return self._replace(pixels={}, files={})
+    files: dict[str, str] = {}  # noqa: RUF012  "src/0007.png" -> sha256 of its pixels
 
 
 def write(manifest: Manifest) -> str:
@@ -56,31 +56,103 @@ def write(manifest: Manifest) -> str:
     head = {"format": FORMAT, "name": manifest.name, "seed": manifest.seed}
     head["recipe"] = manifest.recipe._asdict()
     parts = [f"{_line(key)}: {_line(value)}" for key, value in head.items()]
-    scenes = [_line(_plain(scene)) for scene in manifest.scenes]
-    for field in ("sources", "scenes", "pixels", "files"):
-        entries = scenes if field == "scenes" else _entries(getattr(manifest, field))
-        opens, closes = "[]" if field == "scenes" else "{}"
-        parts.append(f'"{field}": {opens}\n' + ",\n".join(entries) + f"\n{closes}")
+    parts.append(f'"sources": {{\n{_entries(manifest.sources)}\n}}')
+    parts.append('"scenes": [\n' + ",\n".join(map(_scene_line, manifest.scenes)) + "\n]")
+    parts.append(f'"files": {{\n{_entries(manifest.files)}\n}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def _entries(mapping: dict[str, Any]) -> list[str]:
-    return [f"{_line(key)}: {_line(mapping[key])}" for key in sorted(mapping)]
+def _entries(mapping: dict[str, Any]) -> str:
+    return ",\n".join(f"{_line(key)}: {_line(mapping[key])}" for key in sorted(mapping))
+
+
+def _scene_line(scene: Scene) -> str:
+    return _line(scene._asdict() | {"plate": scene.plate and scene.plate._asdict()})
 
 
 def _line(value: Any) -> str:
     return json.dumps(value, separators=(", ", ": "), ensure_ascii=True, allow_nan=False)
 
 
-def _plain(scene: Scene) -> dict[str, Any]:
-    plate = None if scene.plate is None else scene.plate._asdict()
-    return {**scene._asdict(), "plate": plate}
+def read(path: str | Path) -> Manifest:
+    """Read a manifest; BadInput names the file and what is wrong with it."""
+    try:
+        entry = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read manifest {path} ({error.strerror or error})") from None
+    except ValueError as error:
+        raise BadInput(f"{path} is not a manifest: it is not JSON ({error})") from None
+    if not isinstance(entry, dict) or entry.get("format") != FORMAT:
+        raise BadInput(f"{path} is not a manifest: its format is not {FORMAT!r}")
+    try:
+        return _manifest(entry)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadInput(f"{path} is not a manifest that can be used ({error!r})") from None
 
 
-def digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hex; OSError where it cannot be read."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _manifest(entry: dict[str, Any]) -> Manifest:
+    recipe = Recipe(**entry["recipe"])
+    if recipe.blend not in ("round", "floor") or recipe.colours not in ("weighted", "plain"):
+        raise BadInput(f"recipe has blend {recipe.blend!r} and colours {recipe.colours!r}")
+    if recipe.trimap is not None:
+        check_trimap(**recipe.trimap)
+    sources = {str(key): dict(spec) for key, spec in entry["sources"].items()}
+    scenes = tuple(_scene(scene, sources) for scene in entry["scenes"])
+    if len({scene.name for scene in scenes}) < len(scenes):
+        raise BadInput("a scene is named twice")
+    files = dict(entry["files"])
+    return Manifest(str(entry["name"]), int(entry["seed"]), recipe, sources, scenes, files)
+
+
+def _scene(entry: dict[str, Any], sources: dict[str, dict]) -> Scene:
+    boxes = {field: tuple(int(n) for n in entry[field]) for field in ("size", "box", "crop")}
+    plate = entry["plate"] and PlateDifference(
+        **{**entry["plate"], "shift": tuple(entry["plate"]["shift"])}
+    )
+    scene = Scene(**{**entry, **boxes, "plate": plate})
+    inside = Path(scene.name)
+    if inside.is_absolute() or ".." in inside.parts or not inside.parts:
+        raise BadInput(f"scene {scene.name!r} is not a path below the folder")
+    if unknown := [key for key in (scene.fgr, scene.pha, scene.bgr) if key not in sources]:
+        raise BadInput(f"scene {scene.name} needs {unknown[0]}, which is no source")
+    (H, W), (top, left, h, w) = scene.size, scene.box
+    if max(H, W) > LARGEST or not (0 <= top < top + h <= H and 0 <= left < left + w <= W):
+        raise BadInput(f"box {scene.box} of scene {scene.name} is not inside {H}x{W}")
+    if plate is not None:
+        check_plate(plate, f"scene {scene.name}")
+    return scene
+
+
+def check_trimap(low: float, high: float, dilate: int, erode: int) -> None:
+    """Raise BadInput unless 0 <= low < high <= 1 and the iterations are counts."""
+    counts = all(isinstance(n, int) and 0 <= n <= LARGEST for n in (dilate, erode))
+    if not (0 <= low < high <= 1 and counts):
+        raise BadInput(
+            f"trimap has low {low}, high {high}, dilate {dilate}, erode {erode}, expected "
+            "0 <= low < high <= 1 and whole numbers"
+        )
+
+
+def check_plate(plate: PlateDifference, where: str) -> None:
+    """Raise BadInput for numbers that no plate has: they would overflow, or mean nothing."""
+    right, down = plate.shift
+    ranges = {
+        "shift": (max(abs(right), abs(down)), 0, 1000),
+        "gamma": (plate.gamma, 0.01, 100),
+        "noise_mean": (plate.noise_mean, -1, 1),
+        "noise_std": (plate.noise_std, 0, 1),
+        "noise_key": (plate.noise_key, 0, 2**128 - 1),
+    }
+    for what, (value, low, high) in ranges.items():
+        if not (math.isfinite(value) and low <= value <= high):
+            raise BadInput(f"{what} of {where} is {value}, expected {low} to {high}")
+
+
+def pixel_digest(x: np.ndarray) -> str:
+    """SHA-256 of a picture (H, W) or (H, W, C), uint8: of its shape and its pixels, in hex."""
+    return hashlib.sha256(repr(x.shape).encode() + np.ascontiguousarray(x).tobytes()).hexdigest()
 
 
 def list_names(names: Iterable[str], most: int = 10) -> str:

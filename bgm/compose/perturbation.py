@@ -1,6 +1,5 @@
-"""What a captured background suffers in the benchmarks of Lin et al. 2021, appendix D.2."""
+"""How a plate differs from its shot's background in Lin et al. 2021, appendix D.2."""
 
-from decimal import Context, Decimal
 from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
@@ -8,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose.resample import SUB, shift
 from bgm.compose.seeding import random_words
 
+SUB = 256  # parts of a pixel in which shifts are counted
 FINE = 16  # steps of a level (1/255) that the exposure curve tells apart
 UNIT = 256  # parts of a level in which the curve's result and the noise are counted
 SIGMA = 4096  # parts of a standard deviation in the table of the normal distribution
 MICRO = 1_000_000  # parts of the full scale in which noise is given
 
 
-class Plate(NamedTuple):
+class PlateDifference(NamedTuple):
     """How one plate differs from the background of its shot; numbers as a manifest holds them."""
 
     shift: tuple[float, float]  # pixels right, pixels down; multiples of 1/256
@@ -27,7 +26,7 @@ class Plate(NamedTuple):
     noise_key: int  # stream of the grain, < 2**52
 
 
-def perturb(bgr: NDArray[np.uint8], plate: Plate) -> NDArray[np.uint8]:
+def perturb(bgr: NDArray[np.uint8], plate: PlateDifference) -> NDArray[np.uint8]:
     """Shift, expose and add noise to a background (H, W, 3), uint8; rounded once, at the end.
 
     Integers throughout, so that the bytes are a function of the numbers in `plate` alone.
@@ -35,26 +34,31 @@ def perturb(bgr: NDArray[np.uint8], plate: Plate) -> NDArray[np.uint8]:
     dx, dy = (round(move * SUB) for move in plate.shift)
     moved = shift(bgr, dx, dy)  # levels * SUB * SUB
     step = SUB * SUB // FINE
-    exposed = exposure_curve(str(plate.gamma))[(moved + step // 2) // step]
+    exposed = exposure_curve(plate.gamma)[(moved + step // 2) // step]
     grain = noise_table(round(plate.noise_mean * MICRO), round(plate.noise_std * MICRO))
     exposed += grain[random_words(plate.noise_key, bgr.shape)]
     return ((exposed + UNIT // 2) // UNIT).clip(0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=8)
-def exposure_curve(gamma: str) -> NDArray[np.int32]:
-    """x ** gamma on a full scale of 255 * FINE steps, in 1/UNIT levels.
+def shift(x: NDArray[np.uint8], dx: int, dy: int) -> NDArray[np.int32]:
+    """Move (H, W, ...) right by dx and down by dy, in 1/SUB pixels; the border is replicated.
 
-    From `decimal`, whose ln and exp are correctly rounded by definition; a libm's pow is not.
+    Bilinear, exact: returns values times SUB * SUB.
     """
-    context, power = Context(prec=30), Decimal(gamma)
-    top = 255 * FINE
-    curve = [0]
-    for x in range(1, top + 1):
-        share = context.ln(context.divide(Decimal(x), Decimal(top)))
-        value = context.exp(context.multiply(share, power))
-        curve.append(int(context.multiply(value, Decimal(255 * UNIT)) + Decimal("0.5")))
-    return np.array(curve, np.int32)
+    out = x.astype(np.int32)
+    for axis, move in ((0, dy), (1, dx)):
+        whole, part = divmod(move, SUB)
+        n = x.shape[axis]
+        here, before = (np.clip(np.arange(n) - whole - back, 0, n - 1) for back in (0, 1))
+        out = np.take(out, here, axis) * (SUB - part) + np.take(out, before, axis) * part
+    return out
+
+
+@lru_cache(maxsize=8)
+def exposure_curve(gamma: float) -> NDArray[np.int32]:
+    """x ** gamma on a full scale of 255 * FINE steps, in 1/UNIT levels."""
+    share = np.arange(255 * FINE + 1) / (255 * FINE)
+    return np.rint(share**gamma * 255 * UNIT).astype(np.int32)
 
 
 @lru_cache(maxsize=8)

@@ -1,27 +1,25 @@
-"""From folders to manifests: who stands where before which background, and how plates suffer."""
+"""Benchmarks of photographs: which subject before which background, and how plates differ."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bgm.compose.manifest import Box, Manifest, Recipe, Scene
-from bgm.compose.perturbation import MICRO, Plate
-from bgm.compose.picture_files import (
+from bgm.compose.benchmark_sources import (
     BenchmarkBackgrounds,
     BenchmarkSubject,
     BenchmarkSubjects,
     Source,
     check_subject,
 )
-from bgm.compose.read_manifest import LARGEST, check_plate, check_trimap
-from bgm.compose.resample import SUB
+from bgm.compose.manifest import LARGEST, Box, Manifest, Recipe, Scene, check_plate, check_trimap
+from bgm.compose.perturbation import MICRO, SUB, PlateDifference
 from bgm.compose.seeding import hash_key, random_integer, shuffled_numbers
 from bgm.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Perturbation:
+class PlatePerturbation:
     """Ranges from which a plate's perturbation is drawn, uniformly.
 
     shift: +- pixels, each way. gamma: from, to. noise_mean: +- share of the full scale.
@@ -40,7 +38,7 @@ class Perturbation:
         """Raise BadInput for ranges that hold nothing, by their ends."""
         for gamma, variance in zip(self.gamma, self.noise_variance, strict=True):
             ends = (self.shift, self.shift), float(gamma), self.noise_mean, math.sqrt(variance)
-            check_plate(Plate(*ends, 0), "a perturbation")
+            check_plate(PlateDifference(*ends, 0), "a perturbation")
         if self.gamma[0] > self.gamma[1] or self.noise_variance[0] > self.noise_variance[1]:
             raise BadInput(
                 f"perturbation has gamma {list(self.gamma)} and noise_variance "
@@ -52,7 +50,7 @@ class Perturbation:
                 "0 or more: they count both ways"
             )
 
-    def draw(self, *parts: int | str) -> Plate:
+    def draw(self, *parts: int | str) -> PlateDifference:
         """The plate of a scene: a function of these ranges and of the parts (seed, name)."""
 
         def uniform(low: float, high: float, unit: int, what: str) -> int:
@@ -61,7 +59,7 @@ class Perturbation:
         most = int(self.shift * SUB)
         move = [random_integer(-most, most, *parts, f"shift {axis}") / SUB for axis in "xy"]
         variance = uniform(*self.noise_variance, MICRO**2, "variance") / MICRO**2
-        return Plate(
+        return PlateDifference(
             (move[0], move[1]),
             uniform(*self.gamma, 10_000, "gamma") / 10_000,
             uniform(-self.noise_mean, self.noise_mean, MICRO, "mean") / MICRO,
@@ -98,7 +96,7 @@ class PhotoBenchmark:
     each: int
     count: int | None = None
     size: Sequence[int] | None = None
-    plate: Perturbation | None = None
+    plate: PlatePerturbation | None = None
     trimap: Trimap | None = None
     seed: int = 0
 
@@ -128,7 +126,7 @@ def _photograph(
     subject: BenchmarkSubject,
     place: Source,
     size: Sequence[int] | None,
-    plate: Plate | None,
+    plate: PlateDifference | None,
 ) -> Scene:
     h, w = subject.fgr.size()
     H, W = size or (h, w)

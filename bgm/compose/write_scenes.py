@@ -1,40 +1,37 @@
 """Compose the scenes of a manifest to files, and check them later."""
 
-import hashlib
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
-from bgm.compose.manifest import Manifest, Recipe, Scene, digest, list_names, write
+from bgm.compose.benchmark_sources import changed_sources, describe, source_reader
+from bgm.compose.manifest import Manifest, Recipe, Scene, list_names, pixel_digest, write
 from bgm.compose.perturbation import perturb
-from bgm.compose.picture_files import opener, verify
-from bgm.compose.png import png
-from bgm.compose.resample import resize, resize_subject
 from bgm.errors import BadInput
+from bgm.files import atomic_folder
+from bgm.pictures import open_image, walk_files, write_png
 from bgm.trimap import trimap_of
 
 MANIFEST = "manifest.json"
 Array = NDArray[np.uint8]
-Track = Callable[[Iterable[Scene]], Iterable[Scene]]
+Read = Callable[[str], Array]
 
 
-def render(scene: Scene, recipe: Recipe, open_source: Callable[[str], Array]) -> dict[str, Array]:
+def render(scene: Scene, recipe: Recipe, read_source: Read) -> dict[str, Array]:
     """The pictures of one scene, uint8: src, bgr (the plate), fgr (H, W, 3), pha, trimap (H, W)."""
-    fgr, pha = _subject(scene, recipe, open_source)
-    true_bgr = _background(scene, open_source(scene.bgr))
+    fgr, pha = _subject(scene, recipe, read_source)
+    true_bgr = _background(scene, read_source(scene.bgr))
     blend = {"round": blend_rounded, "floor": blend_floored}[recipe.blend]
     plate = true_bgr if scene.plate is None else perturb(true_bgr, scene.plate)
-    found = {"src": blend(fgr, pha, true_bgr), "bgr": plate, "pha": pha, "fgr": fgr}
+    pictures = {"src": blend(fgr, pha, true_bgr), "bgr": plate, "pha": pha, "fgr": fgr}
     if recipe.trimap is not None:
-        found["trimap"] = trimap_of(pha, **recipe.trimap)
-    return found
+        pictures["trimap"] = trimap_of(pha, **recipe.trimap)
+    return pictures
 
 
 def blend_rounded(fgr: Array, pha: Array, bgr: Array) -> Array:
@@ -53,12 +50,33 @@ def blend_floored(fgr: Array, pha: Array, bgr: Array) -> Array:
     return (fgr * a + bgr * (1 - a)).astype(np.uint8)
 
 
-def _subject(scene: Scene, recipe: Recipe, open_source: Callable) -> tuple[Array, Array]:
-    pha = open_source(scene.pha)[..., -1]
-    fgr = open_source(scene.fgr)[..., :3]
+def resize(x: NDArray, size: tuple[int, int]) -> NDArray:
+    """Resize (h, w), uint8 or int32, or (h, w, 3) uint8 to size = (H, W): bilinear, antialiased."""
+    picture = Image.fromarray(np.ascontiguousarray(x))
+    return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def resize_weighted(fgr: Array, pha: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    """Resize colours (h, w, 3) with alpha (h, w) as their weight, and alpha, to size = (H, W).
+
+    What lies outside the subject does not bleed in; where alpha stays 0 colours are plain averages.
+    Products have 16 bits here: Pillow's own "RGBa" has 8, which say little at a faint alpha.
+    """
+    if fgr.shape[:2] == size:
+        return fgr, pha
+    weight = pha.astype(np.int32)
+    alpha = resize(weight * 255, size)[..., None].astype(np.int64)
+    product = np.stack([resize(fgr[..., c] * weight, size) for c in range(3)], -1).astype(np.int64)
+    weighted = (2 * 255 * product + alpha) // (2 * alpha).clip(1)
+    colours = np.where(alpha > 0, weighted.clip(0, 255), resize(fgr, size))
+    return colours.astype(np.uint8), resize(pha, size)
+
+
+def _subject(scene: Scene, recipe: Recipe, read_source: Read) -> tuple[Array, Array]:
+    pha, fgr = read_source(scene.pha)[..., -1], read_source(scene.fgr)[..., :3]
     top, left, h, w = scene.box
     if recipe.colours == "weighted":
-        fgr, pha = resize_subject(fgr, pha, (h, w))
+        fgr, pha = resize_weighted(fgr, pha, (h, w))
     else:
         fgr, pha = resize(fgr, (h, w)), resize(pha, (h, w))
     if scene.flip:
@@ -71,11 +89,11 @@ def _background(scene: Scene, bgr: Array) -> Array:
     top, left, h, w = scene.crop
     cut = bgr[top : top + h, left : left + w]
     if cut.shape[:2] != (h, w) or 0 in cut.shape:
-        size = "x".join(map(str, bgr.shape[:2]))
         raise BadInput(
-            f"crop {scene.crop} of scene {scene.name} is not inside {scene.bgr} ({size})"
+            f"crop {scene.crop} of scene {scene.name} is not inside {scene.bgr} "
+            f"({bgr.shape[0]}x{bgr.shape[1]})"
         )
-    return np.ascontiguousarray(resize(cut, scene.size))
+    return resize(cut, scene.size)
 
 
 def compose(
@@ -84,11 +102,11 @@ def compose(
     out: str | Path,
     *,
     workers: int = 1,
-    track: Track = iter,
+    track: Callable[[Iterable[Scene]], Iterable[Scene]] = iter,
 ) -> Manifest:
     """Write a manifest's scenes and the completed manifest to `out`: whole or not at all.
 
-    out/{src,bgr,pha,fgr[,trimap]}/NAME.png and out/manifest.json. Every byte is a function of the
+    out/{src,bgr,pha,fgr[,trimap]}/NAME.png and out/manifest.json. Every pixel is a function of the
     manifest and of its sources' pixels. track wraps the scenes, for a progress bar. Raises BadInput
     where out exists, sources are missing or different (named), or what comes out is not what the
     manifest says.
@@ -96,96 +114,64 @@ def compose(
     out = Path(out)
     if out.exists():
         raise BadInput(f"{out} exists already: check it (check={out}) or choose another out")
-    if said := _describe("source files", *verify(manifest, Path(data_root)), data_root):
-        raise BadInput(said)
-    pixels: dict[str, str] = {}
-    open_source = opener(manifest, Path(data_root), pixels)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            try:
-                jobs = [pool.submit(_write, s, manifest.recipe, open_source, partial)
-                        for s in manifest.scenes]  # fmt: skip
-                files: dict[str, str] = {}
-                for job, _ in zip(jobs, track(manifest.scenes), strict=True):
-                    files |= job.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
-        done = manifest._replace(pixels=pixels, files=files)
-        _as_expected(manifest, done)
-        (partial / MANIFEST).write_text(write(done), encoding="utf-8")
-        os.replace(partial, out)
-    except OSError as error:
-        raise BadInput(f"cannot write {out} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return done
+    if changed := changed_sources(manifest, data_root):
+        raise BadInput(changed)
+    read_source = source_reader(manifest, Path(data_root))
+    files: dict[str, str] = {}
+    with atomic_folder(out) as partial, ThreadPoolExecutor(max(1, workers)) as pool:
+        jobs = [pool.submit(_write, s, manifest.recipe, read_source, partial)
+                for s in manifest.scenes]  # fmt: skip
+        try:
+            for job, _ in zip(jobs, track(manifest.scenes), strict=True):
+                files |= job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        other = {name for name, _ in files.items() ^ manifest.files.items()}
+        if manifest.files and other:
+            raise BadInput(
+                f"{len(other)} pictures differ from manifest {manifest.name}, made by other code "
+                f"or from files that decode differently here: {list_names(sorted(other))}"
+            )
+        composed = manifest._replace(files=files)
+        (partial / MANIFEST).write_text(write(composed), encoding="utf-8")
+    return composed
 
 
-def _write(scene: Scene, recipe: Recipe, open_source: Callable, folder: Path) -> dict[str, str]:
+def _write(scene: Scene, recipe: Recipe, read_source: Read, folder: Path) -> dict[str, str]:
     files = {}
-    for kind, x in render(scene, recipe, open_source).items():
-        name, data = f"{kind}/{scene.name}.png", png(x)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-        files[name] = hashlib.sha256(data).hexdigest()
+    for kind, x in render(scene, recipe, read_source).items():
+        name = f"{kind}/{scene.name}.png"
+        channels = torch.from_numpy(np.array(x))  # a copy: Pillow's memory is read-only
+        write_png(folder / name, channels[None] if x.ndim == 2 else channels.permute(2, 0, 1))
+        files[name] = pixel_digest(x)
     return files
 
 
-def _as_expected(manifest: Manifest, done: Manifest) -> None:
-    if not manifest.files:
-        return  # a plan: nothing is known yet
-    other = [name for name, sha in done.files.items() if manifest.files.get(name) != sha]
-    other += [name for name in manifest.files if name not in done.files]
-    if other:
-        raise BadInput(
-            f"{len(other)} files differ from manifest {manifest.name}, made by other code or "
-            f"from other numbers: {list_names(other)}"
-        )
+def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) -> str:
+    """Compare a composed folder, and its sources unless data_root is None, with the manifest.
 
-
-class CheckFindings(NamedTuple):
-    """What a check found wrong, by name."""
-
-    missing_sources: list[str]
-    different_sources: list[str]
-    missing: list[str]
-    different: list[str]
-    strange: list[str]  # files that the manifest does not know
-
-
-def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) -> CheckFindings:
-    """Compare a composed folder, and its sources unless data_root is None, with the manifest."""
-    sources = ([], []) if data_root is None else verify(manifest, Path(data_root))
+    Returns a sentence that counts and names what is wrong, "" if nothing is.
+    """
     missing, different = [], []
     for name, sha in manifest.files.items():
-        try:
-            if digest(Path(folder, name)) != sha:
-                different.append(name)
-        except OSError:
+        path = Path(folder, name)
+        if not path.is_file():
             missing.append(name)
-    there = (p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file())
-    strange = sorted(set(there) - set(manifest.files) - {MANIFEST})
-    return CheckFindings(*sources, missing, different, strange)
-
-
-def describe_findings(
-    found: CheckFindings, folder: str | Path, data_root: str | Path | None
-) -> str:
-    """One sentence that counts and names what is wrong; "" if nothing is."""
-    said = [
-        _describe("source files", found.missing_sources, found.different_sources, data_root),
-        _describe("composed files", found.missing, found.different, folder),
+        elif _digest_of(path) != sha:
+            different.append(name)
+    unknown = sorted({name for name, _ in walk_files(folder)} - {*manifest.files, MANIFEST})
+    sentences = [
+        "" if data_root is None else changed_sources(manifest, data_root),
+        describe("composed files", folder, missing, "missing"),
+        describe("composed files", folder, different, "not what the manifest says"),
+        describe("files", folder, unknown, "not in the manifest"),
     ]
-    if found.strange:
-        n = len(found.strange)
-        said.append(f"{n} files in {folder} are not in its manifest: {list_names(found.strange)}")
-    return "; ".join(part for part in said if part)
+    return "; ".join(filter(None, sentences))
 
 
-def _describe(what: str, missing: list[str], different: list[str], place: str | Path | None) -> str:
-    said = []
-    for names, how in ((missing, "missing"), (different, "not what the manifest says")):
-        if names:
-            said.append(f"{len(names)} {what} in {place} are {how}: {list_names(names)}")
-    return "; ".join(said)
+def _digest_of(path: Path) -> str:
+    try:
+        with open_image(path) as image:
+            return pixel_digest(np.asarray(image))
+    except BadInput:
+        return ""  # broken: no digest of anything

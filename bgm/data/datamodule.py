@@ -8,6 +8,7 @@ from pytorch_lightning import LightningDataModule
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
+from bgm.data.interfaces import ResizableAugment
 from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
 from bgm.data.loaders.file_snapshot import file_snapshots
 from bgm.data.loaders.resumable import Loader
@@ -24,10 +25,10 @@ class MattingData(LightningDataModule):
     train: a dataset of Samples; augment turns its batches to Batches, on the device.
     valid, test: `Scenes`, or datasets of Samples that are composed through valid_augment once, to
     cache/<name>-<fingerprint> (valid_length, test_length of them; default: one epoch).
-    old: the same for what the network was taught before: validated after valid, at the same times.
+    old: the same for what the network was trained on before: validated after valid, each time.
     batch_size is per process; ranks share the work. Scenes must have one size for
-    valid_batch_size > 1. bad_files: different faults in training files that are borne on a process,
-    each named once and replaced by another sample; scenes bear none. checkup_seconds: for
+    valid_batch_size > 1. bad_files: how many different broken training files a process tolerates,
+    each named once and replaced by another sample; scenes tolerate none. checkup_seconds: for
     the doctor's short form before a training, 0 for none. Without a trainer: `prepare_data()`,
     `setup("test")`, `scenes("test")`.
     Raises BadInput at construction and in setup for what cannot be trained or scored on.
@@ -81,8 +82,8 @@ class MattingData(LightningDataModule):
         """
         if self.trainer is not None and self.checkup_seconds > 0:
             sets = {name: getattr(self, name) for name in ("train", "valid")}
-            for said in checkup(sets, self.checkup_seconds):
-                print(said, flush=True)
+            for line in checkup(sets, self.checkup_seconds):
+                print(line, flush=True)
         for name, root in self._roots.items():
             if root is not None and self.valid_augment is not None:
                 dataset = getattr(self, name)
@@ -172,7 +173,8 @@ class MattingData(LightningDataModule):
 
     def _augments_ahead(self) -> bool:
         """Whether the workers augment, too: on a GPU they would be slower than it is."""
-        if self.workers == 0 or self.trainer is None or not hasattr(self.augment, "setting"):
+        resizable = isinstance(self.augment, ResizableAugment)
+        if self.workers == 0 or self.trainer is None or not resizable:
             return False
         return self.trainer.strategy.root_device.type == "cpu"
 

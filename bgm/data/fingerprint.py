@@ -5,13 +5,20 @@ import inspect
 from functools import cache, partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from bgm.data.composites import Composites
 from bgm.data.mixture import Mixture
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What says itself what tells it from others, in the place of its attributes."""
+
+    def describe(self) -> object: ...
 
 
 def fingerprint(*parts: object) -> str:
@@ -38,24 +45,23 @@ def about(dataset: Any) -> dict[str, Any]:
     return {"kind": kind, "items": len(dataset), **counts, "fingerprint": fingerprint(dataset)}
 
 
-def described(x: object) -> str:
-    """Spell out a value: numbers, texts, containers, arrays, functions, objects to the leaves."""
-    return _spell(x, ())
+def described(x: object, inside: tuple[int, ...] = ()) -> str:
+    """Spell out a value: numbers, texts, containers, arrays, functions, objects to the leaves.
 
-
-def _spell(x: object, inside: tuple[int, ...]) -> str:
+    inside: of which objects it is a part, by id: one that holds itself is spelt once.
+    """
     if x is None or isinstance(x, bool | int | float | complex | str | bytes):
         return repr(x)
     if id(x) in inside:
-        return "<again>"  # an object that holds itself
+        return "<again>"
     inside = (*inside, id(x))
     if isinstance(x, dict):
-        items = ((_spell(k, inside), _spell(v, inside)) for k, v in x.items())
+        items = ((described(k, inside), described(v, inside)) for k, v in x.items())
         return "{" + ",".join(f"{k}:{v}" for k, v in sorted(items)) + "}"
     if isinstance(x, list | tuple | range):
-        return "[" + ",".join(_spell(v, inside) for v in x) + "]"
+        return "[" + ",".join(described(v, inside) for v in x) + "]"
     if isinstance(x, set | frozenset):
-        return "{" + ",".join(sorted(_spell(v, inside) for v in x)) + "}"
+        return "{" + ",".join(sorted(described(v, inside) for v in x)) + "}"
     if isinstance(x, torch.Tensor | np.ndarray | np.generic):
         array = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
@@ -63,23 +69,22 @@ def _spell(x: object, inside: tuple[int, ...]) -> str:
     if isinstance(x, Path):
         return f"{x.name}:{x.stat().st_size if x.is_file() else ''}"
     if isinstance(x, partial):
-        return f"partial({_spell([x.func, x.args, x.keywords], inside)})"
+        return f"partial({described([x.func, x.args, x.keywords], inside)})"
     if isinstance(x, MethodType):
-        return f"{x.__name__} of {_spell(x.__self__, inside)}"
+        return f"{x.__name__} of {described(x.__self__, inside)}"
     if isinstance(x, type | FunctionType | BuiltinFunctionType):
         cells = [cell.cell_contents for cell in getattr(x, "__closure__", None) or ()]
-        return f"{x.__module__}.{x.__qualname__}{_spell(cells, inside)}:{_source(x)}"
-    return f"{_spell(type(x), inside)}({_spell(_state(x), inside)})"
+        return f"{x.__module__}.{x.__qualname__}{described(cells, inside)}:{_source(x)}"
+    return f"{described(type(x), inside)}({described(_state(x), inside)})"
 
 
 def _state(x: object) -> object:
-    own = getattr(x, "describe", None)
-    if own is not None:
-        return own()
-    slots = [name for cls in type(x).__mro__ for name in getattr(cls, "__slots__", ())]
-    if hasattr(x, "__dict__") or slots:
-        return {n: getattr(x, n) for n in slots if hasattr(x, n)} | getattr(x, "__dict__", {})
-    text = repr(x)
+    if isinstance(x, Described):
+        return x.describe()
+    try:
+        return vars(x)
+    except TypeError:  # an object without attributes, torch.float32 for one
+        text = repr(x)
     return "" if " at 0x" in text else text  # an address says nothing to another process
 
 

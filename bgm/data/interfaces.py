@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from bgm.data.resizing import cover_square, resize_subject
 from bgm.pictures import File, to_tensor
-from bgm.types import Sample
+from bgm.types import Batch, Sample
 
 
 class SubjectSource(ABC):
@@ -74,6 +74,22 @@ class BackgroundSource(ABC):
     def read(self, index: int, size: int) -> Tensor:
         """Return the centred square of a background at (3, size, size), uint8."""
         return to_tensor(cover_square(self.open(index, size), size))
+
+
+@runtime_checkable
+class ResizableAugment(Protocol):
+    """An augmentation that workers may run: a function of its samples and its setting alone.
+
+    setting: size, and the range of the crop's sides, as `resize` sets them.
+    """
+
+    @property
+    def setting(self) -> tuple[int, int, int]: ...
+
+    def resize(self, size: int, crop: tuple[int, int]) -> None:
+        """Work at another size from the next batch on."""
+
+    def __call__(self, sample: Sample) -> Batch: ...
 
 
 def split(subject: Image.Image) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""A pool of samples that are made once and then mixed for ever: for makers slower than training."""
+"""A pool of samples made once and mixed again and again: for generators slower than training."""
 
 import numpy as np
 import torch

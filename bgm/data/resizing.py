@@ -75,7 +75,7 @@ def resize_subject(subject: Image.Image, short: int) -> Image.Image:
 
     Colours are averaged with alpha as their weight, so that what lies outside the subject, black
     or white or a photograph, does not bleed in. Where alpha is 0 the colour afterwards is the
-    subject's own, spread outwards: whoever interpolates next without weights does no harm either.
+    subject's own, spread outwards, so that a later interpolation without weights is harmless.
     """
     W, H = subject.size
     scale = short / min(W, H)

@@ -30,7 +30,8 @@ def predict_by(key: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Predict:
     return lambda scene: (key(*(to_uint8(x).numpy() for x in scene[:2])), None)
 
 
-def _eight_bit(scenes: Any) -> Iterator[tuple[np.ndarray, ...]]:
+def _eight_bit(scenes: Any) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """src, bgr and pha of every scene."""
     for index in tracked(range(len(scenes.names)), "tuning keys"):
-        yield tuple(to_uint8(x).numpy() for x in scenes[index][:3])
+        src, bgr, pha = (to_uint8(x).numpy() for x in scenes[index][:3])
+        yield src, bgr, pha

@@ -11,7 +11,7 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.predictions import Predictions
 from bgm.eval.trimaps import Trimaps
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.infer.models import Model
 from bgm.pictures import read_picture, to_uint8
 from bgm.types import Batch
@@ -51,7 +51,7 @@ class ComputedCases:
         scene = self.scenes[index]
         pha, fgr = self.predict(scene)
         true = to_uint8(scene.pha[0]).numpy()
-        trimap = self.trimaps and self.trimaps(self.names[index], true)
+        trimap = self.trimaps(self.names[index], true) if self.trimaps else None
         if fgr is None or not scene.has_fgr:
             return Case(pha, None, true, None, trimap)
         return Case(pha, fgr, true, to_uint8(scene.fgr).numpy(), trimap)
@@ -76,7 +76,7 @@ class StoredCases:
         _, _, pha_file, fgr_file = self.scenes.files[index]
         pha = quantise(pha, self.quantise, "pha")
         true = read_picture(pha_file, "L")[0].numpy()
-        trimap = self.trimaps and self.trimaps(name, true)
+        trimap = self.trimaps(name, true) if self.trimaps else None
         if fgr is None or fgr_file is None:
             return Case(pha, None, true, None, trimap)
         fgr = quantise(fgr, self.quantise, "fgr")
@@ -90,7 +90,7 @@ def predict_with(model: Model, how: str = "round") -> Predict:
     def predict(scene: Batch) -> Prediction:
         src, bgr = (x[None].to(model.device) for x in (scene.src, scene.bgr))
         with lock:
-            out = matte(model.net, src, bgr, scale=model.scale)
+            out = run_any_size(model.net, src, bgr, scale=model.scale)
         pha, fgr = (x[0].float().cpu() for x in (out.pha, out.fgr))
         return quantise(pha[0], how, "pha"), quantise(fgr, how, "fgr")
 

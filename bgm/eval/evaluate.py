@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from bgm.console import say
@@ -24,7 +25,7 @@ from bgm.files import beside, sha256
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
 from bgm.run_info import hardware, versions
-from bgm.weights import located
+from bgm.weights import weights_file
 
 MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale")
 
@@ -58,7 +59,7 @@ def check_inputs_and_outputs(
         found = "none" if ckpt is None else "both"
         raise BadInput(f"give ckpt=FILE or pred=FOLDER, one of them, found {found}")
     given = str(ckpt or pred)
-    if not located(given).exists():
+    if not weights_file(given).exists():
         raise BadInput(f"{given} does not exist")
     if perturbations and pred:
         raise BadInput("robustness=... changes what a network sees: give ckpt=, found pred=")
@@ -101,27 +102,29 @@ def open_model_or_predictions(
         trimaps = Trimaps(scenes.root / "trimap", scenes.names)
     files = [f for row in scenes.files for f in row if f]
     files += trimaps.files.values() if trimaps else []
-    changes = {}  # what is to be other than the model's own
+    facts: dict[str, Any] = {"predictions": pred}
+    changes: dict[str, Any] = {}  # what is to be other than the model's own
     if ckpt:
-        model = open_model(ckpt, OmegaConf.create(dict(options)))
+        select = instantiate(options["select"])
+        model = open_model(ckpt, **{**options, "select": select})
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
         answer = ("select", "backbone_scale", *(["base_scale"] if model.scale != 1 else []))
-        plain = OmegaConf.to_container(OmegaConf.create({k: options[k] for k in answer}))
-        changes = {k: v for k, v in plain.items() if v is not None}
+        changes = {k: options[k] for k in answer if options[k] is not None}
+        if options["select"] is not None:
+            changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))
         device = model.device
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-        facts = {"model": ckpt, "sha256": sha256(located(ckpt)), "device": gpu, **changes}
+        facts = {"model": ckpt, "sha256": sha256(weights_file(ckpt)), "device": gpu, **changes}
     else:
         predictions = Predictions(str(pred), scenes.names)
         predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)
         files += predictions.files
-        facts = {"predictions": pred}
     facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": describe_sizes(scenes)}
     facts |= {"quantise": quantise, **rules._asdict()}
     facts |= {"trimaps": trimaps.origin} if trimaps else {}
     facts |= {"versions": versions(), "hardware": hardware()}
-    model_file = located(ckpt) if ckpt else None
+    model_file = weights_file(ckpt) if ckpt else None
     key = run_key(model_file, files, rules._asdict(), quantise, changes, scenes.names)
     default = beside(ckpt or f"{pred}.x", f"-{scenes.root.name}")
     return Evaluation(scenes, cases, predict, rules, trimaps, Path(out or default), facts, key)

@@ -8,7 +8,7 @@ from types import TracebackType
 from bgm.data.fingerprint import fingerprint
 from bgm.errors import BadInput
 from bgm.files import sha256, write_text
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
 from bgm.metrics import score
 
 Entry = dict[str, float] | str  # scores, or why the picture was skipped
@@ -76,7 +76,7 @@ def run_key(model: Path | None, files: Iterable[Path], *rules: object) -> str:
     model: a file whose bytes count (with its neighbours of the same stem: weights may lie apart).
     files: counted by name, size and time of change: on one machine that tells edits apart.
     """
-    listed = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     neighbours = [] if model is None else sorted(model.parent.glob(f"{model.stem}.*"))
     weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in WEIGHTS]
-    return fingerprint(model and sha256(model), weights, listed, *rules, score, matte)
+    return fingerprint(model and sha256(model), weights, stats, *rules, score, run_any_size)

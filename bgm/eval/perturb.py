@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -77,13 +78,10 @@ def blur_plate(scene: Batch, level: float, seed: int) -> Batch:
     """Blur the plate by a Gaussian of deviation `level` pixels: it was focused elsewhere."""
     if level == 0:
         return scene
-    reach = max(1, math.ceil(3 * level))
-    at = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (at / level) ** 2)
-    kernel = kernel / kernel.sum()
-    x = _pad(scene.bgr, reach)[:, None]
-    x = F.conv2d(F.conv2d(x, kernel[None, None, :, None]), kernel[None, None, None, :])
-    return scene._replace(bgr=x[:, 0].clamp(0, 1))
+    side = 2 * math.ceil(3 * level) + 1
+    x = np.ascontiguousarray(scene.bgr.permute(1, 2, 0).numpy())
+    x = cv2.GaussianBlur(x, (side, side), level, borderType=cv2.BORDER_REPLICATE)
+    return scene._replace(bgr=torch.from_numpy(x).permute(2, 0, 1).clamp(0, 1))
 
 
 PERTURBATIONS = {
@@ -104,35 +102,20 @@ def _integer(below: int, seed: int) -> int:
 
 def _shift(x: Tensor, down: float, right: float, mode: str = "replicate") -> Tensor:
     """(C, H, W) moved by any number of pixels, bilinear; beyond the border: replicate, constant."""
+    reach = math.ceil(max(abs(down), abs(right))) + 1
+    padded = F.pad(x[None], [reach] * 4, mode)[0]
     for axis, way in ((-2, down), (-1, right)):
-        whole = math.floor(way)
-        part = way - whole
-        here = _shift_whole(x, axis, whole, mode)
-        x = here if part == 0 else here.lerp(_shift_whole(x, axis, whole + 1, mode), part)
-    return x
-
-
-def _shift_whole(x: Tensor, axis: int, way: int, mode: str) -> Tensor:
-    n = x.shape[axis]
-    at = torch.arange(n) - way
-    out = x.index_select(axis, at.clamp(0, n - 1))
-    if mode == "constant":
-        inside = ((at >= 0) & (at < n)).to(x.dtype)
-        out = out * (inside[:, None] if axis == -2 else inside)
-    return out
-
-
-def _pad(x: Tensor, reach: int) -> Tensor:
-    """(C, H, W) with its border repeated, however far."""
-    for axis in (-2, -1):
-        n = x.shape[axis]
-        x = x.index_select(axis, torch.arange(-reach, n + reach).clamp(0, n - 1))
-    return x
+        start, size = math.floor(reach - way), x.shape[axis]
+        here, next_one = (padded.narrow(axis, start + step, size) for step in (0, 1))
+        part = reach - way - start
+        padded = here if part == 0 else here.lerp(next_one, part)
+    return padded
 
 
 def _box(x: Tensor, radius: int) -> Tensor:
     """Mean over (2 radius + 1)^2 pixels of (C, H, W)."""
-    return F.avg_pool2d(_pad(x, radius)[None], 2 * radius + 1, stride=1)[0]
+    padded = F.pad(x[None], [radius] * 4, "replicate")
+    return F.avg_pool2d(padded, 2 * radius + 1, stride=1)[0]
 
 
 def _jpeg(x: Tensor, quality: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bgm.console import tracked
+from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.eval.cases import Case, Cases
 from bgm.eval.partial_scores import Entry, PartialScores
@@ -36,16 +36,19 @@ def score_case(case: Case, rules: Rules, before: PredAndTrue | None = None) -> E
     before: the mattes of the frame before this one, for the metrics over time.
     """
     multiple = find_protocol(rules.protocol).multiple
-    case = Case(*(x if x is None else crop(x, multiple) for x in case))
-    if rules.need_trimaps() and case.trimap is not None and not (case.trimap == 128).any():
-        values = ", ".join(map(str, np.unique(case.trimap)[:6]))
+    pha, true = crop(case.pha, multiple), crop(case.true, multiple)
+    fgr, true_fgr, trimap = (
+        None if x is None else crop(x, multiple) for x in (case.fgr, *case[3:])
+    )
+    if rules.need_trimaps() and trimap is not None and not (trimap == 128).any():
+        values = ", ".join(map(str, np.unique(trimap)[:6]))
         return f"no pixel of its trimap is 128 (unknown): it holds {values}"
     return score(
-        case.pha,
-        case.true,
-        case.trimap,
-        fgr_pred=case.fgr,
-        fgr_true=case.true_fgr,
+        pha,
+        true,
+        trimap,
+        fgr_pred=fgr,
+        fgr_true=true_fgr,
         before=before,
         **rules._asdict(),
     )
@@ -129,3 +132,8 @@ def write_scores(
     scores.write_csv(paths[0])
     scores.write_json(paths[1])
     return paths
+
+
+def show_scores(scores: Scores, baselines: Mapping[str, Scores]) -> None:
+    """Print a row a picture, then the means of the baselines."""
+    say(scores.table(), *(b.table(name, pictures=False) for name, b in baselines.items()), sep="\n")

@@ -1,6 +1,5 @@
 """What an exported file says about itself: plain strings under fixed names."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -9,12 +8,13 @@ from torch import nn
 
 import bgm
 from bgm.export.prepare import refiner_of
+from bgm.files import sha256
 from bgm.model import Full, Sampling, Thresholding
-from bgm.weights import located, read_weights
+from bgm.weights import read_weights, weights_file
 from bgm.weights.build import SELECTIONS, bgmv2_config
 
 
-def card(ckpt: str | Path) -> dict[str, str]:
+def provenance(ckpt: str | Path) -> dict[str, str]:
     """Where a network came from: its `checkpoint`'s name and `checkpoint_sha256`, and `network`.
 
     `network` is the JSON that rebuilds it. Raises BadInput as `bgm.load` does.
@@ -23,17 +23,15 @@ def card(ckpt: str | Path) -> dict[str, str]:
     network = stored.network
     if stored.kind == "bgmv2":
         network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
-    path = located(ckpt)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path = weights_file(ckpt)
     return {
         "checkpoint": path.name,
-        "checkpoint_sha256": digest,
+        "checkpoint_sha256": sha256(path),
         "network": json.dumps(network),
     }
 
 
-def described(net: nn.Module) -> dict[str, str]:
+def describe_network(net: nn.Module) -> dict[str, str]:
     """How to use a network that is about to be written, and how it was made.
 
     layout, channels, range, divisor: of src and bgr. backbone_scale: coarse size / full size, the
@@ -41,7 +39,7 @@ def described(net: nn.Module) -> dict[str, str]:
     of a refined network, select with its numbers as JSON.
     """
     refiner = refiner_of(net)
-    about = {
+    metadata = {
         "bgm_version": bgm.__version__,
         "torch_version": torch.__version__,
         "kind": "base" if refiner is None else "refined",
@@ -53,18 +51,22 @@ def described(net: nn.Module) -> dict[str, str]:
     }
     scale = getattr(net, "backbone_scale", getattr(net, "trained_scale", None))
     if scale is not None:
-        about["backbone_scale"] = str(scale)
+        metadata["backbone_scale"] = str(scale)
     if refiner is None:
-        return about
-    select = refiner.select
-    kinds = (x for x in (Sampling, Thresholding, Full) if isinstance(select, x))
-    numbers = {
-        name: float(f"{getattr(select, name):.7g}") if name == "threshold" else select.sample_pixels
-        for name in ("sample_pixels", "threshold")
-        if hasattr(select, name)
-    }
-    return about | {
-        "select": json.dumps({"name": next(kinds, type(select)).__name__, **numbers}),
+        return metadata
+    return metadata | {
+        "select": json.dumps(describe_selection(refiner.select)),
         "crop": type(refiner.crop).__name__,
         "replace": type(refiner.replace).__name__,
     }
+
+
+def describe_selection(select: nn.Module) -> dict[str, str | int | float]:
+    """The kind of a selection and its number."""
+    kinds = (kind for kind in (Sampling, Thresholding, Full) if isinstance(select, kind))
+    described: dict[str, str | int | float] = {"name": next(kinds, type(select)).__name__}
+    if isinstance(select, Sampling):
+        described["sample_pixels"] = select.sample_pixels
+    if isinstance(select, Thresholding):
+        described["threshold"] = float(f"{select.threshold:.7g}")  # may be a float32 tensor
+    return described

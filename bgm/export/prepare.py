@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from bgm.export.cells import CellsRefiner, SharedCells
 from bgm.model import UnfoldCrop
 from bgm.model.folding import folded
 
 
-def prepared(
+def prepare_network(
     net: nn.Module,
     crop: nn.Module | None,
     replace: nn.Module | None,
@@ -18,11 +19,16 @@ def prepared(
 ) -> nn.Module:
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
-    None keeps the network's own method; one that has no crop gets unfold. A base network has no
+    None keeps the network's own method; one that has no crop gets unfold. `SharedCells` for a crop
+    makes the refiner a `CellsRefiner`. A base network has no
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
-    copied = folded(isolated(net)).to(dtype)
+    copied = copy_to_cpu(net)
+    if isinstance(crop, SharedCells) and refiner_of(copied) is not None:
+        copied.refiner = CellsRefiner(copied.refiner).eval()
+        return folded(copied).to(dtype)
+    copied = folded(copied).to(dtype)
     refiner = refiner_of(copied)
     if refiner is not None:
         refiner.crop = crop or refiner.crop or UnfoldCrop()
@@ -30,7 +36,7 @@ def prepared(
     return copied
 
 
-def isolated(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
+def copy_to_cpu(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
     """A float32 copy of net on the CPU in eval mode, with another selection if one is given."""
     copied = copy.deepcopy(net).cpu().float()
     refiner = refiner_of(copied)

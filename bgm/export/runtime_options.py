@@ -7,7 +7,7 @@ from bgm.model.patches import Patches
 from bgm.types import Refined
 
 MODES = {Sampling: "sampling", Thresholding: "thresholding", Full: "full"}
-KNOBS = ("backbone_scale", "refine_mode", "refine_sample_pixels", "refine_threshold")
+OPTIONS = ("backbone_scale", "refine_mode", "refine_sample_pixels", "refine_threshold")
 
 
 class AnySelect(nn.Module):
@@ -33,7 +33,7 @@ class AnySelect(nn.Module):
         return self.full(err)
 
 
-class Knobs(nn.Module):
+class WithRuntimeOptions(nn.Module):
     """A refined network with the reference's four attributes; net (a copy of ours) is changed."""
 
     def __init__(self, net: MattingRefine):

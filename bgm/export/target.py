@@ -1,9 +1,6 @@
-"""What all export targets share: write under another name, prove, and only then rename."""
+"""What an export target is: a file format that writes a network and opens it again."""
 
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,35 +8,47 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.certify.certificate import Certificate, Exam, certify
-from bgm.export.metadata import described
-from bgm.export.prepare import isolated, prepared, refiner_of
-from bgm.export.runtime import Exported
+from bgm.export.cells import SharedCells
+from bgm.export.metadata import describe_network
+from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
+from bgm.export.runtime import Exported, require_package
 from bgm.export.shapes import fixed_shape
-from bgm.export.tolerances import PRECISIONS, Allowed, known_precision
+from bgm.export.tolerances import PRECISIONS
+from bgm.model import UnfoldCrop
+
+Runtimes = dict[str, Callable[..., Exported]]
 
 
 class Target:
-    """A file format with the patch methods that suit it; subclasses write it and open it.
+    """A file format, with the patch methods that suit it. It knows no certificate.
 
-    crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select: another
-    selection than the network's, None keeps that. part: "base" writes the base network alone,
-    "refine" insists on a refined one, None takes what there is. precision: one of `precisions`.
-    shape: the one [batch, height, width] that the file takes, None for every one. tolerance:
-    largest absolute difference that any output may have from the network in eager PyTorch with its
-    own crop and replace; None takes the precision's, see `PRECISIONS`. licence: of the weights,
-    written into the file.
+    A new one is a subclass in a file of bgm/export/targets (found there by `all_targets`) and a
+    YAML in conf/export. It has the class attributes and `write`; the rest as it needs.
 
-    Class attributes: name, suffix and runtime (for people); precisions that it can write; refused,
-    the operators that its runtime is known to refuse. calibration: pairs of src and bgr
-    (B, 3, H, W) in [0, 1], set by the script before an int8 export.
+    name: as in export=NAME. suffix: of its files. runtimes: what runs them, by name, each a
+    function of (path, device) that returns an `Exported`; the first is what the file is certified
+    in. packages: modules that writing and certifying import. precisions: those that it can write.
+    unsupported_ops: operators that a file must not hold, as readers of the format fail on them.
+    shares_cells: whether it can write `SharedCells`, which the network then has for a crop.
+
+    Arguments: crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select:
+    another selection than the network's, None keeps that. part: "base" writes the base network
+    alone, "refine" insists on a refined one, None takes what there is. shape: the one
+    [batch, height, width] that the file takes, None for every one. tolerance: largest absolute
+    difference that any output may have from the network; None takes the precision's, which knows
+    what rounding costs, see `PRECISIONS`. licence: of the weights, written
+    into the file. backbone_scale: coarse size / full size, None keeps the network's own.
+
+    calibration: pairs of src and bgr (B, 3, H, W) in [0, 1], to be set before an int8 export.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
-    runtime: ClassVar[str]
+    runtimes: ClassVar[Runtimes]
+    packages: ClassVar[tuple[str, ...]] = ()
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
-    refused: ClassVar[frozenset[str]] = frozenset()
+    unsupported_ops: ClassVar[frozenset[str]] = frozenset()
+    shares_cells: ClassVar[bool] = False
     calibration: Iterable[tuple[Tensor, Tensor]] | None = None
 
     def __init__(
@@ -52,28 +61,36 @@ class Target:
         shape: Sequence[int] | None = None,
         tolerance: float | None = None,
         licence: str = "not stated",
+        backbone_scale: float | None = None,
     ):
         if part not in (None, "base", "refine"):
             raise BadInput(f"part {part} is none of base, refine")
+        if precision not in self.precisions:
+            offered = ", ".join(self.precisions)
+            raise BadInput(f"precision {precision} is not offered by {self.name}: {offered} are")
         self.crop, self.replace, self.select, self.part = crop, replace, select, part
-        self.precision = known_precision(precision, self.precisions, self.name)
-        self.shape = fixed_shape(shape)
-        self.tolerance = float(PRECISIONS[precision].largest if tolerance is None else tolerance)
-        self.mean_tolerance = PRECISIONS[precision].mean
-        self.licence = licence
+        if backbone_scale is not None and not 0 < backbone_scale <= 0.5:
+            raise BadInput(f"backbone_scale {backbone_scale} is not above 0 and at most 0.5")
+        self.backbone_scale = backbone_scale
+        self.precision, self.shape, self.licence = precision, fixed_shape(shape), licence
+        self.runtime = next(iter(self.runtimes))
+        limits = PRECISIONS[precision]
+        if tolerance is not None:
+            limits = limits._replace(largest=float(tolerance), rounding=0.0)
+        self.tolerance = limits
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights that `write` takes and of the pictures that go in and come out."""
         return torch.float16 if self.precision == "float16" else torch.float32
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        """Write a prepared network and what is said about it to path."""
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        """Write a prepared network, and what the file says about itself, to path."""
         raise NotImplementedError
 
     def open(self, path: Path) -> Exported:
-        """Open what `write` wrote, whatever its name, in the runtime that it is meant for."""
-        raise NotImplementedError
+        """Open what `write` wrote in the runtime that it is certified in."""
+        return self.runtimes[self.runtime](path)
 
     def operators(self, path: Path) -> dict[str, int]:
         """How often each operator occurs in the file; empty where a format does not tell."""
@@ -87,62 +104,7 @@ class Target:
         """Nodes by execution provider and operator; {} for runtimes without providers."""
         return {}
 
-    def truth(self, net: nn.Module) -> nn.Module:
-        """What the file must compute: a float32 copy with the part and selection asked for."""
-        if self.part == "base" and refiner_of(net) is not None:
-            base = isolated(net.base)
-            base.trained_scale = net.backbone_scale  # no knob, only for `describe` to say
-            return base
-        return isolated(net, self.select)
-
-    def prepare(self, truth: nn.Module) -> nn.Module:
-        """What `write` takes: a copy of the truth with this target's patch methods, folded."""
-        return prepared(truth, self.crop, self.replace, self.dtype)
-
-    def describe(self, written: nn.Module) -> dict[str, str]:
-        """What the file says about itself, apart from where its weights are from."""
-        return described(written) | {
-            "target": self.name,
-            "precision": self.precision,
-            "io": str(self.dtype).removeprefix("torch."),
-            "licence": self.licence,
-            "shape": "dynamic" if self.shape is None else str(list(self.shape)),
-        }
-
-    @property
-    def limits(self) -> Allowed:
-        """What the file may differ by from the network."""
-        limits, mean = PRECISIONS[self.precision], self.mean_tolerance
-        steered = max(mean, limits.steered)
-        return limits._replace(largest=self.tolerance, mean=mean, steered=steered)
-
-    def __call__(
-        self,
-        net: nn.Module,
-        out: str | Path,
-        card: dict[str, str] | None = None,
-        exam: Exam | None = None,
-    ) -> Certificate:
-        """Export net (unchanged) to out, with its certificate beside it; all of it or nothing.
-
-        card: more to say in the file, see `bgm.export.card`. exam: what the file has to pass, the
-        default grid if None. Raises BadInput when out cannot be written or the file does not
-        compute what net computes; an older out and its certificate are then untouched.
-        """
-        out = Path(out)
-        self.refuse(net, out)
-        truth = self.truth(net)
-        written = self.prepare(truth)
-        about = self.describe(written) | (card or {})
-        with staged(out) as folder:
-            model = folder / out.name
-            self.write(written, model, about)
-            certificate = certify(self, truth, model, about, exam or Exam())
-            for path in [*self.files(model), *certificate.write(model)]:
-                os.replace(path, out.parent / path.name)
-        return certificate
-
-    def refuse(self, net: nn.Module, out: Path) -> None:
+    def check_request(self, net: nn.Module, out: Path) -> None:
         """Raise BadInput for what can be told before writing."""
         if out.is_dir():
             raise BadInput(f"{out} is a folder; expected a file name that ends in {self.suffix}")
@@ -151,18 +113,53 @@ class Target:
         is_base = refiner_of(net) is None
         if is_base and self.part == "refine":
             raise BadInput("part=refine: the checkpoint holds a base network, without a refiner")
+        if is_base and self.backbone_scale is not None:
+            raise BadInput("backbone_scale=... is for refined networks; a base network has none")
         if self.select is not None and (is_base or self.part == "base"):
             raise BadInput("select=... is for refined networks; this base network refines nothing")
+        if isinstance(self.crop, SharedCells) and not self.shares_cells:
+            raise BadInput(f"crop=cells is for onnx and openvino files, not for {self.name}")
+        if self.precision == "int8" and self.calibration is None:
+            raise BadInput(
+                "precision=int8 needs pictures to calibrate with: name a data=... config"
+            )
+        if self.precision != "int8" and self.calibration is not None:
+            raise BadInput(f"data=... calibrates precision=int8, found {self.precision}")
+        for package in self.packages:
+            require_package(package)
 
+    def refiner(self, net: nn.Module) -> nn.Module | None:
+        """The refiner that will be in the file; None for a base network or part=base."""
+        return None if self.part == "base" else refiner_of(net)
 
-@contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A folder beside out that is gone afterwards; an OSError inside is BadInput that names out."""
-    folder = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        folder.mkdir(parents=True)  # now rather than after the minutes of work
-        yield folder
-    except OSError as error:
-        raise BadInput(f"cannot write {out} ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    def method(self, net: nn.Module, name: str) -> nn.Module | None:
+        """The crop, replace or select that will be in the file; None without a refiner."""
+        refiner = self.refiner(net)
+        if refiner is None:
+            return None
+        default = UnfoldCrop() if name == "crop" else None  # as `prepare_network` has it
+        return getattr(self, name) or getattr(refiner, name) or default
+
+    def truth(self, net: nn.Module) -> nn.Module:
+        """What the file must compute: a float32 copy with the part and selection asked for."""
+        if refiner_of(net) is not None and self.backbone_scale is not None:
+            net = net.at_scale(self.backbone_scale)
+        if self.part == "base" and refiner_of(net) is not None:
+            base = copy_to_cpu(net.base)
+            base.trained_scale = net.backbone_scale  # for `describe` only
+            return base
+        return copy_to_cpu(net, self.select)
+
+    def prepare(self, truth: nn.Module) -> nn.Module:
+        """What `write` takes: a copy of the truth with this target's patch methods, folded."""
+        return prepare_network(truth, self.crop, self.replace, self.dtype)
+
+    def describe(self, prepared: nn.Module) -> dict[str, str]:
+        """What the file says about itself, apart from where its weights are from."""
+        return describe_network(prepared) | {
+            "target": self.name,
+            "precision": self.precision,
+            "io": str(self.dtype).removeprefix("torch."),
+            "licence": self.licence,
+            "shape": "dynamic" if self.shape is None else str(list(self.shape)),
+        }

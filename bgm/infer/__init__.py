@@ -1,1 +1,1 @@
-"""Inference: frames in (pictures, video), mattes out, plates mended on the way."""
+"""Inference: frames in (pictures, video), plates fitted to them, mattes out."""

@@ -20,10 +20,10 @@ class Header(NamedTuple):
     frames: int  # as the file says; 0 where it does not
 
 
-def header(path: str | Path) -> Header:
+def read_header(path: str | Path) -> Header:
     """Look at a video's first frame; raises BadInput for what is no video or has no frame."""
-    for _, _, found in _decode(path):
-        return found
+    for _, _, header in _decode(path):
+        return header
     raise BadInput(f"video {path} holds 0 frames")
 
 
@@ -35,12 +35,12 @@ def decode(path: str | Path) -> Iterator[tuple[Tensor, Fraction]]:
     or change size on the way.
     """
     first, size = None, None
-    for picture, time, found in _decode(path):
+    for picture, time, header in _decode(path):
         first = time if first is None else first
-        if size not in (None, found.size):
-            (h, w), (H, W) = found.size, size
+        if size is not None and size != header.size:
+            (h, w), (H, W) = header.size, size
             raise BadInput(f"video {path} changes from {W}x{H} to {w}x{h} at {time - first:.2f} s")
-        size = found.size
+        size = header.size
         yield torch.from_numpy(picture().transpose(2, 0, 1).copy()), time - first
 
 

@@ -1,90 +1,108 @@
-"""Run a network on pictures of any size: pad by replication, run, crop back."""
+"""`bgm.matte`: pictures in memory to mattes in memory, with the defaults of predict.py."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor, nn
 
-from bgm.ops import clamp01, crop_to, pad_to, resize
-from bgm.types import Coarse, Refined
+from bgm.errors import BadInput
+from bgm.infer.any_size import run_any_size
+from bgm.infer.models import AUTO, Model, model_of
+from bgm.infer.plate.align import align as align_plate
+from bgm.infer.plate.exposure import match_exposure
+from bgm.pictures import to_uint8
 
-Network = Callable[[Tensor, Tensor], Coarse | Refined]
-
-MULTIPLE = 4
-# At backbone_scale 1/8 a side of 64 leaves a coarse picture of 8x8: the smallest that still has
-# something to look at in every encoder stage.
-SMALLEST = 64
-
-
-class Matte(NamedTuple):
-    """What a network found in pictures, at the pictures' size; float in [0, 1].
-
-    err_sm and ref_sm are kept as the network gave them, on the padded picture: `err()` and `ref()`
-    bring them to the pictures' size.
-    """
-
-    pha: Tensor  # (B, 1, H, W)
-    fgr: Tensor  # (B, 3, H, W)
-    err_sm: Tensor  # (B, 1, Hc, Wc), of the padded picture
-    ref_sm: Tensor | None  # (B, 1, Hp/4, Wp/4) of the padded picture; None from a base network
-    padded: tuple[int, int]  # (Hp, Wp)
-
-    def err(self) -> Tensor:
-        """The predicted error of pha, bilinear, (B, 1, H, W) in [0, 1]."""
-        return crop_to(resize(self.err_sm, list(self.padded)), self._size())
-
-    def ref(self) -> Tensor:
-        """1 where a 4x4 patch was refined, else 0, (B, 1, H, W); a base network refines nowhere."""
-        if self.ref_sm is None:
-            return torch.zeros_like(self.pha)
-        return crop_to(F.interpolate(self.ref_sm, size=self.padded, mode="nearest"), self._size())
-
-    def _size(self) -> tuple[int, int]:
-        return self.pha.shape[-2], self.pha.shape[-1]
+Picture = TypeVar("Picture", Tensor, NDArray[Any], Image.Image)
 
 
-@torch.no_grad()
+class Mattes(NamedTuple, Generic[Picture]):
+    """What `matte` returns, of the kind, size, number and type of `src`."""
+
+    com: Picture  # RGBA: the foreground with straight alpha, black where alpha is 0
+    pha: Picture  # alpha, one channel
+    fgr: Picture  # the foreground's colour, RGB
+    err: Picture  # the predicted error of alpha, one channel
+    ref: Picture  # 1 (white) where patches were refined, one channel
+
+
 def matte(
-    net: Network,
-    src: Tensor,
-    bgr: Tensor,
+    net: nn.Module | Model,
+    src: Picture,
+    bgr: Picture,
     *,
-    scale: float = 1.0,
-    multiple: int = MULTIPLE,
-    smallest: int = SMALLEST,
-) -> Matte:
-    """Matte pictures of any size >= 1x1 with a base or refined network, without gradients.
+    align: bool = False,
+    exposure: bool = False,
+    backbone_scale: float | str | None = AUTO,
+    base_scale: float | None = None,
+) -> Mattes[Picture]:
+    """Matte one picture or a batch, of any size, without gradients.
 
-    src, bgr: (B, 3, H, W) float in [0, 1], on the network's device. net: anything that takes two
-    such tensors and returns `Coarse` or `Refined`; a module is to be in eval mode. scale: a base
-    network (`Coarse`) may run at a fraction of the size, 0 < scale <= 1; its alpha and foreground
-    residual are then upsampled bilinearly (Lin et al. 2021, section 3.3). A refined network
-    downsamples by itself: scale must stay 1. Raises ValueError for shapes, types or scales that do
-    not fit.
+    net: of `bgm.load`, in eval mode, or any file opened with `bgm.infer.models.open_model` (which
+    takes the two scales itself). src, bgr: the shot and its plate, RGB: PIL pictures, numpy arrays
+    (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or floats in
+    [0, 1]; one plate may serve a batch. align, exposure, backbone_scale, base_scale: as in
+    conf/predict.yaml. Outputs have the kind and type of src; arrays of one channel are (H, W) or
+    (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
+    and for a network in training mode.
     """
-    if src.shape != bgr.shape or src.ndim != 4 or src.shape[1] != 3 or 0 in src.shape:
-        raise ValueError(f"src {tuple(src.shape)}, bgr {tuple(bgr.shape)}: expected (B, 3, H, W)")
-    if not (src.is_floating_point() and bgr.is_floating_point()):
-        raise ValueError(f"src {src.dtype}, bgr {bgr.dtype}: expected floats in [0, 1]")
-    if not 0 < scale <= 1:
-        raise ValueError(f"scale {scale}: expected 0 < scale <= 1")
-    size = (src.shape[-2], src.shape[-1])
-    src_full = pad_to(src, multiple, smallest)
-    bgr_full = pad_to(bgr, multiple, smallest)
-    padded = (src_full.shape[-2], src_full.shape[-1])
-    small = [max(round(p * scale / multiple), 1) * multiple for p in padded]
-    src_in = src_full if scale == 1 else resize(src_full, small)
-    out = net(src_in, bgr_full if scale == 1 else resize(bgr_full, small))
-    if isinstance(out, Refined):
-        if scale != 1:
-            raise ValueError(f"scale {scale}: a refined network takes whole pictures, scale 1")
-        pha, fgr, err_sm, ref_sm = out.pha, out.fgr, out.err_sm, out.ref_sm
-    else:
-        pha, fgr, err_sm, ref_sm = out.pha, out.fgr, out.err, None
-        if scale != 1:
-            # The residual is smooth, the colour is not: upsample fgr - src, add the sharp src.
-            fgr = clamp01(resize(fgr - src_in, list(padded)) + src_full)
-            pha = resize(pha, list(padded))
-    return Matte(crop_to(pha, size), crop_to(fgr, size), err_sm, ref_sm, padded)
+    if isinstance(net, nn.Module):
+        if net.training:
+            raise BadInput("the network is in training mode, expected eval mode: net.eval()")
+        net = model_of(net, "the network", backbone_scale, base_scale)
+    shots, plates = to_batch(src, "src"), to_batch(bgr, "bgr")
+    if plates.shape[2:] != shots.shape[2:] or len(plates) not in (1, len(shots)):
+        raise BadInput(
+            f"src is {list(shots.shape)} but bgr is {list(plates.shape)} (B, C, H, W): expected "
+            "one size, and one plate or as many plates as shots"
+        )
+    plates = plates.expand_as(shots)
+    if align or exposure:
+        pairs = zip(shots, plates, strict=True)
+        plates = torch.stack([fit_plate(*pair, align, exposure) for pair in pairs])
+    pictures = (x.to(net.device, torch.float32) for x in (shots, plates))
+    mattes = run_any_size(net.net, *pictures, scale=net.scale)
+    com = torch.cat([mattes.fgr * (mattes.pha > 0), mattes.pha], dim=1)
+    return Mattes(
+        *(like(x, src) for x in (com, mattes.pha, mattes.fgr, mattes.err(), mattes.ref()))
+    )
+
+
+def to_batch(x: Picture, name: str) -> Tensor:
+    """A picture or a batch of any kind as float (B, 3, H, W) in [0, 1]; BadInput names others."""
+    if isinstance(x, Image.Image):
+        x = np.array(ImageOps.exif_transpose(x).convert("RGB"))
+    tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
+    batch = tensor if tensor.ndim == 4 else tensor[None]
+    batch = batch if isinstance(x, Tensor) else batch.movedim(-1, 1)
+    if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
+        order = (
+            "(3, H, W) or (B, 3, H, W)" if isinstance(x, Tensor) else "(H, W, 3) or (B, H, W, 3)"
+        )
+        raise BadInput(f"{name} has the shape {list(x.shape)}, expected {order}")
+    if not (batch.is_floating_point() or batch.dtype == torch.uint8):
+        raise BadInput(f"{name} has the type {x.dtype}, expected uint8, or floats in [0, 1]")
+    return batch / 255 if batch.dtype == torch.uint8 else batch
+
+
+def like(x: Tensor, src: Picture) -> Picture:
+    """(B, C, H, W) in [0, 1] as a picture or a batch of src's kind and type, on src's device."""
+    if isinstance(src, Tensor):
+        x = (to_uint8(x) if src.dtype == torch.uint8 else x).to(src.device, src.dtype)
+        return x if src.ndim == 4 else x[0]
+    as_bytes = isinstance(src, Image.Image) or src.dtype == np.uint8
+    array = (to_uint8(x) if as_bytes else x).movedim(1, -1).cpu().numpy()
+    array = array[..., 0] if array.shape[-1] == 1 else array
+    if isinstance(src, Image.Image):
+        return Image.fromarray(array[0])
+    return (array if src.ndim == 4 else array[0]).astype(src.dtype)
+
+
+def fit_plate(shot: Tensor, plate: Tensor, align: bool, exposure: bool) -> Tensor:
+    """The plate (3, H, W) in [0, 1], moved onto the shot and exposed as it; fitted in 8 bits."""
+    src, bgr = to_uint8(shot), to_uint8(plate)
+    bgr = align_plate(src, bgr).bgr if align else bgr
+    bgr = match_exposure(src, bgr).bgr if exposure else bgr
+    return bgr / 255

@@ -1,56 +1,100 @@
 """Open any model file: a checkpoint, published weights, an exported file."""
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch import nn
 
-import bgm
 from bgm.errors import BadInput
-from bgm.export import (
-    Exported,
-    open_executorch,
-    open_ncnn,
-    open_onnx,
-    open_openvino,
-    open_pt2,
-    open_torchscript,
-)
+from bgm.export import Exported, open_exported, target_of
 from bgm.export.runtime_options import MODES
-from bgm.export.targets.onnx_runtimes import RUNTIMES
-from bgm.infer.fixed_shape import Fitted
-from bgm.infer.matte import Network
-from bgm.model import MattingBase, OptimizedBase, optimize
+from bgm.infer.any_size import Network
+from bgm.infer.fixed_shape import FixedShapeModel
+from bgm.model import MattingBase, OptimizedBase
+from bgm.model import optimize as optimized_copy
 from bgm.model.coarse import CoarseAtMost
 from bgm.types import Coarse
+from bgm.weights import load
 
 
 class Model(NamedTuple):
-    """A network to call with (src, bgr) and how to run it; see `bgm.infer.predict`."""
+    """A network to call with (src, bgr) and how to run it; see `run_any_size`."""
 
     net: Network
     device: torch.device
     scale: float  # of the picture's size; a refined network scales by itself: 1
 
 
-EXPORTED: dict[str, Callable[..., Exported]] = {
-    ".onnx": open_onnx,
-    ".xml": open_openvino,
-    ".pt": open_torchscript,
-    ".pt2": open_pt2,
-    ".pte": open_executorch,
-    ".param": open_ncnn,
-}
 AUTO = "auto"  # as a backbone_scale
-ON_DEVICE = {".pt", ".pt2"}  # the others run on the CPU, whatever cfg.device says
+BASE_SCALE = 0.25
+PRECISIONS = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
 
 
-def device_of(name: str) -> torch.device:
+def open_model(
+    path: str,
+    *,
+    device: str = "auto",
+    backbone_scale: float | str | None = AUTO,
+    base_scale: float | None = None,
+    select: nn.Module | None = None,
+    runtime: str | None = None,
+    optimize: bool = False,
+    precision: str = "float32",
+    compile: bool = False,
+) -> Model:
+    """Open a model file, with the options of conf/predict.yaml.
+
+    backbone_scale: of a refined network; "auto" is its own, less for large pictures
+    (`CoarseAtMost`); files that have theirs built in keep it. base_scale: share of the size at
+    which a base network sees pictures; None is what its file says, else 0.25. select: another
+    selection of patches. runtime: of an .onnx file. optimize, precision, compile: of a checkpoint,
+    see `bgm.model.optimize`. Raises BadInput for files that hold no matting network, and for an
+    option that the file does not have.
+    """
+    check_scale("backbone_scale", backbone_scale, 0.5)
+    check_scale("base_scale", base_scale, 1.0)
+    place = choose_device(device)
+    if target_of(path) is None and runtime is None:
+        if precision not in PRECISIONS:
+            raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
+        net = load(path)
+        if optimize:
+            net = optimized_copy(net, PRECISIONS[precision], compile)
+        return model_of(net.to(place), path, backbone_scale, base_scale, select)
+    exported = open_exported(path, runtime, place)
+    set_exported_options(exported, path, backbone_scale, select)
+    if exported.shape is not None:
+        return Model(FixedShapeModel(exported, path), place, 1.0)
+    if exported.output_type is not Coarse:
+        return Model(exported, place, 1.0)
+    trained = exported.metadata.get("backbone_scale")
+    return Model(exported, place, float(base_scale or trained or BASE_SCALE))
+
+
+def model_of(
+    net: nn.Module,
+    name: str = "the network",
+    backbone_scale: float | str | None = AUTO,
+    base_scale: float | None = None,
+    select: nn.Module | None = None,
+) -> Model:
+    """A network in eval mode, with options as for `open_model`; name: for messages."""
+    device = next(net.parameters()).device
+    if isinstance(net, MattingBase | OptimizedBase):
+        if select or backbone_scale not in (None, AUTO):
+            raise BadInput(
+                f"select and backbone_scale cannot be changed in {name}: a base network has no "
+                "refiner"
+            )
+        return Model(net, device, float(base_scale or BASE_SCALE))
+    if select:
+        net.refiner.select = select.eval()
+    if backbone_scale == AUTO:
+        return Model(CoarseAtMost(net), device, 1.0)
+    return Model(net.at_scale(float(backbone_scale)) if backbone_scale else net, device, 1.0)
+
+
+def choose_device(name: str) -> torch.device:
     """ "auto" is the GPU where there is one; BadInput for a device that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -62,34 +106,6 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def open_model(path: str, cfg: DictConfig) -> Model:
-    """Open a model file with cfg's knobs: device, base_scale, runtime, select, backbone_scale.
-
-    backbone_scale may be "auto": the network's own, less for large pictures (`CoarseAtMost`); files
-    that have theirs built in keep it. Raises BadInput for files that hold no matting network, and
-    for a knob that the file has not.
-    """
-    check_scale("backbone_scale", cfg.backbone_scale, 0.5)
-    check_scale("base_scale", cfg.base_scale, 1.0)
-    device = device_of(cfg.device)
-    opened = opener(path, cfg.get("runtime"), device)
-    select = instantiate(cfg.select).eval() if cfg.get("select") else None
-    if opened is None:
-        stored = bgm.load(path)
-        if cfg.get("optimize"):
-            stored = optimize(stored, precision(cfg), cfg.get("compile", False))
-        net = with_knobs(stored.to(device), path, select, cfg.backbone_scale)
-        is_base = isinstance(net, MattingBase | OptimizedBase)
-        return Model(net, device, share(cfg, None) if is_base else 1.0)
-    exported = opened(path)
-    turn_knobs(exported, path, select, cfg.backbone_scale)
-    if exported.shape is not None:
-        return Model(Fitted(exported, path), device, 1.0)
-    coarse = exported.answer is Coarse
-    trained = exported.metadata.get("backbone_scale")
-    return Model(exported, device, share(cfg, trained) if coarse else 1.0)
-
-
 def check_scale(name: str, value: float | str | None, most: float) -> None:
     """BadInput for a scale that is no share of a picture's size."""
     fits = isinstance(value, int | float) and 0 < value <= most
@@ -97,66 +113,23 @@ def check_scale(name: str, value: float | str | None, most: float) -> None:
         raise BadInput(f"{name} is {value}, expected a number above 0 and at most {most:g}")
 
 
-def opener(path: str, runtime: str | None, device: torch.device) -> Callable | None:
-    """What opens an exported file, by its suffix; None for a checkpoint."""
-    suffix = Path(path).suffix.lower()
-    if runtime is not None:
-        if suffix != ".onnx":
-            raise BadInput(f"runtime={runtime} is for .onnx files, not for {path}")
-        if runtime not in RUNTIMES:
-            raise BadInput(f"runtime={runtime} is none of {', '.join(RUNTIMES)}")
-        return RUNTIMES[runtime]
-    opened = EXPORTED.get(suffix)
-    return partial(opened, device=device) if suffix in ON_DEVICE else opened
-
-
-def precision(cfg: DictConfig) -> torch.dtype:
-    """The type in which an optimized network's base computes; BadInput for any other word."""
-    name = cfg.get("precision") or "float32"
-    if name not in ("float32", "bfloat16", "float16"):
-        raise BadInput(f"precision {name} is none of float32, bfloat16, float16")
-    return getattr(torch, name)
-
-
-def share(cfg: DictConfig, trained: str | None) -> float:
-    """At which share of the picture's size a base network works: asked for, said by its file."""
-    return float(cfg.base_scale or trained or 0.25)
-
-
-def with_knobs(
-    net: nn.Module, path: str, select: nn.Module | None, scale: float | str | None
-) -> Any:
-    """A checkpoint's network with another selection and scale."""
-    is_base = isinstance(net, MattingBase | OptimizedBase)
-    if scale == AUTO and is_base:
-        scale = None
-    if (select or scale) and is_base:
-        raise BadInput(
-            f"select and backbone_scale cannot be changed in {path}: a base network has no refiner"
-        )
-    if select:
-        net.refiner.select = select
-    if scale == AUTO:
-        return CoarseAtMost(net)
-    return net.at_scale(float(scale)) if scale else net
-
-
-def turn_knobs(
-    exported: Exported, path: str, select: nn.Module | None, scale: float | str | None
+def set_exported_options(
+    exported: Exported, path: str, backbone_scale: float | str | None, select: nn.Module | None
 ) -> None:
-    """Set an exported file's knobs, or raise BadInput when it has these built in."""
-    wanted: dict[str, Any] = {"backbone_scale": float(scale)} if scale not in (None, AUTO) else {}
+    """Set an exported file's options, or raise BadInput when it has these built in."""
+    options: dict[str, Any] = {}
+    if backbone_scale not in (None, AUTO):
+        options["backbone_scale"] = float(backbone_scale)
     if select is not None:
-        said = vars(select)
-        wanted |= {"refine_mode": MODES[type(select)]}
-        wanted |= {f"refine_{k}": said[k] for k in ("sample_pixels", "threshold") if k in said}
+        values = vars(select)
+        options["refine_mode"] = MODES[type(select)]
+        options |= {f"refine_{k}": values[k] for k in ("sample_pixels", "threshold") if k in values}
         same_kind = type(select).__name__ in exported.metadata.get("select", "")
-        if same_kind and "refine_mode" not in exported.knobs and len(wanted) > 1:
-            del wanted["refine_mode"]  # only its number may differ
-    missing = [name for name in wanted if name not in exported.knobs]
-    if missing:
+        if same_kind and "refine_mode" not in exported.options and len(options) > 1:
+            del options["refine_mode"]  # only its number may differ
+    if any(name not in exported.options for name in options):
         raise BadInput(
             f"select and backbone_scale cannot be changed in {path}: an exported file has them "
-            f"built in, this one can change {', '.join(exported.knobs) or 'nothing'}"
+            f"built in, this one can change {', '.join(exported.options) or 'nothing'}"
         )
-    exported.knobs.update(wanted)
+    exported.options.update(options)

@@ -1,23 +1,29 @@
-"""The loop from frames to files: mend the plate, run the network, write, all overlapping."""
+"""The loop from frames to files: fix the plate, run the network, write, all at the same time."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from bgm.infer.matte import Matte, Network, matte
+from bgm.infer.any_size import Matte, Network, run_any_size
 from bgm.infer.plate.align import Alignment, align, move
 from bgm.infer.plate.exposure import MISMATCH, match_exposure, mismatch
-from bgm.infer.prefetch import Behind, ahead
+from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.infer.sources import Frame
+from bgm.model import OptimizedRefine
+from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import Plate
+from bgm.types import Coarse, Refined
+
+PlateFix = Callable[[Frame], tuple[Tensor, str]]  # the new plate, and one sentence about it
 
 
 class Sink(AbstractContextManager, Protocol):
     """Takes one frame and its matte at a time; leaving the block with an error drops the rest."""
 
-    def write(self, frame: Frame, found: Matte) -> None: ...
+    def write(self, frame: Frame, matte: Matte) -> None: ...
 
 
 def predict(
@@ -25,70 +31,94 @@ def predict(
     frames: Iterable[Frame],
     sink: Sink,
     *,
-    mend: Iterable[Callable[[Frame], tuple[Tensor, str]]] = (),
+    fixes: Iterable[PlateFix] = (),
     device: str | torch.device = "cpu",
     scale: float = 1.0,
     say: Callable[[str], None] = print,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
-    mend: steps such as `Aligned()` and `exposed` that are given a frame and return its new plate
-    and one sentence about it. say: takes those sentences, and a warning when the plate does not
-    match its shot (`mismatch` above `MISMATCH`); each is said once for a video. scale: see `matte`.
+    fixes: of the plate, such as `AlignPlate()` and `fix_exposure`, in their order. say: takes their
+    sentences, and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`);
+    each is said once for a video. scale: see `run_any_size`.
     """
-    steps, count, said = list(mend), 0, set()
+    fixes, count = list(fixes), 0
+    said: set[tuple[object, str]] = set()
 
-    def tell(about: object, frame: Frame, sentence: str) -> None:
+    def say_once(about: object, frame: Frame, sentence: str) -> None:
         if (about, frame.name) not in said:
             said.add((about, frame.name))
             say(f"{frame.name}: {sentence}")
 
-    reading = ahead(frames)
-    with sink, Behind(sink.write) as write:
-        try:
-            for frame in reading:
-                for step in steps:
-                    bgr, sentence = step(frame)
-                    frame = frame._replace(bgr=bgr)
-                    tell(step, frame, sentence)
-                number = mismatch(frame.src, frame.bgr)
-                if number > MISMATCH:
-                    tell("mismatch", frame, warning(number))
-                pair = (x[None].to(device).float() / 255 for x in (frame.src, frame.bgr))
-                write(frame, matte(net, *pair, scale=scale))
-                count += 1
-        finally:
-            reading.close()
+    net, plate = StillPlate(net), (None, None)
+    with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
+        for frame in reader:
+            for fix in fixes:
+                bgr, sentence = fix(frame)
+                frame = frame._replace(bgr=bgr)
+                say_once(fix, frame, sentence)
+            number = mismatch(frame.src, frame.bgr)
+            if number > MISMATCH:
+                say_once("mismatch", frame, mismatch_warning(number))
+            if frame.bgr is not plate[0]:
+                plate = frame.bgr, as_input(frame.bgr, device)
+            src, bgr = as_input(frame.src, device), plate[1]
+            write(frame, run_any_size(net, src, bgr, scale=scale))
+            count += 1
     return count
 
 
-class Aligned:
-    """Moves the plate onto the shot, see `align`; once for all frames of a video.
+def as_input(picture: Tensor, device: str | torch.device) -> Tensor:
+    """A picture (3, H, W) uint8 as (1, 3, H, W) in [0, 1] on a device."""
+    return picture[None].to(device).float() / 255
+
+
+class StillPlate:
+    """A network whose frames may share a plate: what depends on it alone is then computed once."""
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self._bgr: Tensor | None = None
+        self._plate: Plate | None = None
+
+    def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
+        net = self.net.fitting(src) if isinstance(self.net, CoarseAtMost) else self.net
+        if not isinstance(net, OptimizedRefine):
+            return net(src, bgr)
+        if bgr is not self._bgr:  # a plate that is seen once is not worth the work
+            self._bgr, self._plate = bgr, None
+            return net(src, bgr)
+        if self._plate is None:
+            self._plate = net.plate(bgr)
+        return net(src, self._plate)
+
+
+class AlignPlate:
+    """Moves the plate onto the shot, see `align`; in the same way for all frames of a video.
 
     A video's camera is expected to stand: one movement for all its frames does not tremble.
     """
 
     def __init__(self) -> None:
-        self._first: tuple[str, Alignment] | None = None
+        self._name, self._alignment = "", None
 
     def __call__(self, frame: Frame) -> tuple[Tensor, str]:
-        if frame.time is None or self._first is None or self._first[0] != frame.name:
-            found = align(frame.src, frame.bgr)
-            self._first = (frame.name, found)
-            return found.bgr, found.reason
-        found = self._first[1]
-        bgr = frame.bgr if found.kept else move(frame.src, frame.bgr, found.homography)
-        return bgr, found.reason
+        known: Alignment | None = self._alignment
+        if known is None or frame.time is None or self._name != frame.name:
+            self._name, self._alignment = frame.name, align(frame.src, frame.bgr)
+            return self._alignment.bgr, self._alignment.reason
+        bgr = frame.bgr if known.kept else move(frame.src, frame.bgr, known.homography)
+        return bgr, known.reason
 
 
-def exposed(frame: Frame) -> tuple[Tensor, str]:
+def fix_exposure(frame: Frame) -> tuple[Tensor, str]:
     """The frame's plate with the exposure of its shot, see `match_exposure`."""
-    found = match_exposure(frame.src, frame.bgr)
-    return found.bgr, found.reason
+    exposure = match_exposure(frame.src, frame.bgr)
+    return exposure.bgr, exposure.reason
 
 
-def warning(number: float) -> str:
-    """What to tell about a plate whose mismatch is too large."""
+def mismatch_warning(number: float) -> str:
+    """What to say about a plate whose mismatch is too large."""
     return (
         f"warning: the plate does not match the shot (mismatch {number:.2f}, expected at most"
         f" {MISMATCH}): is it of this scene, taken with the same camera and position?"

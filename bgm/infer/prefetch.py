@@ -1,7 +1,8 @@
-"""Reading ahead and writing behind in threads, so that both overlap with the network."""
+"""Threads that read the next frames and write the last ones while the network computes."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, nullcontext
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
@@ -9,8 +10,8 @@ T = TypeVar("T")
 DEPTH = 3  # frames that may wait: 4K frames are 25 MB each
 
 
-def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
-    """Yield items in order while a thread reads up to `depth` of them ahead.
+def prefetch(items: Iterable[T], depth: int = DEPTH) -> Generator[T, None, None]:
+    """Yield items in order while a thread reads up to `depth` of them in advance.
 
     An error of the source is raised here, after the items before it. Closing the generator stops
     the thread and closes the source, if that is a generator.
@@ -18,27 +19,26 @@ def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
     queue: Queue[tuple[str, Any]] = Queue(depth)
     stop = threading.Event()
 
-    def put(entry: tuple[str, Any]) -> None:
+    def put(kind: str, value: Any = None) -> None:
         while not stop.is_set():
             try:
-                return queue.put(entry, timeout=0.1)
+                return queue.put((kind, value), timeout=0.1)
             except Full:
                 continue
 
     def read() -> None:
         iterator = iter(items)
         try:
-            for item in iterator:
-                put(("item", item))
-                if stop.is_set():
-                    break
-            put(("end", None))
+            with closing(iterator) if isinstance(iterator, Generator) else nullcontext():
+                for item in iterator:
+                    put("item", item)
+                    if stop.is_set():
+                        break
+            put("end")
         except BaseException as error:
-            put(("error", error))
-        finally:
-            getattr(iterator, "close", lambda: None)()
+            put("error", error)
 
-    thread = threading.Thread(target=read, name="bgm-ahead", daemon=True)
+    thread = threading.Thread(target=read, name="bgm-prefetch", daemon=True)
     thread.start()
     try:
         while True:
@@ -53,20 +53,20 @@ def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
         thread.join()
 
 
-class Behind:
-    """Calls `work(*args)` in a thread, in order, with at most `depth` calls waiting.
+class BackgroundWriter:
+    """Calls `write(*args)` in a thread, in order, with at most `depth` calls waiting.
 
-    An error of the work is raised by the next call or on leaving the `with` block, which waits for
-    the work that is left; when the block itself fails, what still waits is dropped.
+    An error of `write` is raised by the next call or on leaving the `with` block, which waits for
+    the calls that are left; when the block itself fails, what still waits is dropped.
     """
 
-    def __init__(self, work: Callable[..., None], depth: int = DEPTH):
-        self._work = work
+    def __init__(self, write: Callable[..., None], depth: int = DEPTH):
+        self._write = write
         self._queue: Queue[tuple[Any, ...] | None] = Queue(depth)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="bgm-behind", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bgm-writer", daemon=True)
 
-    def __enter__(self) -> "Behind":
+    def __enter__(self) -> "BackgroundWriter":
         self._thread.start()
         return self
 
@@ -86,7 +86,7 @@ class Behind:
         while (args := self._queue.get()) is not None:
             if self._error is None:  # after an error the queue is only drained: nobody may block
                 try:
-                    self._work(*args)
+                    self._write(*args)
                 except BaseException as error:
                     self._error = error
 

@@ -7,21 +7,21 @@ from fractions import Fraction
 from pathlib import Path, PurePath, PurePosixPath
 
 from bgm.errors import BadInput
-from bgm.infer.backdrop import backdrop
-from bgm.infer.composite_over import render, wanted
+from bgm.infer.any_size import Matte
+from bgm.infer.background import open_background
 from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile, pyav
-from bgm.infer.matte import Matte
+from bgm.infer.outputs import check_outputs, render
 from bgm.infer.sources import Frame
 from bgm.pictures import write_png
 
 
 class PictureSink:
-    """Writes out/KIND/NAME.png for every frame and every wanted kind of output, at its own size.
+    """Writes out/KIND/NAME.png for every frame and every kind of output, at its own size.
 
     outputs: of com, pha, fgr, err, ref. background: None makes `com` RGBA with straight alpha; a
-    colour or a picture (see `backdrop`) makes it RGB. Construction leaves nothing behind and raises
-    BadInput for unknown outputs and for folders that cannot be written. Existing files of the same
-    names are replaced, each whole or not at all.
+    colour or a picture (see `open_background`) makes it RGB. Construction leaves nothing behind and
+    raises BadInput for unknown outputs and for folders that cannot be written. Existing files of
+    the same names are replaced, each whole or not at all.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class PictureSink:
         background: str | Path | None = None,
     ):
         self.out = Path(out)
-        self.outputs = wanted(outputs)
-        self.backdrop = None if background is None else backdrop(background)
+        self.outputs = check_outputs(outputs)
+        self.background = None if background is None else open_background(background)
         for kind in self.outputs:
             check_writable(self.out / kind)
 
@@ -42,10 +42,11 @@ class PictureSink:
     def __exit__(self, *_) -> None:
         pass  # every picture is finished when `write` returns
 
-    def write(self, frame: Frame, found: Matte) -> None:
+    def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""
         for kind in self.outputs:
-            write_png(inside(self.out / kind, frame.name), render(kind, found, self.backdrop))
+            picture = render(kind, matte, self.background)
+            write_png(output_path(self.out / kind, frame.name), picture)
 
 
 class VideoSink:
@@ -72,8 +73,8 @@ class VideoSink:
         if not rate > 0:
             raise BadInput(f"rate: found {rate}, expected frames per second above 0")
         self.rate, self.cutout = Fraction(rate), CUTOUT[cutout]
-        self.out, self.outputs = Path(out), wanted(outputs)
-        self.backdrop = None if background is None else backdrop(background)
+        self.out, self.outputs = Path(out), check_outputs(outputs)
+        self.background = None if background is None else open_background(background)
         self._name, self._files = "", {}
         for kind in self.outputs:
             check_writable(self.out / kind)
@@ -84,16 +85,16 @@ class VideoSink:
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
         self._end(keep=kind is None)
 
-    def write(self, frame: Frame, found: Matte) -> None:
+    def write(self, frame: Frame, matte: Matte) -> None:
         """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
         if frame.name != self._name:
             self._end(keep=True)
             self._name = frame.name
         for kind in self.outputs:
-            x = render(kind, found, self.backdrop)
+            x = render(kind, matte, self.background)
             if kind not in self._files:
                 codec = self.cutout if x.shape[0] == 4 else OPAQUE
-                path = inside(self.out / kind, frame.name, codec.suffix)
+                path = output_path(self.out / kind, frame.name, codec.suffix)
                 size = (x.shape[1], x.shape[2])
                 self._files[kind] = VideoFile(path, codec, size, self.rate)
             self._files[kind].write(x, frame.time or Fraction(0))
@@ -109,7 +110,7 @@ class VideoSink:
                 file.discard()
 
 
-def inside(folder: Path, name: str, suffix: str = ".png") -> Path:
+def output_path(folder: Path, name: str, suffix: str = ".png") -> Path:
     """folder/NAME.png for a relative stem; raises BadInput for a name that leads out of folder."""
     parts = PurePosixPath(name).parts
     path = folder.joinpath(*parts[:-1], f"{parts[-1]}{suffix}") if parts else folder

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.infer.decode import decode, header
+from bgm.infer.decode import decode, read_header
 from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
 
 
@@ -80,11 +80,11 @@ class Clip:
     def __init__(self, path: Path, plate: Path):
         self.path, self.plate = path, plate
         self._still = read_picture(plate) if is_picture(plate) else None
-        self.size, self.rate, self.frames = header(path)
+        self.size, self.rate, self.frames = read_header(path)
         if self._still is not None:
             check_size(path, self.size, plate, self._still.shape[-2:])
             return
-        other = header(plate)
+        other = read_header(plate)
         check_size(path, self.size, plate, other.size)
         if 0 < other.frames < self.frames:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
@@ -112,7 +112,7 @@ def video(src: str | Path, bgr: str | Path | None) -> Clip:
 
 
 def is_picture(path: str | Path) -> bool:
-    """Told from the file's suffix."""
+    """Whether the file's suffix is that of a picture."""
     return Path(path).suffix.lower() in EXTENSIONS
 
 

@@ -50,17 +50,13 @@ def to_array(x: Any, name: str) -> NDArray[Any]:
     return x if levels is None else levels
 
 
-def _eight_bit(x: NDArray[Any], chunk: int = 1 << 16) -> NDArray[np.uint8] | None:
+def _eight_bit(x: NDArray[Any]) -> NDArray[np.uint8] | None:
     exact = np.arange(256, dtype=x.dtype) / x.dtype.type(255)
-    flat = x.reshape(-1)
-    levels = np.empty(flat.shape, np.uint8)
-    for start in range(0, flat.size, chunk):  # a network's output is told apart in the first chunks
-        part = flat[start : start + chunk]
-        near = np.rint(part * x.dtype.type(255)).clip(0, 255).astype(np.uint8)
-        if not np.array_equal(exact[near], part):
+    for part in (x.reshape(-1)[: 1 << 16], x):  # a network's output is told apart by the first one
+        levels = np.rint(part * x.dtype.type(255)).clip(0, 255).astype(np.uint8)
+        if not np.array_equal(exact[levels], part):
             return None
-        levels[start : start + chunk] = near
-    return levels.reshape(x.shape)
+    return levels
 
 
 def to_pair(pred: NDArray[Any], true: NDArray[Any]) -> Pair:

@@ -86,13 +86,13 @@ def tune_keys(
                 joint[name, radius] += _joint(_close(key, radius), true)
     if number == 0:
         raise BadInput("search over 0 pictures, expected at least 1")
-    found: dict[str, TunedKey] = {}
+    best: dict[str, TunedKey] = {}
     for (name, radius), counts in joint.items():
         for kind, (mad, low, high) in _search(counts / number).items():
             kind = f"{kind}_closing" if radius else kind
             now = TunedKey(mad, DifferenceKey(low, high, name, radius))
-            found[kind] = min(found.get(kind, now), now, key=lambda f: f.mad)
-    return found | {"best": min(found.values(), key=lambda f: f.mad)}
+            best[kind] = min(best.get(kind, now), now, key=lambda tuned: tuned.mad)
+    return best | {"best": min(best.values(), key=lambda tuned: tuned.mad)}
 
 
 def _colours(src: Any, bgr: Any) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -1,8 +1,8 @@
 """Sums over pixels: absolute and squared differences, of mattes, of foregrounds and over time."""
 
 import math
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 
 import cv2
@@ -57,23 +57,16 @@ def dtssd(pred: Iterable[Any], true: Iterable[Any]) -> Dtssd:
     Raises BadInput for sequences of different lengths, without frames, or of changing size.
     Source: Erofeev et al. 2015, as counted by RobustVideoMatting (Lin et al. 2022).
     """
-    first = 0.0
     values = [change(*two) * 1e2 for two in pairwise(_frames(pred, true))]
-    per_frame = [first, *values]
-    return Dtssd(
-        per_frame, math.fsum(per_frame) / len(per_frame), ratio(math.fsum(values), len(values))
-    )
+    total = math.fsum(values)
+    return Dtssd([0.0, *values], total / (len(values) + 1), ratio(total, len(values)))
 
 
-def _frames(pred: Iterable[Any], true: Iterable[Any]) -> Iterable[Pair]:
-    number, end = 0, object()
-    preds, trues = iter(pred), iter(true)
-    while True:
-        p, t = next(preds, end), next(trues, end)
-        if p is end and t is end:
-            break
-        if p is end or t is end:
-            short, long = ("pred", "true") if p is end else ("true", "pred")
+def _frames(pred: Iterable[Any], true: Iterable[Any]) -> Iterator[Pair]:
+    number = 0
+    for p, t in zip_longest(pred, true):
+        if p is None or t is None:
+            short, long = ("pred", "true") if p is None else ("true", "pred")
             raise BadInput(f"{short} ends after {number} frames, {long} has more")
         yield matte_pair(p, t)
         number += 1

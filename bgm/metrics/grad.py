@@ -54,7 +54,7 @@ def gradient_error(pair: Pair, mask: Mask = None, *, normalise: bool = True) -> 
         seen = np.s_[y : top + TILE[0] + _HALF, x : left + TILE[1] + _HALF]
         if all(part[seen].min() == part[seen].max() for part in pair[:2]):
             continue
-        if alike and np.array_equal(*(part[seen] for part in pair[:2])):
+        if alike and np.array_equal(pair.pred[seen], pair.true[seen]):
             continue  # exactly 0: cv2's last bit depends on where in memory a picture lies
         a, b = (
             _amplitude(part[seen] - least, depth)[top - y :, left - x :][: TILE[0], : TILE[1]]

@@ -53,8 +53,8 @@ class Scores:
     @property
     def metrics(self) -> dict[str, Metric]:
         """The metrics that at least one row has, by name, in the protocol's order."""
-        found = {name for row in self.rows.values() for name in row}
-        return {name: metric for name, metric in self.known.items() if name in found}
+        used = {name for row in self.rows.values() for name in row}
+        return {name: metric for name, metric in self.known.items() if name in used}
 
     def by_name(self, metric: str) -> Row:
         """Name of the picture -> value of a metric, where it is not missing or NaN."""

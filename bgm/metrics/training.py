@@ -23,6 +23,8 @@ class MatteMetrics(torchmetrics.Metric):
     """
 
     full_state_update = False
+    totals: Tensor
+    pictures: Tensor
 
     def __init__(self, metrics: Sequence[str] | None = None) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from bgm.model.optimize import OptimizedRefine
+from bgm.model.optimize import OptimizedRefine, Plate
 from bgm.model.refine import MattingRefine
 from bgm.types import Refined
 
@@ -20,6 +20,9 @@ class CoarseAtMost:
     def __init__(self, net: MattingRefine | OptimizedRefine, side: int = SIDE) -> None:
         self.net, self.side = net, side
 
-    def __call__(self, src: Tensor, bgr: Tensor) -> Refined:
-        scale = min(self.net.backbone_scale, self.side / max(src.shape[-2:]))
-        return self.net.at_scale(scale)(src, bgr)
+    def __call__(self, src: Tensor, bgr: Tensor | Plate) -> Refined:
+        return self.fitting(src)(src, bgr)
+
+    def fitting(self, x: Tensor) -> MattingRefine | OptimizedRefine:
+        """The network at the scale that suits a picture (B, C, H, W)."""
+        return self.net.at_scale(min(self.net.backbone_scale, self.side / max(x.shape[-2:])))

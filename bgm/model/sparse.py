@@ -6,6 +6,7 @@ read straight from the coarse maps and the full-size pictures. The convolutions 
 over windows whose rows lie one after the other in memory.
 """
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -40,11 +41,12 @@ class SparseRefiner(nn.Module):
 
     def __init__(self, refiner: PatchRefiner):
         super().__init__()
+        refiner = copy.deepcopy(refiner).eval()
         self.select = refiner.select
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
         ring = self.ring = refiner.conv1.kernel_size[0] // 2
         one, two, three = (
-            fuse_conv_bn_eval(conv.eval(), bn.eval())
+            fuse_conv_bn_eval(conv, bn)
             for conv, bn in (
                 (refiner.conv1, refiner.bn1),
                 (refiner.conv2, refiner.bn2),

@@ -6,8 +6,8 @@ from bgm.train.callbacks.progress import LineProgress, progress
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.callbacks.vary_scale import VaryScale
 from bgm.train.callbacks.weight_averaging import Ema
-from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
-from bgm.train.checkpointing.save import BestCheckpoint, LastCheckpoint
+from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO
+from bgm.train.checkpointing.last_and_best import BestCheckpoint, LastCheckpoint
 from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
 from bgm.train.stages import MattingStage
 from bgm.train.tensorboard import TolerantTensorBoardLogger

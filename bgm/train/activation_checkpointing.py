@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def recompute(parts: list[nn.Module]) -> None:
@@ -39,7 +40,7 @@ class Checkpointed:
 @contextmanager
 def unmoved_statistics(part: nn.Module) -> Iterator[None]:
     # The layers move copies: without any, they would keep fewer tensors than in the first pass.
-    layers = [m for m in part.modules() if isinstance(m, _BatchNorm)]
+    layers = [m for m in part.modules() if isinstance(m, BATCH_NORMS)]
     own = [dict(layer.named_buffers(recurse=False)) for layer in layers]
     try:
         for layer, buffers in zip(layers, own, strict=True):

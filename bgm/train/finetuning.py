@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.losses import Weights
-from bgm.train.checkpointing.save import BestCheckpoint
+from bgm.train.activation_checkpointing import BATCH_NORMS
+from bgm.train.checkpointing.last_and_best import BestCheckpoint
 from bgm.train.stages import MattingStage
 from bgm.weights import network_of
 
@@ -62,7 +61,7 @@ class FrozenBatchNorm(pl.Callback):
 
     def on_train_batch_start(self, trainer, module, batch, batch_idx: int) -> None:
         for part in module.modules():  # every step: other callbacks call module.train()
-            if isinstance(part, _BatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 part.eval()
 
 
@@ -72,19 +71,18 @@ class ForgettingGuard(BestCheckpoint):
     limit: by what share of the score before training the old score may get worse. The first
     validation set is the new data (val/...), the second the old (old/...). Scores before, during
     and after are printed, and written beside the checkpoint as finetune.json. A checkpoint is
-    written where the new score is better than before. monitor and the other options: those
-    of ModelCheckpoint, smaller is better. Needs trainer.num_sanity_val_steps=-1: a whole validation
-    before the first step. Without a second set there is nothing to keep.
+    written where the new score is better than before. The other options: those of BestCheckpoint.
+    Needs trainer.num_sanity_val_steps=-1: a whole validation before the first step. Without a
+    second set nothing stops the training.
     """
 
-    def __init__(self, limit: float = 0.1, monitor: str = "val/mad", **options: Any):
+    def __init__(self, dirpath: str, limit: float = 0.1, monitor: str = "val/mad", **options: Any):
         if limit < 0 or not monitor.startswith("val/"):
             raise BadInput(
-                "keeping old scores needs limit >= 0 and a monitor val/..., "
+                "a forgetting guard needs limit >= 0 and a monitor val/..., "
                 f"found {limit} and {monitor}"
             )
-        # Nothing but the end of a validation, below, may write: only there the old score is known.
-        super().__init__(monitor=monitor, save_on_train_epoch_end=False, **options)
+        super().__init__(dirpath, monitor, **options)
         self.limit, self.metric = limit, monitor.removeprefix("val/")
         self.rows: list[dict[str, Any]] = []  # of every validation: step, and scores of each set
         self.stopped = False
@@ -97,7 +95,6 @@ class ForgettingGuard(BestCheckpoint):
         self.rows, self.stopped = list(state_dict["rows"]), state_dict["stopped"]
 
     def on_train_start(self, trainer, module) -> None:
-        super().on_train_start(trainer, module)
         if not self.rows and not trainer.fast_dev_run:
             raise BadInput(
                 "there is no score before training to compare with: "
@@ -105,35 +102,32 @@ class ForgettingGuard(BestCheckpoint):
             )
 
     def on_sanity_check_end(self, trainer, module) -> None:
-        self.note(trainer)
+        self.add_row(trainer)
 
     def on_validation_end(self, trainer, module) -> None:
         if trainer.sanity_checking or trainer.fast_dev_run:
             return
-        row = self.note(trainer)
-        if not self.kept(row):
+        row = self.add_row(trainer)
+        if not self.is_within_limit(row):
             self.stopped = trainer.should_stop = True
-        elif row["val"][self.metric] < self.rows[0]["val"][self.metric]:
+        elif self.better(self.new_score(row), self.new_score(self.rows[0])):
             super().on_validation_end(trainer, module)
-        self.write(trainer)
+        self.write_scores(trainer)
         if self.stopped:
-            self.tell(trainer, f"stopped: worse on old data by more than {self.limit:.0%}")
+            self.show(trainer, f"stopped: worse on old data by more than {self.limit:.0%}")
 
     def on_train_end(self, trainer, module) -> None:
-        best = self.best()
-        where = (
-            f"step {best['step']}: {self.best_model_path}" if best else "none better than before"
-        )
-        self.tell(trainer, f"best: {where}")
+        best = self.best_row()
+        where = f"step {best['step']}: {self.path}" if best else "none better than before"
+        self.show(trainer, f"best: {where}")
 
-    def note(self, trainer) -> dict[str, Any]:
-        """Take down the scores of the validation that has just ended, and say them."""
-        found = {k: float(v) for k, v in trainer.callback_metrics.items()}
+    def add_row(self, trainer) -> dict[str, Any]:
+        """Keep the scores of the validation that has just ended, and print them."""
         row: dict[str, Any] = {"step": trainer.global_step}
-        for name in ("val", "old"):
-            scores = {k.split("/")[1]: v for k, v in found.items() if k.startswith(f"{name}/")}
-            if scores:
-                row[name] = scores
+        for key, value in trainer.callback_metrics.items():
+            name, _, metric = key.partition("/")
+            if name in ("val", "old"):
+                row.setdefault(name, {})[metric] = float(value)
         self.rows.append(row)
         before = self.rows[0]
         shown = [
@@ -142,29 +136,36 @@ class ForgettingGuard(BestCheckpoint):
             for name, what in (("val", "new data"), ("old", "old data"))
             if name in row
         ]
-        self.tell(trainer, f"step {row['step']}: {', '.join(shown)}")
+        self.show(trainer, f"step {row['step']}: {', '.join(shown)}")
         return row
 
-    def kept(self, row: dict[str, Any]) -> bool:
+    def new_score(self, row: dict[str, Any]) -> float:
+        return row["val"][self.metric]
+
+    def is_within_limit(self, row: dict[str, Any]) -> bool:
         """Whether the old score of a validation is within the limit."""
         if "old" not in row:
             return True
-        return row["old"][self.metric] <= self.rows[0]["old"][self.metric] * (1 + self.limit)
+        now, start = (r["old"][self.metric] for r in (row, self.rows[0]))
+        worst = start * (1 - self.limit if self.largest_is_best else 1 + self.limit)
+        return not self.better(worst, now)
 
-    def best(self) -> dict[str, Any] | None:
+    def best_row(self) -> dict[str, Any] | None:
         """The validation whose weights are in the checkpoint; None where none was written."""
-        better = [row for row in self.rows[1:] if self.kept(row)]
-        row = min(better, key=lambda r: r["val"][self.metric], default=None)
-        start = self.rows[0]["val"][self.metric] if self.rows else 0.0
-        return row if row is not None and row["val"][self.metric] < start else None
+        best = None
+        for row in self.rows[1:]:
+            than = self.new_score(best or self.rows[0])
+            if self.is_within_limit(row) and self.better(self.new_score(row), than):
+                best = row
+        return best
 
-    def write(self, trainer) -> None:
+    def write_scores(self, trainer) -> None:
         """Write what is known so far to finetune.json."""
-        if trainer.is_global_zero and self.dirpath is not None:
-            facts = {"metric": self.metric, "limit": self.limit, "stopped": self.stopped}
-            facts |= {"before": self.rows[0], "best": self.best(), "validations": self.rows[1:]}
-            write_text(Path(self.dirpath) / NAME, json.dumps(facts, indent=1) + "\n")
-
-    def tell(self, trainer, what: str) -> None:
         if trainer.is_global_zero:
-            print(what, flush=True)
+            facts = {"metric": self.metric, "limit": self.limit, "stopped": self.stopped}
+            facts |= {"before": self.rows[0], "best": self.best_row(), "validations": self.rows[1:]}
+            write_text(self.path.with_name(NAME), json.dumps(facts, indent=1) + "\n")
+
+    def show(self, trainer, message: str) -> None:
+        if trainer.is_global_zero:
+            print(message, flush=True)

@@ -91,12 +91,18 @@ class MattingStage(pl.LightningModule):
         return path
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        # Dropout as a function of (seed, rank, batch): ranks differ, and a resumed run goes on.
-        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
-        now = [seed, self.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
-        torch.manual_seed(int(np.random.SeedSequence(now).generate_state(1)[0]))
+        self.seed_generator(self.trainer.fit_loop.total_batch_idx)
         for part in frozen(self.network, self.hparams["lr"]):
             part.eval()  # every step: Lightning sets the mode of the whole after a validation
+
+    def on_fit_end(self) -> None:
+        # A resumed run that has no batch left leaves the generator as the run it goes on from.
+        self.seed_generator(self.trainer.fit_loop.total_batch_idx + 1)
+
+    def seed_generator(self, batch: int) -> None:
+        """Make dropout a function of (seed, rank, batch): ranks differ, and resumed runs go on."""
+        now = [int(os.environ.get("PL_GLOBAL_SEED", 0)), self.global_rank, batch + 1]
+        torch.manual_seed(int(np.random.SeedSequence(now).generate_state(1)[0]))
 
     def losses(self, pred: Coarse | Refined, true: Batch) -> dict[str, Tensor]:
         """The loss, and each of its terms without its weight as loss_NAME."""

@@ -6,11 +6,11 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.train.callbacks.run_card import RunCard
+from bgm.train.checkpointing.last_and_best import BestCheckpoint
 
 
 def build_trainer(cfg: DictConfig) -> Trainer:
@@ -68,13 +68,12 @@ def load_initial_weights(stage: LightningModule, cfg: DictConfig) -> None:
 
 
 def report_result(trainer: Trainer) -> float | None:
-    """Say where a run's files are; the best value of what its checkpoints are chosen by.
+    """Say where a run's files are; return the best score that its checkpoints are chosen by.
 
-    It is what a sweep compares.
+    Hydra's sweepers compare it. None without a validation.
     """
     say(f"checkpoints and TensorBoard: {trainer.default_root_dir}")
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
-            found = callback.best_model_score
-            return None if found is None else float(found)
+        if isinstance(callback, BestCheckpoint):
+            return callback.best_score
     return None

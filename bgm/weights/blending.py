@@ -8,7 +8,7 @@ from bgm.weights.formats import Stored
 from bgm.weights.initialise import in_place_of
 
 
-def blended(before: Stored, after: Stored, share: float) -> dict[str, Tensor]:
+def blend_weights(before: Stored, after: Stored, share: float) -> dict[str, Tensor]:
     """The state (1 - share) * before + share * after, in float32, with after's names.
 
     after: trained from before, as one straight line between their weights is of low loss only then;

@@ -72,7 +72,7 @@ def load(
             f"{path} holds a {stored.kind} network, not a matting network: "
             "use it to initialise a training (train.py init=...)"
         )
-    return filled(build(stored.network), stored.state, str(path))
+    return load_strictly(build(stored.network), stored.state, str(path))
 
 
 def network_of(path: str | Path) -> dict:
@@ -115,7 +115,7 @@ def from_bgmv2(
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
     select = SELECTIONS[mode](sample_pixels, threshold)
     network = bgmv2_config(stored.state, select, backbone_scale)
-    return filled(build(network), under_base(stored.state), name)
+    return load_strictly(build(network), under_base(stored.state), name)
 
 
 def bgmv2_config(state: Mapping[str, Tensor], select: dict, backbone_scale: float) -> dict:
@@ -146,7 +146,7 @@ def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
 
 
-def filled(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:
+def load_strictly(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:
     """net with all its weights from state, strictly; BadInput names the keys that do not fit."""
     own = net.state_dict()
     missing = [k for k in own if k not in state]

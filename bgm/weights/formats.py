@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.weights.shipped import located
+from bgm.weights.shipped import weights_file
 
 
 class Stored(NamedTuple):
@@ -31,7 +31,7 @@ def read_weights(path: str | Path) -> Stored:
     Raises BadInput for a missing file, a pickle with code in it, and anything else without
     network weights.
     """
-    path = located(path)
+    path = weights_file(path)
     if not path.is_file():
         raise BadInput(
             f"checkpoint {path} does not exist"
@@ -41,7 +41,7 @@ def read_weights(path: str | Path) -> Stored:
     content = read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     if not isinstance(content, dict):
         raise BadInput(f"{path} holds a {type(content).__name__}, not network weights")
-    return sort_out(path, content)
+    return identify(path, content)
 
 
 def read_own(path: str | Path) -> Stored:
@@ -87,7 +87,7 @@ def read_pickle(path: Path) -> object:
         raise BadInput(f"{path} is no checkpoint, or a broken one ({first})") from None
 
 
-def sort_out(path: Path, content: dict) -> Stored:
+def identify(path: Path, content: dict) -> Stored:
     if "state_dict" in content and "hyper_parameters" in content:  # Lightning, ours
         hyper = content["hyper_parameters"]
         if "network" not in hyper:

@@ -15,7 +15,7 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.safetensors"))
 
 
-def located(path: str | Path) -> Path:
+def weights_file(path: str | Path) -> Path:
     """path, or the file of the network of that name; a file of one's own comes first."""
     path = Path(path)
     is_name = path.name == str(path) and not path.exists() and path.name in shipped()

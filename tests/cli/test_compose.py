@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from bgm.cli import run
-from bgm.compose import MANIFEST, digest, read
+from bgm.compose import MANIFEST, read
+from bgm.files import sha256
 from tests.compose.pictures import backgrounds, subjects
 
 
@@ -43,8 +44,8 @@ def test_a_folder_is_composed_and_checked(root, tmp_path, capsys):
     assert "sources not looked at" in capsys.readouterr().out
     again = tmp_path / "again"
     assert bgm_compose(f"manifest={out / MANIFEST}", f"out={again}", *place) == 0
-    assert "every file is what the manifest says" in capsys.readouterr().out
-    assert digest(again / MANIFEST) == digest(out / MANIFEST)
+    assert "every picture is what the manifest says" in capsys.readouterr().out
+    assert sha256(again / MANIFEST) == sha256(out / MANIFEST)
     assert bgm_compose(*FOLDER, *place, "seed=1", f"out={tmp_path / 'other'}") == 0
     assert read(tmp_path / "other" / MANIFEST).scenes != read(out / MANIFEST).scenes
 

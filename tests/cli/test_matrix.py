@@ -1,4 +1,4 @@
-"""The export matrix: its cells, going on where it was, a process that dies, the pages."""
+"""The export matrix: its command lines, going on where it was, a process that dies, the pages."""
 
 import csv
 import json
@@ -9,8 +9,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli import matrix
-from bgm.cli.matrix import Worker, main
-from bgm.cli.matrix.run import Bench, Cell, command_lines
+from bgm.cli.matrix import main, worker
+from bgm.cli.matrix.run import Exporter, Result, command_lines
+from bgm.cli.matrix.worker import Worker
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
 from tests.export.networks import mobile
@@ -24,7 +25,7 @@ def composed(groups, only=()):
     return OmegaConf.create({"methods": METHODS, "groups": groups, "only": list(only)})
 
 
-def test_cells_are_products_and_the_last_word_turns_fastest():
+def test_command_lines_are_products_and_the_last_word_turns_fastest():
     lines = command_lines(composed([{"export": ["onnx"], "runtime": ["a", "b"]}]))
     assert len(lines) == 8
     assert [line[-1] for line in lines[:2]] == ["runtime=a", "runtime=b"]
@@ -47,30 +48,32 @@ def ckpt(tmp_path_factory):
     return path
 
 
-def test_a_cell_works_is_refused_or_is_wrong(ckpt):
-    bench = Bench(str(ckpt))
+def test_a_command_line_works_is_refused_or_is_wrong(ckpt):
+    exporter = Exporter(str(ckpt))
     words = TS.format("unfold", "thresholding").split()
-    right = bench.tried(words)
-    assert (right.status, right.said) == ("works", "")
+    right = exporter.run(words, "brief")
+    assert (right.status, right.message) == ("works", "")
     assert right.largest < 1e-4
     assert right.ratio > 0
-    refused = bench.tried([*words, "export.tolerance=1e-12"])
-    assert refused.status == "wrong"
-    assert "allowed 1.0e-12" in refused.said
-    assert bench.tried([*words, "part=elsewhere"]).status == "refused"
+    wrong = exporter.run([*words, "export.tolerance=1e-12"], "brief")
+    assert wrong.status == "wrong"
+    assert "allowed 1.0e-12" in wrong.message
+    refused = exporter.run([*words, "part=elsewhere"], "brief")
+    assert refused.status == "refused"
+    assert "part elsewhere is none of base, refine" in refused.message
 
 
-class Cells:
-    """In the place of a worker: every cell works, and is remembered."""
+class FakeWorker:
+    """In the place of a worker: all works but select=full; what it was given is remembered."""
 
-    def __init__(self, ckpt):
+    def __init__(self):
         self.seen = []
 
-    def tried(self, words, grid):
+    def run(self, words, grid):
         self.seen.append(" ".join(words))
         if "select=full" in words:
-            return Cell(words, "refused", "no, thank you", grid=grid)
-        return Cell(words, "works", "", 1e-6, 1e-7, 0.5, 1.0, grid, {"network": 2, "file": 2})
+            return Result(words, "refused", "no, thank you", grid=grid)
+        return Result(words, "works", "", 1e-6, 1e-7, 0.5, 1.0, grid, {"network": 2, "file": 2})
 
     def stop(self):
         pass
@@ -78,7 +81,7 @@ class Cells:
 
 def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     workers = []
-    monkeypatch.setattr(matrix, "Worker", lambda path: workers.append(Cells(path)) or workers[-1])
+    monkeypatch.setattr(matrix, "Worker", lambda ckpt: workers.append(FakeWorker()) or workers[-1])
     args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}", "only=[torchscript,float32]"]
     args += ["methods.crop=[gather]", "methods.replace=[scatter_nd]"]
     args += ['recommended=["export=torchscript precision=float32"]']
@@ -93,13 +96,13 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     main([*args, "again=true"])
     assert len(workers[3].seen) == 4
     stale = json.loads(log[0])
-    stale["about"]["packages"]["torch"] = "1.0"
+    stale["versions"]["packages"]["torch"] = "1.0"
     (tmp_path / "m.jsonl").write_text("\n".join([json.dumps(stale), *log[1:]]) + "\n")
     main(args)
     assert len(workers[4].seen) == 1
 
     page = (tmp_path / "m.md").read_text()
-    assert "3 cells, 2 work, 0 wrong, 1 refused" in page
+    assert "3 command lines of `export.py`, 2 work, 0 wrong, 1 refused" in page
     works = "works, 1e-06, time x0.50"
     assert f"| gather, scatter_nd | {works} | {works} | **refused** [1] |" in page
     assert "1. no, thank you" in page
@@ -112,7 +115,7 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
 
 def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
     args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}"]
-    with pytest.raises(BadInput, match="leaves no cell"):
+    with pytest.raises(BadInput, match="leaves no command line"):
         main([*args, "only=[export=nothing]"])
     with pytest.raises(HydraException):
         main([*args, "only=[torchscript]", "methods.crop=[scissors]"])
@@ -120,16 +123,13 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
-    worker = Worker.__new__(Worker)
-    worker.context = matrix.multiprocessing.get_context("fork")
-    worker.ckpt = "none"
-    monkeypatch.setattr(matrix, "serve", dies)
-    worker.start()
-    cell = worker.tried(["export=x"], "brief")
-    assert cell.status == "refused"
-    assert "died (exit code 3)" in cell.said
-    assert "died" in worker.tried(["export=y"], "brief").said
-    worker.stop()
+    monkeypatch.setattr(worker, "serve", dies)
+    process = Worker("none", "fork")
+    result = process.run(["export=x"], "brief")
+    assert result.status == "refused"
+    assert "died (exit code 3)" in result.message
+    assert "died" in process.run(["export=y"], "brief").message
+    process.stop()
 
 
 def dies(pipe, ckpt):

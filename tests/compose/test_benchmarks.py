@@ -9,8 +9,8 @@ from bgm.compose import (
     ClipBenchmark,
     DrawnBackgrounds,
     DrawnSubjects,
-    Perturbation,
     PhotoBenchmark,
+    PlatePerturbation,
     SubjectFolder,
     Trimap,
     by_clip,
@@ -22,7 +22,7 @@ from tests.compose.pictures import backgrounds, matte, picture, save, subjects
 
 def photographs(**changes):
     parts = {"subjects": SubjectFolder("people"), "backgrounds": BackgroundFolder("places")}
-    rest = {"each": 2, "plate": Perturbation(), "trimap": Trimap()}
+    rest = {"each": 2, "plate": PlatePerturbation(), "trimap": Trimap()}
     return PhotoBenchmark("mine", **(parts | rest | changes))
 
 
@@ -86,11 +86,11 @@ def test_what_does_not_suffice_is_named(root, changes, said):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Perturbation(gamma=(1.2, 0.8)), "from, to"),
-        (lambda: Perturbation(gamma=(0, 0.8)), "gamma"),
-        (lambda: Perturbation(shift=-1), "0 or more"),
-        (lambda: Perturbation(noise_mean=2), "noise_mean"),
-        (lambda: Perturbation(noise_variance=(4, 9)), "noise_std"),
+        (lambda: PlatePerturbation(gamma=(1.2, 0.8)), "from, to"),
+        (lambda: PlatePerturbation(gamma=(0, 0.8)), "gamma"),
+        (lambda: PlatePerturbation(shift=-1), "0 or more"),
+        (lambda: PlatePerturbation(noise_mean=2), "noise_mean"),
+        (lambda: PlatePerturbation(noise_variance=(4, 9)), "noise_std"),
         (lambda: Trimap(low=0.9, high=0.1), "low 0.9"),
         (lambda: Trimap(dilate=1.5), "whole"),
         (lambda: clips(frames=0).plan("x"), "frames"),

@@ -37,7 +37,7 @@ def test_seeds_differ_and_time_moves_a_little():
     assert np.abs(people[0] - people[1]).mean() < np.abs(people[0] - people[2]).mean()
 
 
-def test_bytes_are_pinned():
+def test_pixels_are_pinned():
     """A change of these hashes changes the committed benchmarks: commit new manifests with it."""
     found = [
         hashlib.sha256(drawn(kind, 5, time=t).tobytes()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from pytorch_lightning import Trainer
 from bgm.augment import Augment, ColourJitter, Noise
 from bgm.data import MattingData, Procedural
 from bgm.data.composites import collate
-from bgm.data.loaders.augment_in_workers import LIMIT, AugmentInWorkers, packed, unpacked
+from bgm.data.loaders.augment_in_workers import LIMIT, AugmentInWorkers
 from bgm.types import Batch
 from tests.quiet import QUIET
 
@@ -37,25 +37,25 @@ def batches(workers, sizes):
 @pytest.mark.parametrize("sizes", [{}, {2: 32, 5: 40}])
 def test_batches_are_those_without_workers(sizes):
     _, plain = batches(0, sizes)
-    kinds, ahead = batches(1, sizes)
-    assert len(plain) == len(ahead) == STEPS
+    kinds, in_workers = batches(1, sizes)
+    assert len(plain) == len(in_workers) == STEPS
     assert set(kinds) == {Batch}
-    for one, other in zip(plain, ahead, strict=True):
+    for one, other in zip(plain, in_workers, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
 
 
-def test_what_was_made_at_another_size_is_made_again():
+def test_what_was_augmented_at_another_size_is_augmented_again():
     augment = data(0).augment
-    ahead, sample = (
-        AugmentInWorkers(augment, collate),
-        collate([Procedural(48, 2, 0)[n] for n in range(2)]),
-    )
-    made = (augment(sample), packed(augment.setting))
-    assert ahead.chosen(sample, made) is made[0]
+    in_workers = AugmentInWorkers(augment, collate)
+    sample = collate([Procedural(48, 2, 0)[n] for n in range(2)])
+    augmented = (augment(sample), augment.setting)
+    assert in_workers.choose(sample, augmented) is augmented[0]
     augment.resize(32, (16, 24))
-    again = ahead.chosen(sample, made)
+    again = in_workers.choose(sample, augmented)
     assert max(again.src.shape[-2:]) <= 24
     assert all(torch.equal(x, y) for x, y in zip(again, augment(sample), strict=True))
+    in_workers.share_setting()
+    assert tuple(in_workers.setting[:]) == augment.setting == (32, 16, 24)
 
 
 def test_large_batches_are_augmented_in_the_training_process(monkeypatch):
@@ -63,7 +63,3 @@ def test_large_batches_are_augmented_in_the_training_process(monkeypatch):
     kinds, _ = batches(1, {})
     assert Batch not in kinds
     assert LIMIT > 4 * 256**2 * 40  # the refine stage of the demo
-
-
-def test_a_setting_is_one_number():
-    assert unpacked(packed((2048, 16, 2047))) == (2048, 16, 2047)

@@ -115,20 +115,6 @@ def alpha_of_alpha(root):
     save(root / "train" / "pha" / "1.png", np.dstack([white, alpha(root, 1)]))
 
 
-def outside(root, value=0):
-    fgr = np.asarray(Image.open(root / "train" / "fgr" / "1.jpg")).copy()
-    fgr[alpha(root, 1) == 0] = value
-    save(root / "train" / "fgr" / "1.jpg", fgr, quality=95)
-
-
-def black(root):
-    outside(root)
-
-
-def white(root):
-    outside(root, 255)
-
-
 def few(root):
     for path in sorted((root / "backgrounds" / "train").iterdir())[5:]:
         path.unlink()
@@ -170,8 +156,6 @@ SICK = [
     (jpeg_alpha, "note", "jpeg alpha", "train subjects"),
     (coloured_alpha, "warning", "coloured alpha", "train subjects"),
     (alpha_of_alpha, "warning", "alpha of alpha", "train subjects"),
-    (black, "note", "black outside", "train subjects"),
-    (white, "note", "white outside", "train subjects"),
     (few, "warning", "few backgrounds", "train backgrounds"),
     (duplicates, "warning", "duplicates", "train backgrounds"),
     (near_duplicates, "warning", "duplicates", "train subjects"),

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bgm.export import OnnxExport, open_onnx
-from bgm.infer.matte import matte
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.onnx_runtimes import open_onnx
+from bgm.infer.any_size import run_any_size
 from bgm.model import RoiAlignCrop, ScatterElementReplace
 from bgm.pictures import read_picture, to_uint8, write_png
 from tests.export.networks import tiny
@@ -46,7 +47,7 @@ def test_it_mattes_as_bgm_does(model, tmp_path, size):
     assert done.returncode == 0, done.stderr
     found = read_picture(tmp_path / "out.png", "RGBA")
     src, bgr = (read_picture(tmp_path / f"{n}.png")[None].float() / 255 for n in ("shot", "plate"))
-    expected = matte(open_onnx(model), src, bgr)
+    expected = run_any_size(open_onnx(model), src, bgr)
     rgba = to_uint8(torch.cat([expected.fgr, expected.pha], 1))[0]
     assert found.shape == rgba.shape == (4, *size)
     assert (found.int() - rgba.int()).abs().max() <= 1

@@ -1,31 +1,34 @@
 """A target without a foreign format: its file is the pickled network, its runtime eager PyTorch."""
 
+from typing import ClassVar
+
 import torch
 
-from bgm.export import Target
+from bgm.export import Exported, Target
+from bgm.export.runtime import output_type_by_kind
+from bgm.export.target import Runtimes
+
+
+def open_copy(path, device="cpu"):
+    net, metadata, off = torch.load(path, weights_only=False)
+
+    def run(src, bgr):
+        out = net(src, bgr)
+        return (out.pha.float() + off, *out[1:])
+
+    return Exported(run, output_type_by_kind(path, metadata), metadata)
 
 
 class Copies(Target):
-    """`off` is added to pha when the file runs; precision float16 runs it in half."""
+    """`off` is added to pha when the file runs."""
 
-    name, suffix, runtime = "copy", ".copy", "eager"
+    name, suffix = "copy", ".copy"
+    runtimes: ClassVar[Runtimes] = {"eager": open_copy}
     precisions = ("float32", "float16")
     off = 0.0
 
-    def write(self, net, path, about):
-        torch.save(net.half() if self.precision == "float16" else net, path)
-
-    def open(self, path):
-        net = torch.load(path, weights_only=False)
-        dtype = torch.half if self.precision == "float16" else torch.float
-
-        @torch.no_grad()
-        def run(src, bgr):
-            out = net(src.to(dtype), bgr.to(dtype))
-            out = type(out)(*(x.float() for x in out))
-            return out._replace(pha=out.pha + self.off)
-
-        return run
+    def write(self, net, path, metadata):
+        torch.save((net, metadata, self.off), path)
 
     def operators(self, path):
         return {"Conv": 8, "If": 1}

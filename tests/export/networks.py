@@ -67,7 +67,7 @@ def worst(net: nn.Module, run, *sizes: tuple[int, int, int]) -> float:
 
 def write(target, net: nn.Module, path):
     """Write net with a target, without its proof, and open the file."""
-    target.refuse(net, path)
+    target.check_request(net, path)
     prepared = target.prepare(target.truth(net))
     target.write(prepared, path, target.describe(prepared))
     return target.open(path)

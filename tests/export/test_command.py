@@ -8,10 +8,14 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
-from bgm.export import OnnxExport, TorchScriptExport, open_torchscript
+from bgm.cli.show import read_facts
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.torchscript import TorchScriptExport, open_torchscript
+from bgm.export.tolerances import PRECISIONS
+from bgm.model import Sampling
 from bgm.paths import conf_dir
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile
+from tests.export.networks import mobile, tiny, worst, write
 
 
 def composed(*overrides):
@@ -47,20 +51,9 @@ def test_each_target_brings_its_methods_and_the_user_overrides(overrides, kind, 
 
 
 def test_every_target_config_composes():
-    listed = sorted(x.stem for x in Path(conf_dir(), "export").glob("*.yaml"))
-    assert listed == [
-        "aoti",
-        "executorch",
-        "ncnn",
-        "onnx",
-        "openvino",
-        "pt2",
-        "tensorrt",
-        "torchscript",
-    ]
-    for name in listed:
+    for name in sorted(x.stem for x in Path(conf_dir(), "export").glob("*.yaml")):
         target = composed(f"export={name}", "licence=CC BY 4.0", "part=base")
-        assert (target.name, target.tolerance) == (name, 1e-4)
+        assert (target.name, target.tolerance) == (name, PRECISIONS["float32"])
         assert (target.licence, target.part) == ("CC BY 4.0", "base")
 
 
@@ -72,6 +65,35 @@ def test_the_options_of_the_command_line_arrive():
     assert composed("export=pt2", "shape=[2,64,96]").shape == (2, 64, 96)
     with pytest.raises(HydraException, match="opset"):
         composed("export=torchscript", "opset=17")
+
+
+@pytest.mark.parametrize(
+    ("preset", "scale", "pixels"),
+    [("hd", 1 / 4, 80_000), ("4k", 1 / 8, 320_000), ("photo", 1 / 4, 320_000)],
+)
+def test_presets_are_scale_and_pixels_in_every_program(preset, scale, pixels):
+    target = composed(f"preset={preset}")
+    assert (target.backbone_scale, target.select.sample_pixels) == (scale, pixels)
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        for script in ("predict", "eval"):
+            cfg = compose(script, overrides=[f"preset={preset}"])
+            assert (cfg.backbone_scale, cfg.select.sample_pixels) == (scale, pixels)
+
+
+def test_words_of_the_command_line_beat_the_preset():
+    target = composed("preset=4k", "select.sample_pixels=1600", "backbone_scale=0.5")
+    assert (target.backbone_scale, target.select.sample_pixels) == (0.5, 1600)
+    with pytest.raises(HydraException, match=r"backbone_scale 0\.75 is not above 0"):
+        composed("backbone_scale=0.75")
+
+
+def test_a_file_has_the_scale_asked_for(tmp_path):
+    net, target = tiny(), TorchScriptExport(backbone_scale=0.125, select=Sampling(320_000))
+    run = write(target, net, tmp_path / "net.pt")
+    assert run.metadata["backbone_scale"] == "0.125"
+    net.refiner.select = Sampling(320_000)  # all patches: more pixels than there are
+    assert worst(net.at_scale(0.125), run, (1, 64, 96)) < 1e-5
+    assert read_facts(tmp_path / "net.pt")["presets"] == "4k"
 
 
 def test_selections_arrive():

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export import OnnxExport, open_onnx, open_torchscript
+from bgm.export import export_and_certify
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.onnx_runtimes import open_onnx
+from bgm.export.targets.torchscript import open_torchscript
 from tests.export.networks import tiny
 
 
@@ -53,5 +56,5 @@ def test_a_missing_runtime_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match=r"onnxruntime is not installed: .* 'bgm\[export\]'"):
         open_onnx(tmp_path / "m.onnx")
     with pytest.raises(BadInput, match=r"bgm\[export\]"):
-        OnnxExport()(tiny(), tmp_path / "m.onnx")
+        export_and_certify(OnnxExport(), tiny(), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from bgm.errors import BadInput
-from bgm.export import OnnxExport, TorchScriptExport, open_onnx
 from bgm.export.runtime_options import ratio
+from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.torchscript import TorchScriptExport
 from bgm.infer.models import open_model
 from bgm.model import (
     Full,
@@ -20,14 +20,14 @@ from bgm.model import (
 )
 from tests.export.networks import steered, tiny, worst, write
 
-KNOBS = OmegaConf.create({"device": "cpu", "backbone_scale": None, "base_scale": None})
+OPTIONS = {"device": "cpu", "backbone_scale": None}
 SIZE = (2, 64, 96)
 
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory):
     net = steered(tiny())
-    path = tmp_path_factory.mktemp("knobs") / "net.pt"
+    path = tmp_path_factory.mktemp("script") / "net.pt"
     write(TorchScriptExport(crop=UnfoldCrop(), replace=ScatterNdReplace()), net, path)
     return net, path
 
@@ -79,11 +79,9 @@ def test_a_scale_is_the_fraction_that_is_meant(scale):
     assert denominator <= 10
 
 
-def test_knobs_through_the_command_line(script):
+def test_options_through_the_command_line(script):
     net, path = script
-    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.45}
-    cfg = OmegaConf.merge(KNOBS, {"backbone_scale": 0.5, "select": select})
-    model = open_model(str(path), cfg)
+    model = open_model(str(path), device="cpu", backbone_scale=0.5, select=Thresholding(0.45))
     own = net.refiner.select
     net.refiner.select = Thresholding(0.45)
     try:
@@ -103,18 +101,13 @@ def test_a_threshold_as_an_input_that_need_not_be_given(tmp_path):
     run = write(target, net, path)
     src, bgr = torch.rand(2, 1, 3, 64, 96)
     src[:, 0, :32], src[:, 0, 32:] = 0.75, 0.5
-    assert run.knobs == {"refine_threshold": 0.25}
+    assert run.options == {"refine_threshold": 0.25}
     assert run(src, bgr).ref_sm.sum() == 384
-    run.knobs["refine_threshold"] = 0.625
+    run.options["refine_threshold"] = 0.625
     assert run(src, bgr).ref_sm.sum() == 192
-    select = {"_target_": "bgm.model.Thresholding", "threshold": 0.875}
-    model = open_model(str(path), OmegaConf.merge(KNOBS, {"select": select}))
+    select = Thresholding(0.875)
+    model = open_model(str(path), **OPTIONS, select=select)
     assert model.net(src, bgr).ref_sm.sum() == 0
-    for other in ({"_target_": "bgm.model.Sampling"}, {"_target_": "bgm.model.Full"}):
+    for other in (Sampling(), Full()):
         with pytest.raises(BadInput, match="this one can change refine_threshold"):
-            open_model(str(path), OmegaConf.merge(KNOBS, {"select": other}))
-    plain = OnnxExport(shape=[1, 64, 96], crop=RoiAlignCrop(), replace=ScatterElementReplace())
-    write(plain, net, path)
-    assert not open_onnx(path).knobs
-    with pytest.raises(BadInput, match="can change nothing"):
-        open_model(str(path), OmegaConf.merge(KNOBS, {"select": select}))
+            open_model(str(path), **OPTIONS, select=other)

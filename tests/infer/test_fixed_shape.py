@@ -7,8 +7,8 @@ import torch
 
 from bgm.errors import BadInput
 from bgm.export.runtime import Exported
-from bgm.infer.fixed_shape import Fitted
-from bgm.infer.matte import matte
+from bgm.infer.any_size import run_any_size
+from bgm.infer.fixed_shape import FixedShapeModel
 from bgm.types import Coarse, Refined
 from tests.export.networks import tiny
 
@@ -19,10 +19,10 @@ def exported(net, answer, shape):
 
 def test_a_refined_file_pads_and_crops_and_fills_its_batch():
     net = tiny()
-    fitted = Fitted(exported(net, Refined, [2, 96, 128]), "net.onnx")
+    model = FixedShapeModel(exported(net, Refined, [2, 96, 128]), "net.onnx")
     src, bgr = torch.rand(2, 3, 3, 72, 100)
-    found = matte(fitted, src, bgr)
-    padded = matte(
+    found = run_any_size(model, src, bgr)
+    padded = run_any_size(
         net, *(torch.nn.functional.pad(x, (0, 28, 0, 24), "replicate") for x in (src, bgr))
     )
     assert torch.equal(found.pha, padded.pha[..., :72, :100])
@@ -33,16 +33,16 @@ def test_a_refined_file_pads_and_crops_and_fills_its_batch():
 
 
 def test_a_picture_that_is_too_large_says_what_is_wanted():
-    fitted = Fitted(exported(tiny(), Refined, [1, 64, 96]), "net.onnx")
+    model = FixedShapeModel(exported(tiny(), Refined, [1, 64, 96]), "net.onnx")
     with pytest.raises(BadInput, match=r"net\.onnx takes pictures up to 96x64, found 100x64"):
-        fitted(*torch.rand(2, 1, 3, 64, 100))
+        model(*torch.rand(2, 1, 3, 64, 100))
 
 
 def test_a_base_file_resizes():
     net = tiny().base
-    fitted = Fitted(exported(net, Coarse, [1, 64, 96]), "net.onnx")
+    model = FixedShapeModel(exported(net, Coarse, [1, 64, 96]), "net.onnx")
     src, bgr = torch.rand(2, 2, 3, 256, 384)
-    found = matte(fitted, src, bgr)
-    truth = matte(net, src, bgr, scale=0.25)
+    found = run_any_size(model, src, bgr)
+    truth = run_any_size(net, src, bgr, scale=0.25)
     assert (found.pha - truth.pha).abs().max() < 1e-5
     assert (found.fgr - truth.fgr).abs().max() < 1e-5

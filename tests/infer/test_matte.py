@@ -1,93 +1,120 @@
+"""bgm.matte: pictures of every kind in, the same kind out."""
+
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from PIL import Image
 
-from bgm.infer.matte import matte
-from bgm.ops import clamp01, resize
-from bgm.types import Coarse
+import bgm
+from bgm.errors import BadInput
+from bgm.infer.any_size import run_any_size
+from bgm.infer.models import Model
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import Frame
+from bgm.model import MattingRefine
+from bgm.pictures import read_picture, to_uint8
+from tests.export.networks import tiny
 from tests.infer import networks
 
-SIZES = [(1, 1), (3, 7), (17, 5), (64, 64), (65, 130), (4, 200)]
+H, W = 37, 50
+NET = Model(networks.refine, torch.device("cpu"), 1.0)
 
 
-def pair(B, H, W, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(2, B, 3, H, W, generator=generator)
+def pair(dtype=torch.uint8):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (2, 3, H, W), generator=generator, dtype=torch.uint8)
+    return x if dtype == torch.uint8 else x.to(dtype) / 255
 
 
-@pytest.mark.parametrize("net", [networks.base, networks.refine])
-@pytest.mark.parametrize("size", SIZES)
-def test_every_size_comes_back_at_its_size_with_its_values(net, size):
-    src, bgr = pair(2, *size)
-    found = matte(net, src, bgr)
-    assert torch.equal(found.pha, (src - bgr).abs().amax(1, keepdim=True))
-    assert torch.equal(found.fgr, src * 0.5)
-    for full in (found.err(), found.ref()):
-        assert full.shape == (2, 1, *size)
+def test_all_kinds_of_pictures_have_the_same_mattes():
+    src, bgr = pair()
+    truth = bgm.matte(NET, src, bgr)
+    assert [tuple(x.shape) for x in truth] == [(c, H, W) for c in (4, 1, 3, 1, 1)]
+    assert all(x.dtype == torch.uint8 for x in truth)
+    assert torch.equal(truth.pha[0], (src.int() - bgr.int()).abs().amax(0).byte())
+    assert torch.equal(truth.com, torch.cat([truth.fgr * (truth.pha > 0), truth.pha]))
+    arrays = [x.movedim(0, -1).numpy() for x in (src, bgr)]
+    pictures = [Image.fromarray(x) for x in arrays]
+    for array, picture, tensor in zip(
+        bgm.matte(NET, *arrays), bgm.matte(NET, *pictures), truth, strict=True
+    ):
+        expected = tensor.movedim(0, -1).numpy()
+        expected = expected[..., 0] if len(tensor) == 1 else expected
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, expected)
+        np.testing.assert_array_equal(np.asarray(picture), expected)
+    for kind in (np.float32, np.float64):
+        found = bgm.matte(NET, *((x / 255).astype(kind) for x in arrays))
+        assert found.pha.dtype == kind
+        np.testing.assert_allclose(found.pha * 255, truth.pha[0].numpy(), atol=1e-4)
+    half = bgm.matte(NET, *pair(torch.float16))
+    assert half.fgr.dtype == torch.float16
 
 
-@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([4, 8, 32]))
-@settings(max_examples=25, deadline=None)
-def test_the_network_sees_a_multiple_and_replicated_borders(H, W, multiple):
-    src, bgr = pair(1, H, W)
-    seen = []
-
-    def net(src, bgr):
-        seen.append(src)
-        return networks.base(src, bgr)
-
-    matte(net, src, bgr, multiple=multiple, smallest=1)
-    x = seen[0]
-    assert [x.shape[-2] % multiple, x.shape[-1] % multiple] == [0, 0]
-    assert x.shape[-2] < H + multiple
-    assert torch.equal(x[..., :H, :W], src)
-    assert torch.equal(x[..., H:, :W], src[..., -1:, :].expand(x[..., H:, :W].shape))
-    assert torch.equal(x[..., W:], x[..., W - 1 : W].expand(x[..., W:].shape))
+def test_a_batch_shares_one_plate():
+    src, bgr = pair(torch.float32)
+    found = bgm.matte(NET, torch.stack([src, bgr]), bgr)
+    assert found.pha.shape == (2, 1, H, W)
+    assert torch.equal(found.pha[0], bgm.matte(NET, src, bgr).pha)
+    assert found.pha[1].max() == 0
+    arrays = bgm.matte(
+        NET, torch.stack([src, bgr]).movedim(1, -1).numpy(), bgr.movedim(0, -1).numpy()
+    )
+    assert arrays.pha.shape == (2, H, W)
 
 
-def test_ref_marks_whole_patches_where_the_network_refined():
-    src = torch.zeros(1, 3, 70, 90)
-    src[..., 8:12, 16:20] = 1  # one cell of the 4x4 grid
-    found = matte(networks.refine, src, torch.zeros_like(src))
-    assert torch.equal(found.ref(), src[:, :1])
-    assert matte(networks.base, src, src).ref().sum() == 0
+def test_an_oriented_picture_comes_back_upright(tmp_path):
+    src, bgr = (Image.fromarray(x.movedim(0, -1).numpy()) for x in pair())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    src.rotate(90, expand=True).save(tmp_path / "a.png", exif=exif)
+    found = bgm.matte(NET, Image.open(tmp_path / "a.png"), bgr)
+    assert found.pha.size == (W, H)
+    np.testing.assert_array_equal(np.asarray(found.pha), np.asarray(bgm.matte(NET, src, bgr).pha))
 
 
-def test_a_base_network_at_half_size_adds_its_residual_to_the_sharp_shot():
-    src, bgr = pair(1, 128, 64)
-    found = matte(networks.base, src, bgr, scale=0.5)
-    small_src, small_bgr = resize(src, [64, 32]), resize(bgr, [64, 32])
-    out = networks_output(small_src, small_bgr)
-    torch.testing.assert_close(found.pha, resize(out.pha, [128, 64]))
-    expected = clamp01(src + resize(out.fgr - small_src, [128, 64]))
-    torch.testing.assert_close(found.fgr, expected)
-    assert found.err().shape == found.pha.shape
+def test_a_network_is_run_as_predict_does(tmp_path):
+    """Same defaults: the base network sees 720 px at most, pictures have the bytes of the files."""
+    net = tiny(scale=0.5)
+    generator = torch.Generator().manual_seed(1)
+    src, bgr = torch.randint(0, 256, (2, 3, 8, 2000), generator=generator, dtype=torch.uint8)
+    found = bgm.matte(net, src, bgr)
+    smaller = MattingRefine(net.base, net.refiner, 720 / 2000).eval()
+    expected = run_any_size(smaller, src[None] / 255, bgr[None] / 255)
+    with PictureSink(tmp_path, ["com", "pha", "fgr", "err", "ref"]) as sink:
+        sink.write(Frame("a", src, bgr), expected)
+    for name, picture in found._asdict().items():
+        mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(picture)]
+        assert torch.equal(picture, read_picture(tmp_path / name / "a.png", mode)), name
+    own = bgm.matte(net, src, bgr, backbone_scale=None)
+    assert torch.equal(
+        own.pha, to_uint8(run_any_size(net, src[None] / 255, bgr[None] / 255).pha[0])
+    )
 
 
-def networks_output(src, bgr) -> Coarse:
-    with torch.no_grad():
-        return networks.base(src, bgr)
+def test_a_plate_is_fitted():
+    src, _ = pair()
+    src = src // 2 + 40
+    dark = (src.float() * 0.8).byte()
+    plain, fitted = (bgm.matte(NET, src, dark, exposure=on).pha for on in (False, True))
+    assert fitted.float().mean() < 3 < plain.float().mean()
 
 
 @pytest.mark.parametrize(
-    ("src", "bgr", "scale", "says"),
+    ("src", "bgr", "words"),
     [
-        (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9), 1, r"8, 8.*8, 9"),
-        (torch.zeros(3, 8, 8), torch.zeros(3, 8, 8), 1, "expected"),
-        (torch.zeros(1, 3, 0, 8), torch.zeros(1, 3, 0, 8), 1, "expected"),
-        (torch.zeros(1, 3, 8, 8).byte(), torch.zeros(1, 3, 8, 8).byte(), 1, "uint8"),
-        (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), 0, "scale 0"),
-        (torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256), 0.5, "refined network"),
+        (torch.zeros(3, 4, 4), torch.zeros(3, 4, 5), r"src is \[1, 3, 4, 4\] but bgr is"),
+        (torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4), "as many plates as shots"),
+        (torch.zeros(4, 4, 3), torch.zeros(4, 4, 3), r"expected \(3, H, W\)"),
+        (np.zeros((3, 4, 4)), np.zeros((3, 4, 4)), r"expected \(H, W, 3\)"),
+        (torch.zeros(3, 4, 4).int(), torch.zeros(3, 4, 4), "type torch.int32, expected uint8"),
     ],
 )
-def test_what_cannot_be_matted_is_named(src, bgr, scale, says):
-    with pytest.raises(ValueError, match=says):
-        matte(networks.refine, src, bgr, scale=scale)
+def test_pictures_that_do_not_fit_are_named(src, bgr, words):
+    with pytest.raises(BadInput, match=words):
+        bgm.matte(NET, src, bgr)
 
 
-def test_half_precision_and_inputs_are_left_alone():
-    src, bgr = pair(1, 5, 6).half()
-    before = src.clone()
-    assert matte(networks.refine, src, bgr).pha.dtype == torch.float16
-    assert torch.equal(src, before)
+def test_a_network_in_training_is_refused():
+    with pytest.raises(BadInput, match="training mode"):
+        bgm.matte(tiny().train(), *pair())

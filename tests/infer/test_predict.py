@@ -2,11 +2,14 @@ import pytest
 import torch
 
 from bgm.infer.plate.exposure import MISMATCH
-from bgm.infer.predict import Aligned, exposed, predict
+from bgm.infer.predict import AlignPlate, StillPlate, fix_exposure, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Frame, pictures
+from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize
+from bgm.model.coarse import CoarseAtMost
 from bgm.pictures import read_picture, write_png
 from tests.infer import networks, scenes
+from tests.weights_by_formula import fill
 
 H, W, MARGIN = 150, 200, 40
 
@@ -49,7 +52,7 @@ def test_a_plate_of_another_scene_is_warned_of_with_the_number(tmp_path):
     assert str(MISMATCH) in said[0]
 
 
-def test_mending_moves_and_exposes_the_plate_before_the_network_sees_it(tmp_path):
+def test_the_plate_is_moved_and_exposed_before_the_network_sees_it(tmp_path):
     big = (scenes.scene(H + 2 * MARGIN, W + 2 * MARGIN) * 0.7 + 25).astype("uint8")
     plate, shot = scenes.moved_view(big, scenes.turn(H, W, px=(9.0, 4.0)), MARGIN)
     dark = (plate.float() * 0.8).byte()
@@ -60,8 +63,8 @@ def test_mending_moves_and_exposes_the_plate_before_the_network_sees_it(tmp_path
         return networks.base(src, bgr)
 
     frames = folder(tmp_path, {"a": shot}, dark)
-    for mend in ([], [Aligned(), exposed]):
-        predict(net, frames, PictureSink(tmp_path / "out"), mend=mend, say=said.append)
+    for fixes in ([], [AlignPlate(), fix_exposure]):
+        predict(net, frames, PictureSink(tmp_path / "out"), fixes=fixes, say=said.append)
     assert seen[1] < 0.015 < 0.1 < seen[0]
     assert "9.8 px" in said[-2]
     assert "gain 1.2" in said[-1]
@@ -70,7 +73,7 @@ def test_mending_moves_and_exposes_the_plate_before_the_network_sees_it(tmp_path
 def test_a_videos_plate_is_aligned_once():
     big = scenes.scene(H + 2 * MARGIN, W + 2 * MARGIN)
     plate, shot = scenes.moved_view(big, scenes.turn(H, W, px=(9.0, 4.0)), MARGIN)
-    step = Aligned()
+    step = AlignPlate()
     first, _ = step(Frame("clip", shot, plate, time=0))
     later, _ = step(Frame("clip", torch.zeros_like(shot), plate, time=1))
     assert torch.equal(first[:, 6:, 11:], later[:, 6:, 11:])
@@ -96,3 +99,13 @@ def test_an_error_of_the_network_ends_the_sink_and_the_reader(tmp_path):
     with pytest.raises(RuntimeError, match="out of memory"):
         predict(net, frames, Sink())
     assert ended == [RuntimeError]
+
+
+def test_frames_that_share_a_plate_get_the_picture_of_each_alone():
+    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    still = StillPlate(CoarseAtMost(net, 16))
+    shots, plates = torch.rand(5, 1, 3, 64, 96), torch.rand(2, 1, 3, 64, 96)
+    for src, bgr in zip(shots, [plates[0], *[plates[1]] * 3, plates[0]], strict=True):
+        expected = net.at_scale(1 / 6)(src, bgr)
+        for a, b in zip(still(src, bgr), expected, strict=True):
+            torch.testing.assert_close(a, b, atol=1e-6, rtol=0)

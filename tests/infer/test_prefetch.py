@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from bgm.infer.prefetch import Behind, ahead
+from bgm.infer.prefetch import BackgroundWriter, prefetch
 
 
 def test_ahead_keeps_the_order_and_reads_no_further_than_its_depth():
@@ -14,7 +14,7 @@ def test_ahead_keeps_the_order_and_reads_no_further_than_its_depth():
             read.append(i)
             yield i
 
-    items = ahead(source(), depth=2)
+    items = prefetch(source(), depth=2)
     assert next(items) == 0
     time.sleep(0.3)
     assert len(read) <= 4  # one taken, two waiting, one in hand
@@ -26,7 +26,7 @@ def test_ahead_raises_the_sources_error_after_the_items_before_it():
         yield 1
         raise KeyError("broken")
 
-    items = ahead(source())
+    items = prefetch(source())
     assert next(items) == 1
     with pytest.raises(KeyError, match="broken"):
         next(items)
@@ -42,7 +42,7 @@ def test_closing_ahead_early_ends_the_thread_and_closes_the_source():
         finally:
             closed.set()
 
-    items = ahead(source(), depth=1)
+    items = prefetch(source(), depth=1)
     next(items)
     items.close()
     assert closed.wait(2)
@@ -51,7 +51,7 @@ def test_closing_ahead_early_ends_the_thread_and_closes_the_source():
 
 def test_behind_works_in_order_and_finishes_before_it_is_left():
     done = []
-    with Behind(lambda i: (time.sleep(0.01), done.append(i)), depth=2) as call:
+    with BackgroundWriter(lambda i: (time.sleep(0.01), done.append(i)), depth=2) as call:
         for i in range(8):
             call(i)
     assert done == list(range(8))
@@ -63,7 +63,7 @@ def test_behind_raises_the_works_error_and_never_blocks():
             raise OSError("disk full")
 
     def call_often(count):
-        with Behind(work, depth=1) as call:
+        with BackgroundWriter(work, depth=1) as call:
             for i in range(count):
                 call(i)
 
@@ -80,7 +80,7 @@ def test_behind_drops_what_waits_when_the_block_fails():
         done.append(i)
 
     def fail():
-        with Behind(work, depth=5) as call:
+        with BackgroundWriter(work, depth=5) as call:
             for i in range(4):
                 call(i)
             time.sleep(0.05)

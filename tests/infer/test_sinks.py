@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 
 from bgm.errors import BadInput
-from bgm.infer.composite_over import OUTPUTS
-from bgm.infer.matte import Matte, matte
+from bgm.infer.any_size import Matte, run_any_size
+from bgm.infer.outputs import OUTPUTS
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Frame
 from bgm.pictures import read_picture, to_uint8, write_png
@@ -17,7 +17,7 @@ def found(H=7, W=9) -> Matte:
     generator = torch.Generator().manual_seed(1)
     src, bgr = torch.rand(2, 1, 3, H, W, generator=generator)
     bgr[..., :3] = src[..., :3]  # alpha 0 in three columns
-    return matte(networks.refine, src, bgr)
+    return run_any_size(networks.refine, src, bgr)
 
 
 def frame(name) -> Frame:

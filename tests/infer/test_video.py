@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from bgm.errors import BadInput
-from bgm.infer.decode import decode, header
+from bgm.infer.any_size import run_any_size
+from bgm.infer.decode import decode, read_header
 from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile
-from bgm.infer.matte import matte
 from bgm.infer.predict import predict
 from bgm.infer.sinks import VideoSink
 from bgm.infer.sources import Frame, video
@@ -42,7 +42,7 @@ def left(folder):
 @pytest.mark.parametrize("codec", [OPAQUE, *CUTOUT.values()], ids=["h264", *CUTOUT])
 def test_colours_rate_and_times_survive(tmp_path, codec):
     path = write(tmp_path / f"a{codec.suffix}", codec=codec, alpha=None if codec is OPAQUE else 255)
-    assert header(path)[:2] == ((H, W), RATE)
+    assert read_header(path)[:2] == ((H, W), RATE)
     for i, (frame, time) in enumerate(decode(path)):
         assert (frame.float().mean((1, 2)) - COLOURS[i % 5]).abs().max() <= 4
         assert abs(time - i / RATE) <= (Fraction(1, 1000) if codec.suffix == ".webm" else 0)
@@ -84,7 +84,7 @@ def test_rotation_flags_are_applied(tmp_path, degrees):
         container.mux(stream.encode(None))
     ((frame, _),) = decode(tmp_path / "a.mp4")
     expected = np.rot90(picture, degrees // 90)  # both counterclockwise
-    assert header(tmp_path / "a.mp4").size == expected.shape[:2] == tuple(frame.shape[-2:])
+    assert read_header(tmp_path / "a.mp4").size == expected.shape[:2] == tuple(frame.shape[-2:])
     assert abs(frame.permute(1, 2, 0).numpy().astype(int) - expected).mean() < 4
 
 
@@ -94,7 +94,7 @@ def test_odd_sizes(tmp_path):
         file = VideoFile(path, codec, (17, 5), RATE)
         file.write(torch.zeros(3 if codec is OPAQUE else 4, 17, 5, dtype=torch.uint8), Fraction(0))
         file.finish()
-        assert header(path).size == (17, 5)
+        assert read_header(path).size == (17, 5)
 
 
 def test_a_clip_with_a_picture_or_a_video_as_plate(tmp_path):
@@ -148,7 +148,7 @@ def test_from_video_to_videos(tmp_path, background):
 
 
 def test_a_run_that_fails_leaves_no_video(tmp_path):
-    found = matte(networks.base, *torch.rand(2, 1, 3, H, W))
+    found = run_any_size(networks.base, *torch.rand(2, 1, 3, H, W))
     partial = []
 
     def fail():
@@ -187,7 +187,7 @@ def test_a_video_of_one_frame_lasts_one_frame(tmp_path):
 
 
 def test_a_sink_finishes_one_clip_before_the_next(tmp_path):
-    found = matte(networks.base, *torch.rand(2, 1, 3, H, W))
+    found = run_any_size(networks.base, *torch.rand(2, 1, 3, H, W))
     with VideoSink(tmp_path, ["com"], rate=25, cutout="vp9") as sink:
         for name in ("a", "x/b"):
             for i in range(2):

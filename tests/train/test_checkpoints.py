@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.kills import EVENTS
 from bgm.errors import BadInput
-from bgm.train.checkpointing.checkpoint_files import (
-    AtomicCheckpointIO,
+from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO, previous_name
+from bgm.train.checkpointing.find import (
     checkpoint_to_resume,
     damage,
     newest_checkpoint,
-    previous_name,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -105,13 +105,14 @@ def kill(*args):
     return done.stdout
 
 
-def test_killed_three_times_is_never_killed_to_the_bit():
-    said = kill("--kills", "3", "--steps", "8", "--seed", "1")
-    assert "killed 3 times: 0 differences" in said
+@pytest.mark.timeout(1200)
+def test_killed_in_every_event_is_never_killed_to_the_bit():
+    said = kill()
+    assert all(event in said for event in EVENTS)
+    assert "killed 9 times: 0 differences" in said
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_killed_twenty_times_is_never_killed_to_the_bit():
-    said = kill("--kills", "20", "--steps", "40", "--seed", "0")
-    assert "killed 20 times: 0 differences" in said
+    assert "killed 20 times: 0 differences" in kill("--random", "20", "--steps", "40")

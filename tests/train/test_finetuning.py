@@ -111,7 +111,7 @@ class Scripted(pl.LightningModule):
 
 
 def kept(folder, scores, steps, resume=None, **options):
-    keep = ForgettingGuard(0.1, dirpath=folder, filename="best", enable_version_counter=False)
+    keep = ForgettingGuard(folder, limit=0.1)
     fit = pl.Trainer(
         max_steps=steps,
         callbacks=[keep],

@@ -1,4 +1,4 @@
-"""When checkpoints are written, what a full disk does to the best one, SLURM's requeueing."""
+"""When checkpoints are written, what is best, what a full disk does to them."""
 
 import os
 import signal
@@ -6,10 +6,11 @@ import signal
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from bgm.errors import BadInput, Stopped
+from bgm.metrics.metric import METRICS
 from bgm.train import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
+from bgm.train.checkpointing.last_and_best import validation_follows
 from tests.quiet import QUIET
 
 
@@ -46,9 +47,8 @@ def fit(folder, *callbacks, module=None, steps=6, **options):
         num_sanity_val_steps=0,
         max_steps=steps,
         accumulate_grad_batches=2,
-        val_check_interval=4,
         callbacks=list(callbacks),
-        **QUIET | {"plugins": [AtomicCheckpointIO()], **options},
+        **QUIET | {"plugins": [AtomicCheckpointIO()], "val_check_interval": 4, **options},
     )
     loader = torch.utils.data.DataLoader(Numbers())
     trainer.fit(module or Module(), loader, loader)
@@ -80,7 +80,7 @@ def test_sigterm_amid_accumulation_waits_for_the_step(tmp_path):
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
-def test_sigterm_in_a_validation_ends_it_and_a_resumed_run_does_it_again(tmp_path):
+def test_sigterm_in_a_validation_waits_for_its_end(tmp_path):
     class Term(pl.Callback):
         def on_validation_batch_start(self, trainer, module, batch, index):
             if index == 3:
@@ -89,23 +89,60 @@ def test_sigterm_in_a_validation_ends_it_and_a_resumed_run_does_it_again(tmp_pat
         def on_validation_batch_end(self, trainer, module, outputs, batch, index):
             seen.append(index)
 
-    seen = []
+    seen, best = [], BestCheckpoint(tmp_path)
     with pytest.raises(Stopped, match="after step 2"):
-        fit(tmp_path, LastCheckpoint(tmp_path), Term())
-    assert seen == [0, 1, 2, 3]
+        fit(tmp_path, best, LastCheckpoint(tmp_path), Term())
+    assert seen == list(range(8))
     last = stored(tmp_path / "last.ckpt")
-    assert last["global_step"] == 2
+    assert last["global_step"] == stored(tmp_path / "best.ckpt")["global_step"] == 2
+    assert last["callbacks"]["BestCheckpoint"] == {"best_score": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "batches"),
+    [
+        ({"val_check_interval": 3}, [3, 6, 11, 14]),
+        ({"val_check_interval": 0.5}, [4, 8, 12, 16]),
+        ({"val_check_interval": 3, "check_val_every_n_epoch": None}, [3, 6, 9, 12, 15]),
+        ({"val_check_interval": 1.0, "check_val_every_n_epoch": 2}, [16]),
+        ({"limit_val_batches": 0}, []),
+    ],
+)
+def test_a_validation_is_foreseen(tmp_path, options, batches):
+    """By Lightning's documented options, at the end of each batch; eight of them an epoch."""
+
+    class Foresee(pl.Callback):
+        def on_train_batch_end(self, trainer, *args):
+            if validation_follows(trainer):
+                foreseen.append(trainer.fit_loop.total_batch_idx + 1)
+
+        def on_validation_start(self, trainer, module):
+            validated.append(trainer.fit_loop.total_batch_idx + 1)
+
+    foreseen, validated = [], []
     module = Module()
-    trainer = pl.Trainer(
-        max_steps=3,
-        accumulate_grad_batches=2,
-        val_check_interval=4,
-        callbacks=[LastCheckpoint(tmp_path), BestCheckpoint(tmp_path, "best", "val/mad")],
-        **QUIET,
+    module.validation_step = lambda batch, batch_idx: None
+    fit(tmp_path, Foresee(), LastCheckpoint(tmp_path), module=module, steps=8, **options)
+    assert foreseen == validated == batches
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("val/mad", 1.0), ("val/high", 3.0)])
+def test_the_metric_says_what_is_better(tmp_path, monkeypatch, monitor, best):
+    high = METRICS["mad"]._replace(name="high", higher_is_better=True)
+    monkeypatch.setitem(METRICS, "high", high)
+    module = Module()
+    scores = iter([2.0, 3.0, 1.0])
+    module.validation_step = lambda batch, batch_idx: (
+        module.log(monitor, next(scores)) if batch_idx == 0 else None
     )
-    loader = torch.utils.data.DataLoader(Numbers())
-    trainer.fit(module, loader, loader, ckpt_path=tmp_path / "last.ckpt")
-    assert stored(tmp_path / "best.ckpt")["global_step"] == 2
+    checkpoint = BestCheckpoint(tmp_path, monitor)
+    fit(tmp_path, checkpoint, LastCheckpoint(tmp_path), module=module)
+    assert checkpoint.best_score == best
+
+
+def test_a_monitor_that_is_not_logged_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"callbacks.best.monitor=val/sad is none of val/mad"):
+        fit(tmp_path, BestCheckpoint(tmp_path, "val/sad"))
 
 
 def test_a_best_one_that_could_not_be_written_is_none(tmp_path):
@@ -116,9 +153,9 @@ def test_a_best_one_that_could_not_be_written_is_none(tmp_path):
             else:
                 super().save_checkpoint(checkpoint, path)
 
-    best = BestCheckpoint(tmp_path, "best", "val/mad", enable_version_counter=False)
+    best = BestCheckpoint(tmp_path)
     fit(tmp_path, best, LastCheckpoint(tmp_path), plugins=[Full()], steps=4)
-    assert float(best.best_model_score) == 9.0  # 8 was not written
+    assert best.best_score == 9.0  # 8 was not written
     assert stored(tmp_path / "best.ckpt")["global_step"] == 2
 
 
@@ -129,23 +166,3 @@ def test_a_run_whose_last_steps_are_not_on_disk_says_so(tmp_path):
 
     with pytest.raises(BadInput, match=r"last steps are not on disk: .*last.ckpt: No space"):
         fit(tmp_path, LastCheckpoint(tmp_path), plugins=[Full()], steps=2)
-
-
-def test_slurm_gets_its_checkpoint_between_two_steps(tmp_path, monkeypatch):
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
-    (tools / "scontrol").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
-    job = {"JOB_ID": "77", "JOB_NAME": "a", "NTASKS": "1", "PROCID": "0", "LOCALID": "0"}
-    for name, value in {**job, "NODELIST": "localhost"}.items():
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    send = Send("on_train_batch_start", signal.SIGUSR1)
-    fit(
-        tmp_path / "run",
-        LastCheckpoint(tmp_path / "run"),
-        send,
-        plugins=[AtomicCheckpointIO(), SLURMEnvironment(auto_requeue=True)],
-    )
-    assert (tmp_path / "asked").read_text() == "requeue 77\n"
-    assert stored(tmp_path / "run" / "hpc_ckpt_1.ckpt")["global_step"] == 2

@@ -19,7 +19,7 @@ from bgm.train import (
     PictureGrids,
     TolerantTensorBoardLogger,
 )
-from bgm.train.callbacks.weight_averaging import warming
+from bgm.train.callbacks.weight_averaging import warmup_average
 from bgm.types import Batch
 from tests.quiet import QUIET
 
@@ -107,9 +107,9 @@ def test_average_is_not_the_start(tmp_path):
 def test_an_early_average_is_of_late_weights():
     average, decay = torch.zeros(3), 0.99
     for n in range(1, 31):
-        average = warming(decay)(average, torch.full((3,), float(n)), torch.tensor(n))
+        average = warmup_average(decay)(average, torch.full((3,), float(n)), torch.tensor(n))
     assert 26 < average[0] < 30  # a plain average of this decay would stand at 4.2
-    late = warming(decay)(torch.zeros(1), torch.ones(1), torch.tensor(10_000))
+    late = warmup_average(decay)(torch.zeros(1), torch.ones(1), torch.tensor(10_000))
     torch.testing.assert_close(late, torch.tensor([1 - decay]))
 
 

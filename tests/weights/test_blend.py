@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.errors import BadInput
-from bgm.weights.blending import blended
+from bgm.weights.blending import blend_weights
 from bgm.weights.formats import Stored
 
 
@@ -25,7 +25,7 @@ def refined(base: dict[str, list[float]], count: int = 0) -> Stored:
 @given(share=st.floats(0, 1, width=32))
 def test_weights_lie_on_the_line_between(share):
     before, after = stored({"conv.weight": [1.0, -2.0]}, 5), stored({"conv.weight": [3.0, 2.0]}, 9)
-    found = blended(before, after, share)
+    found = blend_weights(before, after, share)
     expected = torch.tensor([1 + 2 * share, -2 + 4 * share])
     torch.testing.assert_close(found["conv.weight"], expected)
     assert found["bn.num_batches_tracked"] == 9
@@ -34,12 +34,12 @@ def test_weights_lie_on_the_line_between(share):
 def test_both_ends_are_exact_and_half_precision_becomes_float32():
     before = Stored("bgm", {"w": torch.tensor([0.1, 3.0]).half()}, {}, {})
     after = Stored("bgm", {"w": torch.tensor([0.7, -1.3])}, {}, {})
-    assert torch.equal(blended(before, after, 0)["w"], before.state["w"].float())
-    assert torch.equal(blended(before, after, 1)["w"], after.state["w"])
+    assert torch.equal(blend_weights(before, after, 0)["w"], before.state["w"].float())
+    assert torch.equal(blend_weights(before, after, 1)["w"], after.state["w"])
 
 
 def test_a_base_network_is_blended_into_a_refined_one_whose_refiner_stays():
-    found = blended(stored({"w": [0.0]}), refined({"w": [2.0]}), 0.5)
+    found = blend_weights(stored({"w": [0.0]}), refined({"w": [2.0]}), 0.5)
     assert found["base.w"] == 1
     assert found["refiner.conv.weight"] == 7
 
@@ -55,4 +55,4 @@ def test_a_base_network_is_blended_into_a_refined_one_whose_refiner_stays():
 )
 def test_what_cannot_be_blended(before, after, share, said):
     with pytest.raises(BadInput, match=said):
-        blended(before, after, share)
+        blend_weights(before, after, share)

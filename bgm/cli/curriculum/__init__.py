@@ -16,7 +16,7 @@ from bgm.cli.launch import as_typed
 from bgm.console import say
 from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
-from bgm.train.checkpointing.checkpoint_files import newest_checkpoint
+from bgm.train.checkpointing.find import newest_checkpoint
 from bgm.train.resume import build_data
 
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits

@@ -1,10 +1,6 @@
 """bgm matrix: try every way to export a network, and write down how each ended."""
 
 import json
-import multiprocessing
-from collections.abc import Iterator
-from importlib.metadata import version
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -12,18 +8,17 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import as_typed
 from bgm.cli.matrix.pages import write_pages
-from bgm.cli.matrix.run import Bench, Cell, command_lines, configured
+from bgm.cli.matrix.run import Result, command_lines, compose_export
+from bgm.cli.matrix.worker import Worker
 from bgm.console import say, tracked
 from bgm.errors import BadInput
-from bgm.export import card
-from bgm.export.certify.certificate import made
+from bgm.export import all_targets, provenance
+from bgm.export.certify.certificate import environment
 from bgm.paths import conf_dir
-
-PATIENCE = 1800  # seconds for one cell
 
 
 def main(args: list[str]) -> None:
-    """Try the cells that have no result yet, one after the other, and write both pages anew.
+    """Try the command lines that have no result yet, and write both pages anew after each.
 
     Results gather in OUT.jsonl, so that a stopped run goes on where it was; they count for the
     checkpoint and the package versions that they were made with.
@@ -32,113 +27,62 @@ def main(args: list[str]) -> None:
         cfg = compose("matrix", as_typed(args))
     log = Path(f"{cfg.out}.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
-    about = provenance(cfg.ckpt)
+    versions = checkpoint_and_versions(cfg.ckpt)
     wanted = [(words, "brief") for words in command_lines(cfg)] + recommended(cfg)
     if not wanted:
-        raise BadInput(f"only={list(cfg.only)} leaves no cell, expected words of export.py")
-    known = {} if cfg.again else results(log, about)
-    todo = [x for x in wanted if key(*x) not in known]
-    read_all([words for words, _ in todo])
-    say(f"{len(wanted)} cells, {len(todo)} to try")
+        raise BadInput(f"only={list(cfg.only)} leaves no command line, expected words of export.py")
+    known = {} if cfg.again else read_results(log, versions)
+    missing = [x for x in wanted if key(*x) not in known]
+    check_words([words for words, _ in missing])
+    say(f"{len(wanted)} command lines, {len(missing)} to try")
     worker = Worker(cfg.ckpt)
-    for words, grid in tracked(todo, "exporting"):
-        cell = worker.tried(words, grid)
+    for words, grid in tracked(missing, "exporting"):
+        result = worker.run(words, grid)
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"about": about, "cell": json.loads(cell.as_line())}) + "\n")
-        say(f"{cell.status:8} {' '.join(words)} {cell.said}")
-        write_pages(Path(cfg.out), list(results(log, about).values()), about)
+            file.write(json.dumps({"versions": versions, "result": vars(result)}) + "\n")
+        say(f"{result.status:8} {' '.join(words)} {result.message}")
+        write_pages(Path(cfg.out), list(read_results(log, versions).values()), versions)
     worker.stop()
-    pages = write_pages(Path(cfg.out), list(results(log, about).values()), about)
+    pages = write_pages(Path(cfg.out), list(read_results(log, versions).values()), versions)
     say(*pages, sep="\n")
 
 
-def read_all(lines: list[list[str]]) -> None:
+def check_words(lines: list[list[str]]) -> None:
     """Compose enough of the lines to meet every word: one that means nothing ends the run here."""
     seen: set[tuple[str, str]] = set()
     for words in lines:
         pairs = {(words[0], word) for word in words}
         if not pairs <= seen:
-            configured(words)
+            compose_export(words)
             seen |= pairs
 
 
 def recommended(cfg: DictConfig) -> list[tuple[list[str], str]]:
-    """One pair a target, certified over the whole grid; `only` counts here as well."""
+    """One command line a target, certified over the whole grid; `only` counts here as well."""
     lines = [line.split() for line in cfg.recommended]
     kept = [words for words in lines if all(any(o in w for w in words) for o in cfg.only)]
     return [(words, "default") for words in kept]
 
 
-def provenance(ckpt: str) -> dict:
-    """What results depend on: checkpoint and package versions."""
-    packages = made()["packages"]
-    for name in ("ncnn", "pnnx", "executorch"):
-        try:
-            packages[name] = version(name)
-        except ImportError:
-            continue
-    return {"checkpoint_sha256": card(ckpt)["checkpoint_sha256"], "packages": packages}
+def checkpoint_and_versions(ckpt: str) -> dict:
+    """What results depend on: the checkpoint and the versions of all targets' packages."""
+    packages = {name for target in all_targets().values() for name in target.packages}
+    return {
+        "checkpoint_sha256": provenance(ckpt)["checkpoint_sha256"],
+        "packages": environment(sorted(packages))["packages"],
+    }
 
 
 def key(words: list[str], grid: str) -> str:
     return f"{' '.join(words)} ({grid})"
 
 
-def results(log: Path, about: dict) -> dict[str, Cell]:
-    """The latest result of every cell that was tried with this checkpoint and these packages."""
-    found = {}
+def read_results(log: Path, versions: dict) -> dict[str, Result]:
+    """The latest result of every command line tried with this checkpoint and these packages."""
+    results = {}
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
         record = json.loads(line)
-        if record["about"] == about:
-            cell = Cell(**record["cell"])
-            found[key(cell.words, cell.grid)] = cell
-    return found
-
-
-class Worker:
-    """A process of its own for cells: other projects' code may take a process down with it."""
-
-    def __init__(self, ckpt: str):
-        self.ckpt = ckpt
-        self.context = multiprocessing.get_context("spawn")
-        self.start()
-
-    def start(self) -> None:
-        self.here, there = self.context.Pipe()
-        self.process = self.context.Process(target=serve, args=(there, self.ckpt), daemon=True)
-        self.process.start()
-        there.close()
-
-    def tried(self, words: list[str], grid: str) -> Cell:
-        """The cell; a process that dies or takes too long is its refusal, and is replaced."""
-        self.here.send((words, grid))
-        try:
-            if self.here.poll(PATIENCE):
-                return self.here.recv()
-            said = f"no answer after {PATIENCE} s"
-        except EOFError:
-            self.process.join()
-            said = f"the process died (exit code {self.process.exitcode})"
-        self.stop()
-        self.start()
-        return Cell(words, "refused", said, grid=grid)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.join()
-        self.here.close()
-
-
-def serve(pipe: Connection, ckpt: str) -> None:
-    """Answer cells until the other end closes."""
-    bench = Bench(ckpt)
-    for words, grid in received(pipe):
-        pipe.send(bench.certified(words) if grid == "default" else bench.tried(words))
-
-
-def received(pipe: Connection) -> Iterator[tuple[list[str], str]]:
-    while True:
-        try:
-            yield pipe.recv()
-        except EOFError:
-            return
+        if record["versions"] == versions:
+            result = Result(**record["result"])
+            results[key(result.words, result.grid)] = result
+    return results

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgm.compose.drawing.marks import box_blur, noise, octaves
-from bgm.compose.resample import SUB, shift
+from bgm.compose.perturbation import SUB, shift
 from bgm.compose.seeding import hash_key, random_integer
 
 SALT = "place"

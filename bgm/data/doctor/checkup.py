@@ -55,7 +55,7 @@ def _inspect_until(parts: list[Part], until: float) -> list[ItemReport]:
     """Looks at items of all parts in turn until time is up, one of each at least."""
     reports = ItemReports(parts, SAMPLED)
     turns = sorted(range(len(reports)), key=lambda i: (_rank(reports, i), reports.chosen[i][0]))
-    seen = []
+    seen: list[ItemReport] = []
     for index in turns:
         if time.monotonic() > until and len(seen) >= len(parts):
             break

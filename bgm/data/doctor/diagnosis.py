@@ -24,13 +24,13 @@ def diagnose(parts: Sequence[Part], reports: Sequence[ItemReport]) -> list[Findi
 def _backgrounds(parts: Sequence[Part]) -> Iterator[Finding]:
     for part in parts:
         if part.role == "backgrounds" and part.split == "train" and 0 < len(part) < FEW:
-            said = f"only {len(part)} backgrounds, fewer than {FEW}: a network learns them by heart"
-            yield Finding("warning", "few backgrounds", part.where, said, len(part))
+            sentence = f"{len(part)} backgrounds, fewer than {FEW}: a network learns them by heart"
+            yield Finding("warning", "few backgrounds", part.where, sentence, len(part))
         if isinstance(part.source, Clips):
             every = part.source.keyframe_every(0)
             if every > 24:
-                said = f"a keyframe every {every:.0f} frames: jumps are slow, bgm pack helps"
-                yield Finding("note", "keyframes", part.where, said, len(part.source.stems))
+                sentence = f"a keyframe every {every:.0f} frames: jumps are slow, bgm pack helps"
+                yield Finding("note", "keyframes", part.where, sentence, len(part.source.stems))
 
 
 Check = tuple[str, str, str, Callable[[ItemReport], bool]]
@@ -101,15 +101,6 @@ ALPHA: tuple[Check, ...] = (
         lambda s: s.mode == "A",
     ),
 )
-OUTSIDE: tuple[Check, ...] = tuple(
-    (
-        "note",
-        f"{colour} outside",
-        f"{colour} fills the foreground files outside the subject: loading keeps it out of edges",
-        lambda s, c=colour: s.outside == c,
-    )
-    for colour in ("black", "white", "flat")
-)
 
 
 def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Finding]:
@@ -121,8 +112,8 @@ def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Fi
         where = parts[number].where
         yield from _broken(where, [s for s in seen if s.broken])
         whole = [s for s in seen if s.alpha is not None and not s.broken]
-        for level, code, sentence, is_so in (*ALPHA, *OUTSIDE):
-            names = [s.name if "outside" in code else s.alpha_name for s in whole if is_so(s)]
+        for level, code, sentence, is_so in ALPHA:
+            names = [s.alpha_name for s in whole if is_so(s)]
             if names:
                 yield Finding(
                     level,
@@ -135,11 +126,11 @@ def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Fi
 
 
 def _broken(where: str, seen: list[ItemReport]) -> Iterator[Finding]:
-    said = {"broken": "files cannot be read", "sizes": "pictures of one item differ in size"}
+    sentences = {"broken": "files cannot be read", "sizes": "pictures of one item differ in size"}
     for code in ("broken", "sizes", "no alpha"):
         of_code = [s.broken for s in seen if s.code == code]
         if of_code:
-            sentence = said.get(code, "files have no alpha channel")
+            sentence = sentences.get(code, "files have no alpha channel")
             yield Finding("error", code, where, sentence, len(of_code), tuple(of_code[:SHOWN]))
 
 
@@ -196,5 +187,5 @@ def _group_pairs(
             groups["duplicates", where.where].append(named)
     for (code, where), names in groups.items():
         level = "error" if code == "leak" and how == "the same file" else "warning"
-        said = "splits share pictures" if code == "leak" else "pictures are there twice"
-        yield Finding(level, code, where, f"{said}: {how}", len(names), tuple(names[:SHOWN]))
+        sentence = "splits share pictures" if code == "leak" else "pictures are there twice"
+        yield Finding(level, code, where, f"{sentence}: {how}", len(names), tuple(names[:SHOWN]))

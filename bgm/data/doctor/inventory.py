@@ -85,11 +85,11 @@ def pair(part: Part, files: dict[str, dict]) -> tuple[Part, list[Finding]]:
     kinds = list(files)
     stems = [stem for stem in files[kinds[0]] if all(stem in files[kind] for kind in kinds)]
     shared = set(stems)
-    lonely = {stem: kind for kind in kinds for stem in files[kind] if stem not in shared}
+    unpaired = {stem: kind for kind in kinds for stem in files[kind] if stem not in shared}
     findings = []
-    if lonely:
-        examples = tuple(f"{stem} (only in {kind})" for stem, kind in lonely.items())[:SHOWN]
+    if unpaired:
+        examples = tuple(f"{stem} (only in {kind})" for stem, kind in unpaired.items())[:SHOWN]
         sentence = f"stems of {' and '.join(f'{kind}/' for kind in kinds)} do not pair"
-        findings = [Finding("error", "unpaired", part.where, sentence, len(lonely), examples)]
+        findings = [Finding("error", "unpaired", part.where, sentence, len(unpaired), examples)]
     chosen = {kind: compact(files[kind], stems) for kind in kinds}
     return replace(part, stems=stems, files=chosen), findings

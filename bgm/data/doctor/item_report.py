@@ -13,7 +13,7 @@ from bgm.data.folders import spread_indices
 from bgm.errors import BadInput
 from bgm.pictures import File, Member, open_image, picture_size, to_mode
 
-SMALL = 64  # pixels a side: enough to see what lies outside a subject
+SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
 
 
@@ -31,7 +31,6 @@ class ItemReport(NamedTuple):
     alpha: np.ndarray | None = None  # (256,) pixels of each value
     inverted: bool = False  # alpha is high along the border and low in the middle
     jpeg_alpha: bool = False
-    outside: str = ""  # "black", "white" or "flat" where one colour fills all of alpha 0
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8
     dhash: int = 0  # dHash, 64 bits: near-duplicates differ in few of them
     digest: bytes = b""  # of the bytes of the file
@@ -93,15 +92,15 @@ def _inspect_files(report: ItemReport, role: str, files: dict) -> ItemReport:
     main = next(iter(files.values()))
     sizes = {path: picture_size(path) for path in files.values()}
     if len(set(sizes.values())) > 1:
-        said = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
-        return report._replace(broken=f"sizes differ: {said}", code="sizes")
+        sentence = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
+        return report._replace(broken=f"sizes differ: {sentence}", code="sizes")
     report = report._replace(size=next(iter(sizes.values())))
     colour, *others = (_decoded(path) for path in files.values())
     pha = None
     if "rgba" in files:
         if not colour.has_transparency_data:
-            said = f"{main} has no alpha channel (mode {colour.mode})"
-            return report._replace(broken=said, code="no alpha")
+            sentence = f"{main} has no alpha channel (mode {colour.mode})"
+            return report._replace(broken=sentence, code="no alpha")
         pha, mode = colour.convert("RGBA").getchannel("A"), "L"
     for kind, image in zip(list(files)[1:], others, strict=True):
         if kind == "pha":
@@ -144,12 +143,10 @@ def _mode(image: Image.Image) -> str:
 def _with_fingerprints(
     report: ItemReport, colour: Image.Image, alpha: Image.Image | None, content: bytes
 ) -> ItemReport:
-    """Add what is outside the subject, the fingerprints and the thumbnail."""
+    """Add the fingerprints and the thumbnail, on gray where it is a subject."""
     if alpha is not None:
         size = (SMALL, max(1, SMALL * alpha.size[1] // alpha.size[0]))
-        small, shown = colour.resize(size, Image.Resampling.BOX), alpha.resize(size, 4)
-        clear = np.asarray(alpha.resize(size, Image.Resampling.BOX)) == 0
-        report = report._replace(outside=_flat(np.asarray(small)[clear], clear.size))
+        small, shown = (x.resize(size, Image.Resampling.BOX) for x in (colour, alpha))
         colour = Image.composite(small, Image.new("RGB", size, (128, 128, 128)), shown)
     gray = np.asarray(colour.convert("L").resize((9, 8), Image.Resampling.BOX)).astype(int)
     bits = np.packbits(gray[:, 1:] > gray[:, :-1])
@@ -158,12 +155,3 @@ def _with_fingerprints(
         dhash=int.from_bytes(bits.tobytes(), "big"),
         digest=hashlib.blake2b(content, digest_size=16).digest(),
     )
-
-
-def _flat(outside: np.ndarray, pixels: int) -> str:
-    if len(outside) < 0.02 * pixels:
-        return ""
-    middle = np.median(outside, axis=0)
-    if np.percentile(np.abs(outside - middle), 95) > 4:
-        return ""
-    return "black" if middle.max() <= 8 else "white" if middle.min() >= 247 else "flat"

@@ -4,7 +4,7 @@ import numpy as np
 
 BITS = 3  # of 64 that may differ
 LEVELS = 4.0  # of 255: mean difference of thumbnails that look the same
-NEIGHBOURS = 16  # in sorted order that are compared: more only within heaps of twins
+NEIGHBOURS = 16  # in sorted order that are compared: more only where many look the same
 
 
 def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -13,8 +13,8 @@ def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndar
     hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8; groups: (N,) clips, whose frames look
     like each other and should. Two hashes with at most 3 different bits share one of 4 bands of 16
     bits (pigeonhole), so that sorting by each band brings them together: N log N instead of N^2.
-    In a heap of many with one band the nearest in order are compared, so that a heap shows up, if
-    not with all its pairs.
+    Of many with one band the nearest in order are compared: they are found, if not in all their
+    pairs.
     """
     _, kept = np.unique(np.stack([groups.astype(np.uint64), hashes]), axis=1, return_index=True)
     hashes, thumbs, groups = hashes[kept], thumbs[kept], groups[kept]

@@ -1,5 +1,6 @@
-"""Augmentation ahead of the training, in the loader's workers, where the training is on a CPU."""
+"""Augmentation in the loader's workers, for a training on a CPU: its own process only trains."""
 
+import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,42 +12,40 @@ from bgm.types import Batch, Sample
 
 BYTES = 40  # a pixel of a Batch: ten channels of float32
 LIMIT = 1 << 24  # bytes of a batch: shared memory holds several, and a container has 64 MiB of it
-BITS = 20  # of a size in pixels
-Made = tuple[Batch, int] | None
+Augmented = tuple[Batch, tuple[int, ...]] | None  # and the setting: size, least and largest crop
 
 
 class AugmentInWorkers:
-    """Collates in a worker, and augments what it has collated, at the size last followed.
+    """Collates in a worker, and augments what it has collated, at the size that is set.
 
     augment: a function of the samples and its `setting` alone, with `resize` to set it. What was
-    made at another setting than the present one is made again, by `chosen`: the batches are those
-    of a loader without workers. The setting is one number in shared memory, never half of one.
+    augmented at another setting than the present one is augmented again, by `choose`: the batches
+    are those of a loader without workers.
     """
 
     def __init__(self, augment: Any, collate: Callable[[list[Sample]], tuple]) -> None:
         self.augment, self.collate = augment, collate
-        self.wanted = torch.tensor([packed(augment.setting)]).share_memory_()
+        self.setting = multiprocessing.Array("q", augment.setting)  # a slice holds its lock
 
-    def __call__(self, samples: list[Sample]) -> tuple[tuple[Sample, Made], list[str]]:
+    def __call__(self, samples: list[Sample]) -> tuple[tuple[Sample, Augmented], list[str]]:
         sample, faults = self.collate(samples)
-        wanted = int(self.wanted)
-        size, low, high = unpacked(wanted)
+        size, low, high = setting = tuple(self.setting[:])
         if get_worker_info() is None or len(samples) * size**2 * BYTES > LIMIT:
             return (sample, None), faults
-        if self.augment.setting != (size, low, high):
+        if self.augment.setting != setting:
             self.augment.resize(size, (low, high))
-        return (sample, (self.augment(sample), wanted)), faults
+        return (sample, (self.augment(sample), setting)), faults
 
-    def follow(self) -> None:
-        """Tell the workers of the present setting."""
-        self.wanted.fill_(packed(self.augment.setting))
+    def share_setting(self) -> None:
+        """Let the workers know the present setting."""
+        self.setting[:] = self.augment.setting
 
-    def chosen(self, sample: Sample, made: Made) -> Sample | Batch:
-        """What a worker made, unless the setting has changed since."""
-        if made is None:
+    def choose(self, sample: Sample, augmented: Augmented) -> Sample | Batch:
+        """What a worker augmented, unless the setting has changed since."""
+        if augmented is None:
             return sample
-        if made[1] == packed(self.augment.setting):
-            return made[0]
+        if augmented[1] == self.augment.setting:
+            return augmented[0]
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # as in a worker: sums over a picture depend on it, in a last bit
         try:
@@ -63,22 +62,12 @@ class WorkerAugmentLoader(SkipBrokenLoader):
     """
 
     def __init__(self, dataset: SkipBroken, faults: Faults, augment: Any, **options: Any) -> None:
-        ahead = AugmentInWorkers(augment, dataset.collate)
-        super().__init__(dataset, faults, collate_fn=ahead, **options)
-        self.ahead = ahead
+        in_workers = AugmentInWorkers(augment, dataset.collate)
+        super().__init__(dataset, faults, collate_fn=in_workers, **options)
+        self.in_workers = in_workers
 
     def __iter__(self) -> Iterator[Sample | Batch]:  # type: ignore[override]
-        self.ahead.follow()
-        for sample, made in super().__iter__():
-            yield self.ahead.chosen(sample, made)
-            self.ahead.follow()  # the step may have been the last at this size
-
-
-def packed(setting: tuple[int, int, int]) -> int:
-    size, low, high = setting
-    return (size << BITS | low) << BITS | high
-
-
-def unpacked(number: int) -> tuple[int, int, int]:
-    mask = (1 << BITS) - 1
-    return number >> 2 * BITS, number >> BITS & mask, number & mask
+        self.in_workers.share_setting()
+        for sample, augmented in super().__iter__():
+            yield self.in_workers.choose(sample, augmented)
+            self.in_workers.share_setting()  # the step may have been the last at this size

@@ -33,7 +33,7 @@ class FileSnapshot:
         self.stems, self.endings, self.sizes = stems, dict(endings), dict(sizes)
 
     def state(self) -> dict[str, Any]:
-        """Plain values, the constructor's arguments."""
+        """The constructor's arguments, as plain values."""
         return {"stems": self.stems, "endings": self.endings, "sizes": self.sizes}
 
     def apply_to(
@@ -52,7 +52,7 @@ class FileSnapshot:
             there, folder = found[kind], Path(folders[kind])
             named = zip(self.stems, endings, strict=True)
             whole[kind] = {s: there.get(s) or folder / (s + ending) for s, ending in named}
-            self._tell(whole[kind], there)
+            self._log_changes(whole[kind], there)
         return whole
 
     def check_same(self, stems: Sequence[str], where: str | Path) -> None:
@@ -67,7 +67,7 @@ class FileSnapshot:
                 more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
                 raise BadInput(f"{where}: {differ[0]} {word} since this run began{more}: {INSTEAD}")
 
-    def _tell(self, whole: Mapping[str, Path], there: Mapping[str, Path]) -> None:
+    def _log_changes(self, whole: Mapping[str, Path], there: Mapping[str, Path]) -> None:
         gone = [path for stem, path in whole.items() if stem not in there]
         came = [path for stem, path in there.items() if stem not in whole]
         if gone:

@@ -38,18 +38,15 @@ class DrawSampler(DistributedSampler):
 
 
 class ShardSampler(DistributedSampler):
-    """Yields each index of a rank's strided share, in order; shares differ by one at most.
-
-    start: how many of them to pass over.
-    """
+    """Yields each index of a rank's strided share, in order; shares differ by one at most."""
 
     def __init__(self, length: int, rank: int = 0, world: int = 1) -> None:
         items: Any = range(length)
         super().__init__(items, world, rank, shuffle=False)
-        self.share, self.start = range(rank, length, world), 0
+        self.share = range(rank, length, world)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.share[self.start :])
+        return iter(self.share)
 
     def __len__(self) -> int:
         return len(self.share)

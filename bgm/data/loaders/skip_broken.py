@@ -1,4 +1,4 @@
-"""Training that outlives bad files: another draw takes the place of one that cannot be read."""
+"""Bad files in a training: another draw takes the place of one that cannot be read."""
 
 import logging
 from collections.abc import Iterator

@@ -71,9 +71,9 @@ def _mimic(s: Scene, bgr: Tensor, fgr: Tensor, label: Tensor) -> Tensor:
     grid = torch.stack(torch.broadcast_tensors(gx, gy), -1)
     shown = F.grid_sample(bgr[rows], grid, padding_mode="reflection", align_corners=False)
     flat = (label[rows] - SKIN).flatten(1)
-    worn = s["mimic"][rows].gather(1, flat).view(-1, 1, H, W) > 0
+    layer = s["mimic"][rows].gather(1, flat).view(-1, 1, H, W) > 0
     out = fgr.clone()
-    out[rows] = torch.where(worn, shown * tone[:, 2:3], fgr[rows])
+    out[rows] = torch.where(layer, shown * tone[:, 2:3], fgr[rows])
     return out
 
 

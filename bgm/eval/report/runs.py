@@ -2,7 +2,7 @@
 
 import base64
 import json
-import math
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from bgm.metrics import scale_label
 from bgm.metrics.scores import csv_text
 
 KINDS = ("src", "bgr", "true", "pred", "error")
+KEYS = {"protocol", "scales", "mean", "median", "pictures"}
 LARGEST = 400_000  # bytes of a picture: a page holds a few dozen of them
-ROBUSTNESS = "-robustness"  # OUT-robustness.json lies beside OUT.json
 Curves = dict[str, list[dict[str, float]]]
 
 
@@ -65,13 +65,14 @@ def read_run(path: str | Path, label: str | None = None) -> Run:
     """
     path = Path(path)
     scores = read_json(path)
-    if not is_scores(scores):
-        raise BadInput(f"{path} holds no scores of eval.py (protocol, scales, mean, pictures)")
-    beside = path.with_name(f"{path.stem}{ROBUSTNESS}.json")
-    curves = scores.get("robustness") or (read_json(beside) if beside.is_file() else {})
+    if not (isinstance(scores, dict) and scores.keys() >= KEYS):
+        raise BadInput(f"{path} holds no scores of eval.py ({', '.join(sorted(KEYS))})")
+    curves = path.with_name(f"{path.stem}-robustness.json")
     folder = path.with_name(f"{path.stem}-pictures")
     pictures = {e["rank"]: _pictures(folder, e["rank"]) for e in scores.get("examples", [])}
-    return Run(label or path.stem, scores, checked_curves(curves, beside), pictures)
+    return Run(
+        label or path.stem, scores, read_curves(curves) if curves.is_file() else {}, pictures
+    )
 
 
 def read_json(path: Path) -> Any:
@@ -84,32 +85,21 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path} is no JSON ({error})") from None
 
 
-def is_scores(x: Any) -> bool:
-    """Whether this is what eval.py writes."""
-    kinds = {"protocol": str, "scales": dict, "mean": dict, "median": dict, "pictures": list}
-    return isinstance(x, dict) and all(isinstance(x.get(k), kind) for k, kind in kinds.items())
-
-
-def checked_curves(x: Any, path: Path) -> Curves:
-    """{curve: [{level, metric: value, ...}, ...]}, sorted by level; BadInput for all else."""
-    good = isinstance(x, dict) and all(
-        isinstance(points, list) and all(isinstance(p, dict) and "level" in p for p in points)
-        for points in x.values()
-    )
-    if not good:
-        raise BadInput(f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}")
-    return {
-        name: sorted((_numbers(p) for p in points), key=lambda p: p["level"])
-        for name, points in x.items()
-    }
-
-
-def _numbers(point: dict[str, Any]) -> dict[str, float]:
-    return {
-        k: float(v)
-        for k, v in point.items()
-        if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
-    }
+def read_curves(path: Path) -> Curves:
+    """{curve: [{level, metric: value, ...}, ...]}, sorted by level, without missing values."""
+    content = read_json(path)
+    try:
+        return {
+            name: sorted(
+                ({k: v for k, v in point.items() if v is not None} for point in points),
+                key=itemgetter("level"),
+            )
+            for name, points in content.items()
+        }
+    except (AttributeError, KeyError, TypeError):
+        raise BadInput(
+            f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}"
+        ) from None
 
 
 def _pictures(folder: Path, rank: str) -> dict[str, str]:

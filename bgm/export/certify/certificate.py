@@ -1,12 +1,11 @@
 """The certificate of an exported file: what was compared with what, and how it came out."""
 
-import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -14,41 +13,33 @@ from bgm.errors import BadInput
 from bgm.export.certify.check import Report, check, coverage
 from bgm.export.certify.compare import Run
 from bgm.export.certify.grid import Grid, grid_of
-from bgm.export.certify.steered_error import twin
+from bgm.export.certify.markdown import as_markdown
+from bgm.export.certify.steered_error import steer_error
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
-from bgm.export.certify.timing import affordable, timed
-from bgm.export.markdown import readable
+from bgm.export.certify.timing import affordable_shape, measure_time
 from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
-from bgm.export.tolerances import Allowed
+from bgm.export.target import Target
+from bgm.export.tolerances import Tolerance
+from bgm.files import sha256
+from bgm.run_info import versions
 
-if TYPE_CHECKING:
-    from bgm.export.target import Target
+if TYPE_CHECKING:  # imports the data room, which takes a second
+    from bgm.export.certify.matting_set import MattingSet
 
-PACKAGES = ("bgm", "torch", "torchvision", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino")
-JUST_NOISE = 0.05  # MAD x1e3 that a matte may always be worse by: 1/80 of an 8-bit step
-
-
-class Judge(Protocol):
-    """A small matting set: call it with a network or an opened file.
-
-    Returns means of named metrics, "mad" (x1e3) among them; `name` says what it is.
-    """
-
-    name: str
-
-    def __call__(self, run: Run) -> dict[str, float]: ...
+PACKAGES = ("torch", "torchvision", "numpy")
+MAD_NOISE = 0.05  # MAD x1e3 that a matte may always be worse by: 1/80 of an 8-bit step
 
 
 @dataclass(frozen=True)
-class Exam:
+class CertifyOptions:
     """What an exported file has to pass.
 
-    grid: a name of `bgm.export.certify.grid.GRIDS`. judge: a matting set, None to leave it out.
+    grid: a name of `bgm.export.certify.grid.GRIDS`. matting_set: None leaves that test out.
     """
 
     grid: str = "default"
-    judge: Judge | None = None
+    matting_set: "MattingSet | None" = None
 
 
 @dataclass(frozen=True)
@@ -58,134 +49,118 @@ class Certificate:
     facts: dict[str, Any]
     report: Report
 
-    @property
-    def largest(self) -> float:
-        """The largest absolute error of any output in any trial."""
-        return self.report.largest
-
-    @property
-    def refined(self) -> int:
-        """Patches refined in all trials together."""
-        return self.report.refined
-
     def __str__(self) -> str:
-        return readable(self.facts)
+        return as_markdown(self.facts)
 
-    def write(self, model: Path) -> list[Path]:
-        """Write both forms beside model, under its name; returns their paths."""
-        paths = [model.with_name(f"{model.name}.certificate.{kind}") for kind in ("json", "md")]
-        paths[0].write_text(as_json(self.facts), encoding="utf-8")
-        paths[1].write_text(f"{self}\n", encoding="utf-8")
-        return paths
+    def write(self, model: Path) -> None:
+        """Write both forms beside model, under its name."""
+        for kind, text in (("json", as_json(self.facts)), ("md", f"{self}\n")):
+            path = model.with_name(f"{model.name}.certificate.{kind}")
+            path.write_text(text, encoding="utf-8")
 
 
 def certify(
-    target: "Target", net: nn.Module, model: Path, about: dict[str, str], exam: Exam
+    target: Target, net: nn.Module, model: Path, metadata: dict[str, str], options: CertifyOptions
 ) -> Certificate:
-    """Compare the file that target wrote, and a twin that it writes now, with net; judge; measure.
+    """Compare the file that target wrote with net, score both on the matting set, measure the time.
 
-    net: the truth in eager PyTorch. about: what the file says about itself. A folder "twin" appears
-    beside model. Raises BadInput at the first limit that is crossed.
+    net: the truth in eager PyTorch. metadata: what the file was given to say about itself. A folder
+    "steered" appears beside model. Raises BadInput at the first limit that is crossed.
     """
-    name = "small" if target.runtime == "reference" else exam.grid
+    name = "small" if target.runtime == "reference" else options.grid
     grid = grid_of(name)
     if target.shape is not None:
         name, grid = "one shape", Grid(lambda _: [target.shape], target.shape)
     run = target.open(model)
-    about = about | getattr(run, "metadata", {})  # what the file itself says, its opset too
-    report = compared(target, net, run, model, about, grid.shapes(net))
-    covered = coverage(net, report)
+    report = compare_everywhere(target, net, run, model, metadata, grid.shapes(net))
     operators = target.operators(model)
-    if refused := sorted(target.refused & operators.keys()):
-        raise BadInput(f"{target.name} refuses {', '.join(refused)}, which the file contains")
+    if unsupported := sorted(target.unsupported_ops & operators.keys()):
+        found = ", ".join(unsupported)
+        raise BadInput(f"{target.name} does not support {found}, which the file contains")
+    shape = affordable_shape(report, grid.timed)
     facts = {
-        "files": [file_facts(path) for path in target.files(model)],
+        "files": [
+            {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in target.files(model)
+        ],
         "runtime": target.runtime,
-        "about": about,
-        "made": made(),
+        "metadata": metadata | run.metadata,  # what the file itself says, its opset too
+        "environment": environment(target.packages),
         "grid": name,
-        "limits": target.limits._asdict(),
+        "limits": target.tolerance._asdict(),
         "worst": {n: {"largest": a, "mean": b} for n, (a, b) in report.worst().items()},
-        "coverage": covered,
-        "matting": matting(net, run, exam.judge, target.limits),
+        "coverage": coverage(net, report),
+        "matting": compare_mattes(net, run, options.matting_set, target.tolerance),
         "operators": operators,
-        "operators_refused_by_target": sorted(target.refused),
+        "unsupported_operators": sorted(target.unsupported_ops),
         "nodes_by_provider": target.placement(model, *smooth(*min(grid.shapes(net)))),
-        "time": timed(net, run, affordable(report, grid.timed), smooth),
-        "trials": [asdict(t) for t in report.trials],
+        "time": measure_time(net, run, shape, smooth),
+        "comparisons": [asdict(comparison) for comparison in report.comparisons],
     }
     return Certificate(facts, report)
 
 
-def compared(
-    target: "Target",
+def compare_everywhere(
+    target: Target,
     net: nn.Module,
     run: Run,
     model: Path,
-    about: dict[str, str],
+    metadata: dict[str, str],
     shapes: list[Shape],
 ) -> Report:
-    """Trials of the file on plain pictures, then of its twin on steered errors.
+    """Compare the file with net on plain pictures, then both with steered errors.
 
-    A base network has no refiner, and nothing that an error could steer.
+    The latter is a second file, written here in the same way. A base network has no refiner, and
+    nothing that an error could steer.
     """
-    report = check(net, run, target.limits, shapes, PLAIN)
+    report = check(net, run, target.tolerance, shapes, PLAIN)
     if refiner_of(net) is None:
         return report
-    steered, path = twin(net), model.parent / "twin" / model.name
+    steered, path = steer_error(net), model.parent / "steered" / model.name
     path.parent.mkdir()
-    target.write(target.prepare(steered), path, about)
-    limits = target.limits._replace(mean=target.limits.steered)
+    target.write(target.prepare(steered), path, metadata)
+    limits = target.tolerance._replace(mean=target.tolerance.steered)
     second = check(steered, target.open(path), limits, shapes, STEERED)
-    return Report(target.limits, report.trials + second.trials)
+    return Report(target.tolerance, report.comparisons + second.comparisons)
 
 
-def matting(net: nn.Module, run: Run, judge: Judge | None, limits: Allowed) -> dict[str, Any]:
+def compare_mattes(
+    net: nn.Module, run: Run, matting_set: "MattingSet | None", limits: Tolerance
+) -> dict[str, Any]:
     """Metrics of the network and of the file on the matting set; {} without one.
 
     Raises BadInput when the file's MAD is worse than the network's by more than limits.mad_rise.
     """
-    if judge is None:
+    if matting_set is None:
         return {}
-    net_scores, file_scores = judge(net), judge(run)
-    was, is_now = net_scores["mad"], file_scores["mad"]
-    if not is_now <= was * (1 + limits.mad_rise) + JUST_NOISE:
+    of_net, of_file = matting_set(net), matting_set(run)
+    if not of_file["mad"] <= of_net["mad"] * (1 + limits.mad_rise) + MAD_NOISE:
         raise BadInput(
-            f"the exported file mattes worse than its network: MAD x1e3 {is_now:.3f} on "
-            f"{judge.name}, the network {was:.3f}; allowed is {limits.mad_rise:.0%} more"
+            f"the exported file mattes worse than its network: MAD x1e3 {of_file['mad']:.3f} on "
+            f"{matting_set.name}, the network {of_net['mad']:.3f}; allowed is "
+            f"{limits.mad_rise:.0%} more"
         )
+    difference = {name: of_file[name] - of_net[name] for name in of_net}
     return {
-        "set": judge.name,
-        "network": net_scores,
-        "file": file_scores,
-        "difference": {name: file_scores[name] - net_scores[name] for name in net_scores},
+        "set": matting_set.name,
+        "network": of_net,
+        "file": of_file,
+        "difference": difference,
     }
 
 
-def file_facts(path: Path) -> dict[str, Any]:
-    """Name, size and hash of a written file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
-
-
-def made() -> dict[str, Any]:
-    """When, and with which packages."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "packages": found}
+def environment(packages: Iterable[str]) -> dict[str, Any]:
+    """The date, and the versions of PyTorch and of the packages named."""
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return {"date": date, "packages": versions((*PACKAGES, *packages))}
 
 
 def as_json(facts: dict[str, Any]) -> str:
-    """One line for each fact and for each trial: a certificate is read by people as well."""
+    """One line for each fact and for each comparison: certificates are read by people as well."""
     lines = []
     for name, value in facts.items():
         text = json.dumps(value)
-        if name == "trials":
-            text = "[\n  " + ",\n  ".join(json.dumps(t) for t in value) + "\n ]"
+        if name == "comparisons":
+            text = "[\n  " + ",\n  ".join(json.dumps(x) for x in value) + "\n ]"
         lines.append(f" {json.dumps(name)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,59 +1,62 @@
-"""Proof that an exported file computes what its network computes in eager PyTorch."""
+"""Compare an exported file with its network on many pictures, batches and sizes."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export.certify.compare import Run, Trial, compare
+from bgm.export.certify.compare import Comparison, Run, Truth, compare
 from bgm.export.certify.grid import default, sample_pixels
-from bgm.export.certify.test_pictures import PLAIN, Content
-from bgm.export.prepare import isolated, refiner_of
+from bgm.export.certify.test_pictures import PLAIN, Draw
+from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
-from bgm.export.tolerances import PRECISIONS, Allowed
+from bgm.export.tolerances import PRECISIONS, Tolerance
 
 
 @dataclass(frozen=True)
 class Report:
-    """All trials of one file; `as_dict` is plain enough for JSON."""
+    """All comparisons of one file with its network."""
 
-    limits: Allowed
-    trials: list[Trial] = field(default_factory=list)
+    limits: Tolerance
+    comparisons: list[Comparison]
 
     @property
     def largest(self) -> float:
-        """The largest absolute error of any output in any trial."""
-        return max(error for trial in self.trials for error in trial.largest.values())
+        """The largest absolute error of any output."""
+        return max(error for x in self.comparisons for error in x.largest.values())
+
+    @property
+    def eager(self) -> float:
+        """The largest absolute error of the network in eager float32."""
+        return max(error for x in self.comparisons for error in x.eager.values())
 
     @property
     def refined(self) -> int:
-        """Patches refined in all trials together."""
-        return sum(trial.refined for trial in self.trials)
+        """Patches that the file refined, all together."""
+        return sum(x.refined for x in self.comparisons)
 
     def worst(self) -> dict[str, tuple[float, float]]:
-        """The largest error and the largest mean error in any trial, by output."""
-        names = self.trials[0].largest
+        """The largest error and the largest mean error, by output."""
         return {
-            n: (max(t.largest[n] for t in self.trials), max(t.mean[n] for t in self.trials))
-            for n in names
+            name: (
+                max(x.largest[name] for x in self.comparisons),
+                max(x.mean[name] for x in self.comparisons),
+            )
+            for name in self.comparisons[0].largest
         }
-
-    def as_dict(self) -> dict:
-        trials = [asdict(t) for t in self.trials]
-        return {"largest": self.largest, "refined": self.refined, "trials": trials}
 
     def __str__(self) -> str:
         lines = [f"{n}: {a:.1e}, mean {b:.1e}" for n, (a, b) in self.worst().items()]
-        batches = sorted({t.batch for t in self.trials})
-        sizes = {(t.height, t.width) for t in self.trials}
+        batches = sorted({x.batch for x in self.comparisons})
+        sizes = {(x.height, x.width) for x in self.comparisons}
         return "\n".join(
             [
-                f"{len(self.trials)} trials: batches {batches}, {len(sizes)} sizes, "
+                f"{len(self.comparisons)} comparisons: batches {batches}, {len(sizes)} sizes, "
                 f"{self.refined} patches refined",
                 *lines,
-                f"largest {self.largest:.1e}, allowed {self.limits.largest:.1e}",
+                f"largest {self.largest:.1e}, PyTorch in float32 {self.eager:.1e}",
             ]
         )
 
@@ -62,22 +65,22 @@ class Report:
 def check(
     net: nn.Module,
     run: Run,
-    limits: Allowed = PRECISIONS["float32"],
+    limits: Tolerance = PRECISIONS["float32"],
     shapes: Iterable[Shape] | None = None,
-    contents: dict[str, Content] = PLAIN,
+    pictures: dict[str, Draw] = PLAIN,
 ) -> Report:
-    """Compare run with net on every content in every shape; net stays as it is.
+    """Compare run with net on all pictures in all shapes; net stays as it is.
 
-    net: the network with its own patch methods, the truth. run: the exported file (`bgm.export.
-    open_onnx` and its like). shapes: the default grid if None. Raises BadInput as `compare` does.
+    net: the network with its own patch methods, the truth. run: the exported file, opened. shapes:
+    the default grid if None. Raises BadInput as `compare` does.
     """
-    net = isolated(net)
+    truth = Truth(net)
     grid = list(default(net) if shapes is None else shapes)
     return Report(
         limits,
         [
-            compare(net, *draw(*shape), run, limits, content)
-            for content, draw in contents.items()
+            compare(truth, *draw(*shape), run, limits, name)
+            for name, draw in pictures.items()
             for shape in grid
         ],
     )
@@ -86,7 +89,7 @@ def check(
 def coverage(net: nn.Module, report: Report) -> dict[str, int]:
     """In how many pictures the file refined no, some and all patches; {} for a base network.
 
-    "k above the number of patches" counts trials in which a sampling selection wanted more than
+    "k above the number of patches" counts batches in which a sampling selection wanted more than
     there are. Raises BadInput when no patch was refined at all: nothing is proved then.
     """
     if refiner_of(net) is None:
@@ -96,12 +99,14 @@ def coverage(net: nn.Module, report: Report) -> dict[str, int]:
             "no patch was refined in any check, so nothing proves the refiner of the exported file:"
             " expected at least 1 (is the threshold above every predicted error?)"
         )
-    pictures = [(n, trial.patches) for trial in report.trials for n in trial.chosen]
+    refined = [(n, x.patches) for x in report.comparisons for n in x.refined_by_picture]
     wanted = sample_pixels(net) // 16
     return {
         "patches refined": report.refined,
-        "pictures with no patch refined": sum(n == 0 for n, _ in pictures),
-        "pictures with some patches refined": sum(0 < n < of for n, of in pictures),
-        "pictures with all patches refined": sum(n == of for n, of in pictures),
-        "trials with k above the number of patches": sum(t.patches < wanted for t in report.trials),
+        "pictures with no patch refined": sum(n == 0 for n, _ in refined),
+        "pictures with some patches refined": sum(0 < n < of for n, of in refined),
+        "pictures with all patches refined": sum(n == of for n, of in refined),
+        "batches with k above the number of patches": sum(
+            x.patches < wanted for x in report.comparisons
+        ),
     }

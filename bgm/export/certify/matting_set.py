@@ -1,11 +1,8 @@
-"""A small matting set that judges a network and its exported file alike."""
+"""A small matting set on which a network and its exported file are scored alike."""
 
 import torch
-from omegaconf import DictConfig
-from torch import Tensor
 
 from bgm.data import Procedural
-from bgm.export import Exam, Target
 from bgm.export.certify.compare import Run
 from bgm.export.shapes import Shape
 from bgm.metrics import Scores, score
@@ -38,17 +35,8 @@ class MattingSet:
     @torch.no_grad()
     def __call__(self, run: Run) -> dict[str, float]:
         """Mean MAD (x1e3), SAD (/1000) and Grad (/1000) of run's alpha, unrounded."""
-        found = torch.cat([run(src, bgr).pha for src, bgr in zip(self.src, self.bgr, strict=True)])
-        return self.mean(found)
-
-    def mean(self, found: Tensor) -> dict[str, float]:
+        pred = torch.cat([run(src, bgr).pha for src, bgr in zip(self.src, self.bgr, strict=True)])
         scores = Scores("frame")
-        for index, (pred, true) in enumerate(zip(found, self.pha, strict=True)):
-            row = score(pred[0].numpy(), true[0].numpy(), protocol="frame")
-            scores.add(str(index), row)
+        for index, (a, b) in enumerate(zip(pred, self.pha, strict=True)):
+            scores.add(str(index), score(a[0].numpy(), b[0].numpy(), protocol="frame"))
         return {metric: scores.mean()[metric] for metric in METRICS}
-
-
-def examination(cfg: DictConfig, target: Target) -> Exam:
-    """What conf/export.yaml's `certify` asks of a file of target."""
-    return Exam(cfg.grid, MattingSet(cfg.scenes, target.shape) if cfg.scenes else None)

@@ -1,4 +1,4 @@
-"""Pictures to certify an exported file on: plain ones, and ones that steer the error of a twin."""
+"""Pictures to certify an exported file on: plain ones, and ones that steer the error."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 from bgm.ops import composite
 
-Content = Callable[[int, int, int], tuple[Tensor, Tensor]]  # (batch, height, width) -> src, bgr
+Draw = Callable[[int, int, int], tuple[Tensor, Tensor]]  # (batch, height, width) -> src, bgr
 
 
 def smooth(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """src and bgr (B, 3, H, W): smooth backgrounds, and on src blobs that are a little rougher."""
-    generator = seeded(batch, height, width)
+    generator = generator_of(batch, height, width)
     bgr = noise(generator, batch, 3, height, width, 16)
     pha = ((noise(generator, batch, 1, height, width, 12) - 0.5) * 8 + 0.5).clamp(0, 1)
     fine, finest = (noise(generator, batch, 3, height, width, cell) for cell in (6, 1))
@@ -22,45 +22,45 @@ def smooth(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
 
 def random(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """src and bgr (B, 3, H, W): every pixel for itself."""
-    generator = seeded(batch, height, width)
+    generator = generator_of(batch, height, width)
     src, bgr = torch.rand([2, batch, 3, height, width], generator=generator)
     return src, bgr
 
 
 def no_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Red 0 in src: a twin predicts err = 0 everywhere, and no patch may be refined."""
+    """Red 0 in src: a steered error is 0 everywhere, and no patch may be refined."""
     src, bgr = smooth(batch, height, width)
-    return reddened(src, torch.zeros_like(src[:, :1])), bgr
+    return with_red(src, torch.zeros_like(src[:, :1])), bgr
 
 
 def all_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Red 1 in src: a twin predicts err = 1 everywhere, and all patches tie."""
+    """Red 1 in src: a steered error is 1 everywhere, and all patches tie."""
     src, bgr = smooth(batch, height, width)
-    return reddened(src, torch.ones_like(src[:, :1])), bgr
+    return with_red(src, torch.ones_like(src[:, :1])), bgr
 
 
 def last_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Red 0 in src except in the last picture of the batch, whose red is noise above 0."""
     src, bgr = smooth(batch, height, width)
     red = torch.zeros_like(src[:, :1])
-    red[-1:] = 0.05 + 0.95 * noise(seeded(batch, width, height), 1, 1, height, width, 9)
-    return reddened(src, red), bgr
+    red[-1:] = 0.05 + 0.95 * noise(generator_of(batch, width, height), 1, 1, height, width, 9)
+    return with_red(src, red), bgr
 
 
-PLAIN: dict[str, Content] = {"random": random, "smooth": smooth}
-STEERED: dict[str, Content] = {
+PLAIN: dict[str, Draw] = {"random": random, "smooth": smooth}
+STEERED: dict[str, Draw] = {
     "no error": no_error,
     "all error": all_error,
     "error in the last": last_error,
 }
 
 
-def reddened(src: Tensor, red: Tensor) -> Tensor:
+def with_red(src: Tensor, red: Tensor) -> Tensor:
     """src (B, 3, H, W) with another red channel (B, 1, H, W)."""
     return torch.cat([red, src[:, 1:]], 1)
 
 
-def seeded(*numbers: int) -> torch.Generator:
+def generator_of(*numbers: int) -> torch.Generator:
     """The same pictures for the same numbers, on every machine."""
     return torch.Generator().manual_seed(sum(n * 1_009**i for i, n in enumerate(numbers)))
 

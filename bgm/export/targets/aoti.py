@@ -11,9 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import Exported, answer_by_kind, existing, first_line
-from bgm.export.target import Target
-from bgm.export.targets.graphs import graph
+from bgm.export.runtime import Exported, first_line, output_type_by_kind, require_file
+from bgm.export.target import Runtimes, Target
+from bgm.export.targets.graphs import export_graph
+
+# PyTorch documents these two functions for users, and has no other name for them.
+from torch._inductor import aoti_compile_and_package, aoti_load_package  # isort: skip
+
+
+def open_aoti(path: str | Path, device: str | torch.device = "cpu") -> Exported:
+    """Open a package of AOTInductor on the kind of processor that it was compiled for.
+
+    Raises BadInput for a broken file and for a program that is not ours.
+    """
+    path = require_file(path)
+    try:
+        program = aoti_load_package(str(path))
+        metadata = json.loads(program.get_metadata().get("bgm", "{}"))
+    except RuntimeError as error:
+        raise BadInput(
+            f"{path} is no package of AOTInductor, or a broken one ({first_line(error)})"
+        ) from None
+
+    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+        return program(src.cpu(), bgr.cpu())
+
+    return Exported(run, output_type_by_kind(path, metadata), metadata)
 
 
 class AotiExport(Target):
@@ -24,10 +47,10 @@ class AotiExport(Target):
 
     name: ClassVar[str] = "aoti"
     suffix: ClassVar[str] = ".aoti.pt2"
-    runtime: ClassVar[str] = "AOTInductor"
+    runtimes: ClassVar[Runtimes] = {"AOTInductor": open_aoti}
 
-    def refuse(self, net: nn.Module, out: Path) -> None:
-        super().refuse(net, out)
+    def check_request(self, net: nn.Module, out: Path) -> None:
+        super().check_request(net, out)
         compiler = os.environ.get("CXX", "g++")
         if shutil.which(compiler) is None:
             raise BadInput(
@@ -35,33 +58,7 @@ class AotiExport(Target):
                 " in the environment variable CXX"
             )
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        program = graph(net, self.shape)
-        configs = {"aot_inductor.metadata": {"bgm": json.dumps(about)}}
-        torch._inductor.aoti_compile_and_package(
-            program, package_path=str(path), inductor_configs=configs
-        )
-
-    def open(self, path: Path) -> Exported:
-        return open_aoti(path)
-
-
-def open_aoti(path: str | Path) -> Exported:
-    """Open a package of AOTInductor; it runs where it was compiled for.
-
-    Raises BadInput for a broken file and for a program that is not ours.
-    """
-    path = existing(path)
-    try:
-        program = torch._inductor.aoti_load_package(str(path))
-        about = json.loads(program.get_metadata().get("bgm", "{}"))
-    except RuntimeError as error:
-        raise BadInput(
-            f"{path} is no package of AOTInductor, or a broken one ({first_line(error)})"
-        ) from None
-    answer = answer_by_kind(path, about)
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        return program(src.cpu(), bgr.cpu())
-
-    return Exported(run, answer, about)
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        configs = {"aot_inductor.metadata": {"bgm": json.dumps(metadata)}}
+        graph = export_graph(net, self.shape)
+        aoti_compile_and_package(graph, package_path=str(path), inductor_configs=configs)

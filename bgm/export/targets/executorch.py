@@ -4,92 +4,99 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
-from bgm.export.runtime import Exported, answer_by_kind, existing, first_line, imported
-from bgm.export.target import Target
-from bgm.export.targets.graphs import graph
+from bgm.export.runtime import (
+    Exported,
+    first_line,
+    output_type_by_kind,
+    require_file,
+    require_package,
+)
+from bgm.export.target import Runtimes, Target
+from bgm.export.targets.graphs import export_graph
 from bgm.model import RoiAlignCrop, Thresholding
 
-CARD_METHOD = "bgm_card"  # a second method of the program: its metadata as a tensor of bytes
+METADATA_METHOD = "bgm_card"  # a second method of the program: its metadata as a tensor of bytes
+
+
+def open_executorch(path: str | Path, device: str | torch.device = "cpu") -> Exported:
+    """Open a .pte on the CPU, whatever device says; BadInput for a broken file and one not ours."""
+    path = require_file(path)
+    runtime = require_package("executorch.runtime")
+    try:
+        program = runtime.Runtime.get().load_program(path)
+        if not {METADATA_METHOD, "forward"} <= program.method_names:
+            raise BadInput(f"{path} is not a matting network: it does not say what it computes")
+        (text,) = program.load_method(METADATA_METHOD).execute([])
+        method = program.load_method("forward")
+    except RuntimeError as error:
+        raise BadInput(f"{path} is no ExecuTorch program ({first_line(error)})") from None
+    metadata = json.loads(bytes(text.tolist()))
+
+    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+        # The outputs live in the program's own memory: the next call would overwrite them.
+        return [x.clone() for x in method.execute([src.cpu().contiguous(), bgr.cpu().contiguous()])]
+
+    return Exported(run, output_type_by_kind(path, metadata), metadata)
 
 
 class ExecuTorchExport(Target):
     """One .pte of one shape: the convolutions in XNNPACK, the rest in portable kernels.
 
     Its memory is planned when it is written, so that shape has to be given and thresholding, whose
-    patches hang on the picture, is refused; there is no kernel for roi_align. See `Target`.
+    number of patches depends on the picture, is refused; there is no kernel for roi_align.
     """
 
     name: ClassVar[str] = "executorch"
     suffix: ClassVar[str] = ".pte"
-    runtime: ClassVar[str] = "ExecuTorch"
-    refused: ClassVar[frozenset[str]] = frozenset({"torchvision::roi_align", "aten::nonzero"})
+    runtimes: ClassVar[Runtimes] = {"ExecuTorch": open_executorch}
+    packages: ClassVar[tuple[str, ...]] = ("executorch",)
 
-    def refuse(self, net: nn.Module, out: Path) -> None:
-        super().refuse(net, out)
+    def __init__(self, **shared: Any):
+        super().__init__(**shared)
+        self.counts: dict[str, int] = {}  # operators of the file written last
+
+    def check_request(self, net: nn.Module, out: Path) -> None:
+        super().check_request(net, out)
         if self.shape is None:
             raise BadInput("export=executorch needs a fixed shape=[batch, height, width]")
-        refiner = None if self.part == "base" else refiner_of(net)
-        if refiner is not None:
-            if isinstance(self.select or refiner.select, Thresholding):
-                raise BadInput(
-                    "export=executorch: thresholding refines a number of patches that hangs on the"
-                    " picture; use select=sampling, select=full or part=base"
-                )
-            if isinstance(self.crop or refiner.crop, RoiAlignCrop):
-                raise BadInput("export=executorch has no roi_align: use crop=unfold or crop=gather")
-        imported("executorch")
+        if isinstance(self.method(net, "select"), Thresholding):
+            raise BadInput(
+                "export=executorch: thresholding refines a number of patches that depends on the"
+                " picture; use select=sampling, select=full or part=base"
+            )
+        if isinstance(self.method(net, "crop"), RoiAlignCrop):
+            raise BadInput("export=executorch has no roi_align: use crop=unfold or crop=gather")
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        exir = imported("executorch.exir")
-        xnnpack = imported("executorch.backends.xnnpack.partition.xnnpack_partitioner")
-        card = torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8)
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        exir = require_package("executorch.exir")
+        xnnpack = require_package("executorch.backends.xnnpack.partition.xnnpack_partitioner")
+        text = torch.tensor(list(json.dumps(metadata).encode()), dtype=torch.uint8)
         program = exir.to_edge_transform_and_lower(
-            graph(net, self.shape),
+            export_graph(net, self.shape),
             partitioner=[xnnpack.XnnpackPartitioner()],
-            constant_methods={CARD_METHOD: card.clone()},
+            constant_methods={METADATA_METHOD: text},
         ).to_executorch()
         path.write_bytes(program.buffer)
-
-    def open(self, path: Path) -> Exported:
-        return open_executorch(path)
+        self.counts = count_operators(program.executorch_program)
 
     def operators(self, path: Path) -> dict[str, int]:
-        binary = imported("executorch.exir._serialize._program")
-        plans = binary.deserialize_pte_binary(path.read_bytes()).program.execution_plan
-        plan = next(x for x in plans if x.name == "forward")
-        counts: Counter[str] = Counter()
-        for instruction in plan.chains[0].instructions:
-            call = instruction.instr_args
-            if hasattr(call, "op_index"):
-                counts[plan.operators[call.op_index].name] += 1
-            elif hasattr(call, "delegate_index"):
-                counts[plan.delegates[call.delegate_index].id] += 1
-        return dict(counts)
+        return self.counts  # ExecuTorch offers no public reader of a file's operators
 
 
-def open_executorch(path: str | Path) -> Exported:
-    """Open a .pte on the CPU. Raises BadInput for a broken file and one that is not ours."""
-    path = existing(path)
-    runtime = imported("executorch.runtime")
-    try:
-        program = runtime.Runtime.get().load_program(path)
-        if not {CARD_METHOD, "forward"} <= program.method_names:
-            raise BadInput(f"{path} is not a matting network: it does not say what it computes")
-        (card,) = program.load_method(CARD_METHOD).execute([])
-        method = program.load_method("forward")
-    except RuntimeError as error:
-        raise BadInput(f"{path} is no ExecuTorch program ({first_line(error)})") from None
-    about = json.loads(bytes(card.tolist()))
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        # The outputs live in the program's own memory: the next call would overwrite them.
-        return [x.clone() for x in method.execute([src.cpu().contiguous(), bgr.cpu().contiguous()])]
-
-    return Exported(run, answer_by_kind(path, about), about)
+def count_operators(program: Any) -> dict[str, int]:
+    """How often each kernel, and each part in XNNPACK, is called in a program's forward."""
+    plan = next(x for x in program.execution_plan if x.name == "forward")
+    counts: Counter[str] = Counter()
+    for instruction in plan.chains[0].instructions:
+        call = instruction.instr_args
+        if hasattr(call, "op_index"):
+            counts[plan.operators[call.op_index].name] += 1
+        elif hasattr(call, "delegate_index"):
+            counts[plan.delegates[call.delegate_index].id] += 1
+    return dict(counts)

@@ -9,8 +9,8 @@ from torch.export import Dim, ExportedProgram
 from bgm.export.shapes import Shape
 
 
-class Plain(nn.Module):
-    """The same network with a plain tuple for its answer, so that a file needs no class of ours."""
+class PlainOutputs(nn.Module):
+    """The same network with a plain tuple of outputs, so that a file needs no class of ours."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -20,7 +20,7 @@ class Plain(nn.Module):
         return tuple(self.net(src, bgr))
 
 
-def example(shape: Shape | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def example_inputs(shape: Shape | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Pictures to trace with; for a free shape so big that no size inside is 1, a constant."""
     batch, height, width = shape or (2, 320, 384)
     generator = torch.Generator().manual_seed(0)
@@ -36,7 +36,7 @@ def free_axes(shape: Shape | None) -> tuple[dict[int, Any], dict[int, Any]] | No
     return axes, axes
 
 
-def graph(net: nn.Module, shape: Shape | None) -> ExportedProgram:
+def export_graph(net: nn.Module, shape: Shape | None) -> ExportedProgram:
     """net, a prepared network, as a graph with inputs src, bgr and a plain tuple of outputs."""
-    inputs = example(shape, next(net.parameters()).dtype)
-    return torch.export.export(Plain(net).eval(), inputs, dynamic_shapes=free_axes(shape))
+    inputs = example_inputs(shape, next(net.parameters()).dtype)
+    return torch.export.export(PlainOutputs(net).eval(), inputs, dynamic_shapes=free_axes(shape))

@@ -15,11 +15,37 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
-from bgm.export.runtime import Exported, answer_by_kind, existing, imported
-from bgm.export.target import Target
-from bgm.export.targets.graphs import Plain, example
+from bgm.export.runtime import Exported, output_type_by_kind, require_file, require_package
+from bgm.export.target import Runtimes, Target
+from bgm.export.targets.graphs import PlainOutputs, example_inputs
 from bgm.types import Coarse
+
+
+def open_ncnn(path: str | Path, device: str | torch.device = "cpu") -> Exported:
+    """Open a .ncnn.param with its .bin and .json on the CPU, whatever device says, in float32.
+
+    Raises BadInput for a missing or broken file and for one that is not ours.
+    """
+    ncnn, numpy = require_package("ncnn"), require_package("numpy")
+    path = require_file(path)
+    weights, about = require_file(path.with_suffix(".bin")), require_file(path.with_suffix(".json"))
+    net = ncnn.Net()
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = False
+    net.opt.num_threads = torch.get_num_threads()
+    if net.load_param(str(path)) or net.load_model(str(weights)):
+        raise BadInput(f"{path} is no ncnn model, or a broken one")
+    metadata = json.loads(about.read_text())
+
+    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+        pictures = [x[0].cpu().contiguous().numpy() for x in (src, bgr)]
+        extractor = net.create_extractor()
+        for name, picture in zip(("in0", "in1"), pictures, strict=True):
+            extractor.input(name, ncnn.Mat(picture).clone())
+        outputs = [extractor.extract(f"out{i}")[1] for i in range(len(Coarse._fields))]
+        return [torch.from_numpy(numpy.array(x))[None] for x in outputs]
+
+    return Exported(run, output_type_by_kind(path, metadata), metadata)
 
 
 class NcnnExport(Target):
@@ -31,48 +57,42 @@ class NcnnExport(Target):
 
     name: ClassVar[str] = "ncnn"
     suffix: ClassVar[str] = ".ncnn.param"
-    runtime: ClassVar[str] = "ncnn"
+    runtimes: ClassVar[Runtimes] = {"ncnn": open_ncnn}
+    packages: ClassVar[tuple[str, ...]] = ("ncnn", "pnnx")
 
-    def refuse(self, net: nn.Module, out: Path) -> None:
-        super().refuse(net, out)
-        if refiner_of(net) is not None and self.part != "base":
+    def check_request(self, net: nn.Module, out: Path) -> None:
+        super().check_request(net, out)
+        if self.refiner(net) is not None:
             raise BadInput("export=ncnn: ncnn cannot select patches (no topk); use part=base")
         if self.shape is None or self.shape.batch != 1:
             raise BadInput("export=ncnn needs a fixed shape=[1, height, width]")
-        for name in ("ncnn", "pnnx"):
-            imported(name)
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        inputs = example(self.shape, torch.float32)
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        inputs = example_inputs(self.shape, torch.float32)
         sizes = ",".join(str(list(x.shape)).replace(" ", "") for x in inputs)
         with TemporaryDirectory(dir=path.parent) as folder:
             with warnings.catch_warnings():
                 # Tracing warns of each size that it freezes, which is what a fixed shape is for.
                 warnings.simplefilter("ignore")
-                program = torch.jit.trace(Plain(net), inputs)
+                program = torch.jit.trace(PlainOutputs(net), inputs)
                 # Not straight to the file: on a full disk that ends the process.
                 file = BytesIO()
                 torch.jit.save(program, file)
             Path(folder, "net.pt").write_bytes(file.getvalue())
-            done = subprocess.run(
-                [converter(), "net.pt", f"inputshape={sizes}", "fp16=0"],
+            pnnx = subprocess.run(
+                [pnnx_program(), "net.pt", f"inputshape={sizes}", "fp16=0"],
                 cwd=folder,
                 capture_output=True,
                 text=True,
                 check=False,
             )
-            written = [Path(folder, f"net.ncnn.{end}") for end in ("param", "bin")]
-            if done.returncode or not all(x.is_file() for x in written):
-                last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            parts = [Path(folder, f"net.ncnn.{end}") for end in ("param", "bin")]
+            if pnnx.returncode or not all(x.is_file() for x in parts):
+                last = (pnnx.stderr or pnnx.stdout).strip().splitlines()[-1:]
                 raise BadInput(f"pnnx could not convert the network ({''.join(last)})")
-            Path(folder, "card.json").write_text(json.dumps(about, indent=1) + "\n")
-            for made, name in zip(
-                [*written, Path(folder, "card.json")], self.files(path), strict=True
-            ):
-                made.replace(name)
-
-    def open(self, path: Path) -> Exported:
-        return open_ncnn(path)
+            for part, name in zip(parts, self.files(path), strict=False):
+                part.replace(name)
+        path.with_suffix(".json").write_text(json.dumps(metadata, indent=1) + "\n")
 
     def files(self, path: Path) -> list[Path]:
         return [path, path.with_suffix(".bin"), path.with_suffix(".json")]
@@ -81,34 +101,7 @@ class NcnnExport(Target):
         return dict(Counter(line.split()[0] for line in path.read_text().splitlines()[2:]))
 
 
-def converter() -> str:
-    """The pnnx program of this Python, wherever PATH leads."""
+def pnnx_program() -> str:
+    """The pnnx of this Python, wherever PATH leads."""
     beside = Path(sys.executable).with_name("pnnx")
     return str(beside) if beside.is_file() else "pnnx"
-
-
-def open_ncnn(path: str | Path, threads: int | None = None) -> Exported:
-    """Open a .ncnn.param with its .bin and .json on the CPU, in float32.
-
-    Raises BadInput for a missing or broken file and for one that is not ours.
-    """
-    ncnn, numpy = imported("ncnn"), imported("numpy")
-    path = existing(path)
-    weights, card = existing(path.with_suffix(".bin")), existing(path.with_suffix(".json"))
-    net = ncnn.Net()
-    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
-    net.opt.use_bf16_storage = False
-    net.opt.num_threads = threads or torch.get_num_threads()
-    if net.load_param(str(path)) or net.load_model(str(weights)):
-        raise BadInput(f"{path} is no ncnn model, or a broken one")
-    about = json.loads(card.read_text())
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        pictures = [x[0].cpu().contiguous().numpy() for x in (src, bgr)]
-        extractor = net.create_extractor()
-        for name, picture in zip(("in0", "in1"), pictures, strict=True):
-            extractor.input(name, ncnn.Mat(picture).clone())
-        found = [extractor.extract(f"out{i}")[1] for i in range(len(Coarse._fields))]
-        return [torch.from_numpy(numpy.array(x))[None] for x in found]
-
-    return Exported(run, answer_by_kind(path, about), about)

@@ -1,7 +1,8 @@
-"""ONNX: one .onnx file, from torch.export's graph or, for old opsets, from TorchScript's."""
+"""ONNX: one .onnx file, from torch.export's graph or, for old opsets, from a trace."""
 
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -10,14 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.export.cells import SharedCells
 from bgm.export.prepare import refiner_of
-from bgm.export.runtime import INPUTS, Exported, imported
-from bgm.export.target import Target
-from bgm.export.targets.graphs import example, free_axes
-from bgm.export.targets.onnx_runtimes import RUNTIMES, THRESHOLD
-from bgm.export.targets.placement import placement
-from bgm.export.targets.quantise import quantised
-from bgm.export.targets.tracing import OLDEST, ThresholdBuffer, refuse_tracing, traced
+from bgm.export.runtime import INPUTS, require_package
+from bgm.export.target import Runtimes, Target
+from bgm.export.targets.graphs import example_inputs, free_axes
+from bgm.export.targets.onnx_runtimes import THRESHOLD, open_onnx, open_openvino, open_reference
+from bgm.export.targets.placement import nodes_by_provider
+from bgm.export.targets.quantise import quantise
+from bgm.export.targets.tracing import OLDEST, ThresholdBuffer, check_traceable, trace_to_onnx
 from bgm.model import Thresholding
 from bgm.types import Coarse, Refined
 
@@ -28,51 +30,51 @@ class OnnxExport(Target):
     """One .onnx file with its weights inside; batch, height and width (multiples of 4) are free.
 
     opset: 11 or newer; the file has exactly this one. Below 18 PyTorch's older, tracing exporter
-    writes it, which wants a fixed shape. runtime: what runs the proof: onnxruntime, openvino or
-    reference (the onnx package's own evaluator: slow). threshold_input: thresholding takes its
-    threshold from a third input, refine_threshold, that need not be given. The rest: see `Target`.
+    writes it, which wants a fixed shape. runtime: what the file is certified in: onnxruntime,
+    openvino, openvino_bfloat16 or reference (the onnx package's own evaluator: slow).
+    threshold_input: thresholding takes its threshold from a third input, refine_threshold, that
+    need not be given. The rest: see `Target`.
     """
 
     name: ClassVar[str] = "onnx"
     suffix: ClassVar[str] = ".onnx"
-    runtime: ClassVar[str] = "onnxruntime"
+    runtimes: ClassVar[Runtimes] = {
+        "onnxruntime": open_onnx,
+        "openvino": open_openvino,
+        "openvino_bfloat16": partial(open_openvino, precision="bfloat16"),
+        "reference": open_reference,
+    }
+    packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
+    shares_cells: ClassVar[bool] = True
     # No selection needs control flow, and OpenVINO, TensorRT and mobile runtimes stumble over it.
-    refused: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
+    unsupported_ops: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
 
     def __init__(
         self,
         opset: int = OLDEST_EXPORTED,
-        runtime: str = "onnxruntime",
+        runtime: str | None = None,
         threshold_input: bool = False,
         **shared: Any,
     ):
         super().__init__(**shared)
         if opset < OLDEST:
             raise BadInput(f"opset {opset} cannot be written, expected {OLDEST} or newer")
-        if runtime not in RUNTIMES:
-            raise BadInput(f"runtime {runtime} is none of {', '.join(RUNTIMES)}")
-        self.opset, self.runtime, self.threshold_input = int(opset), runtime, threshold_input
+        self.opset, self.threshold_input = int(opset), threshold_input
+        self.runtime = runtime or self.runtime
+        if self.runtime not in self.runtimes:
+            raise BadInput(f"runtime {runtime} is none of {', '.join(self.runtimes)}")
 
-    def refuse(self, net: nn.Module, out: Path) -> None:
-        super().refuse(net, out)
-        for name in (
-            "onnx",
-            "onnxscript",
-            "onnxruntime",
-            self.runtime.replace("reference", "onnx"),
-        ):
-            imported(name)
-        if self.precision == "int8" and self.calibration is None:
-            raise BadInput(
-                "precision=int8 needs pictures to calibrate with: name a data=... config"
-            )
-        select = self.select or getattr(refiner_of(net), "select", None)
-        if self.threshold_input and not isinstance(select, Thresholding):
+    def check_request(self, net: nn.Module, out: Path) -> None:
+        super().check_request(net, out)
+        if self.runtime.startswith("openvino"):
+            require_package("openvino")
+        if self.threshold_input and not isinstance(self.method(net, "select"), Thresholding):
             raise BadInput("threshold_input=true is for select=thresholding")
         if self.opset < OLDEST_EXPORTED:
-            refiner = None if self.part == "base" else refiner_of(net)
-            refuse_tracing(self.opset, self.shape, refiner and (self.crop or refiner.crop))
+            if isinstance(self.crop, SharedCells):
+                raise BadInput(f"crop=cells needs opset 18 or newer, found {self.opset}")
+            check_traceable(self.opset, self.shape, self.method(net, "crop"))
             if self.threshold_input:
                 raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")
 
@@ -82,28 +84,28 @@ class OnnxExport(Target):
             refiner_of(net).select = ThresholdBuffer(refiner_of(net).select.threshold)
         return net
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        about = about | {"opset": str(self.opset)}
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        metadata = metadata | {"opset": str(self.opset)}
         if self.threshold_input:
-            about[THRESHOLD] = f"{float(refiner_of(net).select.threshold):.7g}"
+            metadata[THRESHOLD] = f"{float(refiner_of(net).select.threshold):.7g}"
         with TemporaryDirectory(dir=path.parent) as folder:
             floats = Path(folder, "floats.onnx")
-            self.write_floats(net, floats, about)
-            found = self.refused & operator_counts(floats).keys()
-            if found:
-                raise BadInput(
-                    f"the graph holds {', '.join(sorted(found))}, expected none of these"
-                )
+            self.write_floats(net, floats, metadata)
+            unsupported = self.unsupported_ops & count_operators(floats).keys()
+            if unsupported:
+                names = ", ".join(sorted(unsupported))
+                raise BadInput(f"the graph holds {names}, expected none of these")
             if self.precision == "int8":
-                quantised(floats, path, self.calibration, self.shape)
+                quantise(floats, path, self.calibration or [], self.shape)
             else:
                 floats.replace(path)
 
-    def write_floats(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        inputs = example(self.shape, next(net.parameters()).dtype)
+    def write_floats(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        """Write net in the precision of its weights."""
+        inputs = example_inputs(self.shape, next(net.parameters()).dtype)
         outputs = (Coarse if refiner_of(net) is None else Refined)._fields
         if self.opset < OLDEST_EXPORTED:
-            traced(net, inputs, outputs, self.opset, about, path)
+            trace_to_onnx(net, inputs, outputs, self.opset, metadata, path)
             return
         with warnings.catch_warnings():
             # src and bgr share their axes, which the exporter notes for the second of them.
@@ -125,17 +127,18 @@ class OnnxExport(Target):
         written = model.opset_imports.get("")
         if written != self.opset:
             raise BadInput(f"opset {self.opset} cannot be written: torch wrote {written} instead")
-        model.metadata_props.update(about)
+        # torch writes a newer one, which onnxruntime before 1.18 refuses to load.
+        onnx = require_package("onnx")
+        opset = onnx.helper.make_opsetid("", self.opset)
+        model.ir_version = onnx.helper.find_min_ir_version_for([opset])
+        model.metadata_props.update(metadata)
         program.save(path)
 
-    def open(self, path: Path) -> Exported:
-        return RUNTIMES[self.runtime](path)
-
     def operators(self, path: Path) -> dict[str, int]:
-        return operator_counts(path)
+        return count_operators(path)
 
     def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
-        return placement(path, src, bgr) if self.runtime == "onnxruntime" else {}
+        return nodes_by_provider(path, src, bgr) if self.runtime == "onnxruntime" else {}
 
 
 def offer_as_input(graph: Any, initializer: str, name: str) -> None:
@@ -146,9 +149,9 @@ def offer_as_input(graph: Any, initializer: str, name: str) -> None:
     graph.inputs.append(value)
 
 
-def operator_counts(path: Path) -> dict[str, int]:
+def count_operators(path: Path) -> dict[str, int]:
     """How often each operator occurs in an .onnx file, subgraphs and functions included."""
-    onnx = imported("onnx")
+    onnx = require_package("onnx")
     model = onnx.load(path, load_external_data=False)
     counts: Counter[str] = Counter()
     graphs = [model.graph.node, *(function.node for function in model.functions)]

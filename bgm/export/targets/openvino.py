@@ -1,14 +1,16 @@
 """OpenVINO's own format: an .xml and, beside it, a .bin with the weights."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
 
-from bgm.export.runtime import Exported, imported
+from bgm.export.runtime import require_package
+from bgm.export.target import Runtimes
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_openvino
 
@@ -22,32 +24,25 @@ class OpenVinoExport(OnnxExport):
 
     name: ClassVar[str] = "openvino"
     suffix: ClassVar[str] = ".xml"
-    runtime: ClassVar[str] = "openvino"
-    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
-
-    def __init__(self, **shared: Any):
-        super().__init__(runtime="openvino", **shared)
+    runtimes: ClassVar[Runtimes] = {"openvino": open_openvino}
 
     @property
     def dtype(self) -> torch.dtype:
         return torch.float32
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        ov = imported("openvino")
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        ov = require_package("openvino")
         with TemporaryDirectory(dir=path.parent) as folder:
             onnx = Path(folder, "model.onnx")
-            super().write(net, onnx, about)
+            super().write(net, onnx, metadata)
             model = ov.Core().read_model(onnx)
-            model.set_rt_info(json.dumps(about | {"opset": str(self.opset)}), ["bgm"])
+            model.set_rt_info(json.dumps(metadata | {"opset": str(self.opset)}), ["bgm"])
             # read_model maps the .onnx: save before its folder goes.
             ov.save_model(model, path, compress_to_fp16=self.precision == "float16")
-
-    def open(self, path: Path) -> Exported:
-        return open_openvino(path)
 
     def files(self, path: Path) -> list[Path]:
         return [path, path.with_suffix(".bin")]
 
     def operators(self, path: Path) -> dict[str, int]:
-        names = [x.get_type_name() for x in imported("openvino").Core().read_model(path).get_ops()]
-        return {name: names.count(name) for name in sorted(set(names))}
+        model = require_package("openvino").Core().read_model(path)
+        return dict(sorted(Counter(x.get_type_name() for x in model.get_ops()).items()))

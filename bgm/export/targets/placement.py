@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from bgm.export.runtime import imported
+from bgm.export.runtime import require_package
 
 
-def placement(
+def nodes_by_provider(
     path: Path, src: Tensor, bgr: Tensor, providers: tuple[str, ...] = ("CPUExecutionProvider",)
 ) -> dict[str, dict[str, int]]:
     """Nodes by execution provider and operator, as onnxruntime's own profile of one call has them.
@@ -18,7 +18,7 @@ def placement(
     onnxruntime fuses and removes nodes first, so these are fewer than the file holds; nodes in
     branches that were not taken are missing.
     """
-    ort = imported("onnxruntime")
+    ort = require_package("onnxruntime")
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.enable_profiling = True
@@ -34,7 +34,7 @@ def placement(
         for e in events
         if e.get("cat") == "Node" and e.get("args", {}).get("provider")
     }
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for _, provider, operator in sorted(nodes):
-        found.setdefault(provider, Counter())[operator] += 1
-    return {provider: dict(counts) for provider, counts in found.items()}
+        counts.setdefault(provider, Counter())[operator] += 1
+    return {provider: dict(by_name) for provider, by_name in counts.items()}

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,10 +12,45 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import CARD, Exported, answer_by_kind, existing, first_line
-from bgm.export.target import Target
+from bgm.export.runtime import (
+    METADATA_FILE,
+    Exported,
+    first_line,
+    output_type_by_kind,
+    require_file,
+)
+from bgm.export.target import Runtimes, Target
 from bgm.export.targets.aoti import open_aoti
-from bgm.export.targets.graphs import graph
+from bgm.export.targets.graphs import export_graph
+
+
+def open_pt2(path: str | Path, device: str | torch.device = "cpu") -> Exported:
+    """Open a .pt2, a graph of torch.export or a package of AOTInductor, on a device.
+
+    Raises BadInput for a broken file and for a program that is not ours.
+    """
+    path = require_file(path)
+    if holds_compiled_code(path):
+        return open_aoti(path)
+    extra = {METADATA_FILE: ""}
+    try:
+        program = torch.export.load(path, extra_files=extra)
+    except Exception as error:  # torch raises types of many kinds for a file that is no archive
+        raise BadInput(
+            f"{path} is no .pt2 program, or a broken one ({first_line(error)})"
+        ) from None
+    metadata = json.loads(extra[METADATA_FILE] or "{}")
+    output_type = output_type_by_kind(path, metadata)
+    if torch.device(device).type != "cpu":
+        program = torch.export.passes.move_to_device_pass(program, device)
+    # Guards hold what the example happened to show: "not 1 pixel at the deepest stage" would refuse
+    # 64x64, which the graph computes rightly.
+    net = program.module(check_guards=False)
+
+    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+        return net(src.to(device), bgr.to(device))
+
+    return Exported(run, output_type, metadata)
 
 
 class Pt2Export(Target):
@@ -25,56 +61,23 @@ class Pt2Export(Target):
 
     name: ClassVar[str] = "pt2"
     suffix: ClassVar[str] = ".pt2"
-    runtime: ClassVar[str] = "torch.export"
+    runtimes: ClassVar[Runtimes] = {"torch.export": open_pt2}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        program = graph(net, self.shape)
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         # Not straight to the file: on a full disk that ends the process, not the function.
         file = BytesIO()
-        torch.export.save(program, file, extra_files={CARD: json.dumps(about)})
+        extra = {METADATA_FILE: json.dumps(metadata)}
+        torch.export.save(export_graph(net, self.shape), file, extra_files=extra)
         path.write_bytes(file.getvalue())
-
-    def open(self, path: Path) -> Exported:
-        return open_pt2(path)
 
     def operators(self, path: Path) -> dict[str, int]:
         nodes = torch.export.load(path).graph.nodes
-        names = [str(n.target) for n in nodes if n.op == "call_function"]
-        return {name: names.count(name) for name in sorted(set(names))}
+        return dict(Counter(str(n.target) for n in nodes if n.op == "call_function"))
 
 
-def open_pt2(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open a .pt2, a graph of torch.export or a package of AOTInductor, on a device.
-
-    Raises BadInput for a broken file and for a program that is not ours.
-    """
-    path = existing(path)
-    if is_compiled(path):
-        return open_aoti(path)
-    extra = {CARD: ""}
-    try:
-        program = torch.export.load(path, extra_files=extra)
-    except Exception as error:  # torch raises types of many kinds for a file that is no archive
-        raise BadInput(
-            f"{path} is no .pt2 program, or a broken one ({first_line(error)})"
-        ) from None
-    about = json.loads(extra[CARD] or "{}")
-    answer = answer_by_kind(path, about)
-    if torch.device(device).type != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, device)
-    # Guards hold what the example happened to show: "not 1 pixel at the deepest stage" would refuse
-    # 64x64, which the graph computes rightly.
-    net = program.module(check_guards=False)
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        return net(src.to(device), bgr.to(device))
-
-    return Exported(run, answer, about)
-
-
-def is_compiled(path: Path) -> bool:
-    """Whether a .pt2 holds compiled code."""
+def holds_compiled_code(path: Path) -> bool:
+    """Whether a .pt2 is a package of AOTInductor."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from bgm.errors import BadInput
-from bgm.export.runtime import imported
+from bgm.export.runtime import require_package
 from bgm.export.shapes import Shape
 
 
-def quantised(
+def quantise(
     floats: Path, path: Path, pairs: Iterable[tuple[Tensor, Tensor]], shape: Shape | None
 ) -> None:
     """Write floats (an .onnx in float32) to path with 8-bit convolutions, calibrated with pairs.
@@ -23,22 +23,22 @@ def quantised(
     around each convolution but the base network's last two; all else, and src, bgr and the outputs,
     stay float32. Raises BadInput without a single pair and for pairs of another shape.
     """
-    imported("onnxruntime")
-    onnx = imported("onnx")
-    quantization = imported("onnxruntime.quantization")
+    require_package("onnxruntime")
+    onnx = require_package("onnx")
+    quantization = require_package("onnxruntime.quantization")
     feeds = [feed(src, bgr, shape) for src, bgr in pairs]
     if not feeds:
         raise BadInput("precision=int8: the data holds no picture to calibrate with")
     source = onnx.load(floats)
     about = {p.key: p.value for p in source.metadata_props}
-    with advice_known():
+    with without_advice():
         quantization.quantize_static(
             source,
             str(path),
             reader(quantization, feeds),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=[n.name for n in source.graph.node if in_float(n)],
+            nodes_to_exclude=[n.name for n in source.graph.node if stays_float(n)],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -49,7 +49,7 @@ def quantised(
     onnx.save(model, path)
 
 
-def in_float(node: Any) -> bool:
+def stays_float(node: Any) -> bool:
     """The decoder's last two convolutions, whose channels do not share a range well.
 
     conv4: alpha, which wants fine steps, beside hid. conv3, measured on the demo's network and 6
@@ -61,7 +61,7 @@ def in_float(node: Any) -> bool:
 
 
 @contextmanager
-def advice_known() -> Iterator[None]:
+def without_advice() -> Iterator[None]:
     """Silence the quantiser's advice to run another of its tools first, and nothing else."""
 
     def other(record: logging.LogRecord) -> bool:
@@ -75,9 +75,11 @@ def advice_known() -> Iterator[None]:
 
 
 def feed(src: Tensor, bgr: Tensor, shape: Shape | None) -> dict[str, Any]:
-    found = (src.shape[0], *src.shape[-2:])
-    if shape is not None and found != shape:
-        raise BadInput(f"calibration pictures are {list(found)}, the file takes {list(shape)}")
+    shape_of_pair = (src.shape[0], *src.shape[-2:])
+    if shape is not None and shape_of_pair != shape:
+        raise BadInput(
+            f"calibration pictures are {list(shape_of_pair)}, the file takes {list(shape)}"
+        )
     return {"src": src.numpy(), "bgr": bgr.numpy()}
 
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
+from bgm.export.target import Runtimes
 from bgm.export.targets.onnx import OnnxExport
+from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.model import Sampling, Thresholding
 
 MOST_PATCHES = 3840  # TensorRT's TopK: k is a constant of at most this
@@ -17,32 +18,32 @@ NEWEST_OPSET = 20
 class TensorRtExport(OnnxExport):
     """An .onnx of one shape with a constant k and no operator whose result's shape hangs on data.
 
-    Proved in onnxruntime, which says nothing of TensorRT's own arithmetic. See `OnnxExport`.
+    Certified in onnxruntime, which says nothing of TensorRT's own arithmetic. See `OnnxExport`.
     """
 
     name: ClassVar[str] = "tensorrt"
-    runtime: ClassVar[str] = "onnxruntime"
+    runtimes: ClassVar[Runtimes] = {"onnxruntime": open_onnx}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
-    refused: ClassVar[frozenset[str]] = OnnxExport.refused | {"NonZero"}
+    shares_cells: ClassVar[bool] = False  # NonZero
+    unsupported_ops: ClassVar[frozenset[str]] = OnnxExport.unsupported_ops | {"NonZero"}
 
-    def refuse(self, net: nn.Module, out: Path) -> None:
-        super().refuse(net, out)
+    def check_request(self, net: nn.Module, out: Path) -> None:
+        super().check_request(net, out)
         if self.shape is None:
             raise BadInput("export=tensorrt needs a fixed shape=[batch, height, width]")
         if self.opset > NEWEST_OPSET:
             raise BadInput(f"export=tensorrt takes opset up to {NEWEST_OPSET}, found {self.opset}")
-        select = self.select or getattr(refiner_of(net), "select", None)
-        if self.part == "base" or select is None:
-            return
+        select = self.method(net, "select")
         if isinstance(select, Thresholding):
             raise BadInput(
-                "export=tensorrt: thresholding refines a number of patches that hangs on the"
+                "export=tensorrt: thresholding refines a number of patches that depends on the"
                 " picture (NonZero); use select=sampling, select=full or part=base"
             )
-        patches = self.shape.height * self.shape.width // 16
-        if isinstance(select, Sampling) and min(select.sample_pixels // 16, patches) > MOST_PATCHES:
-            raise BadInput(
-                f"export=tensorrt: {select.sample_pixels} sample_pixels are "
-                f"{min(select.sample_pixels // 16, patches)} patches, expected at most "
-                f"{MOST_PATCHES}: select=sampling select.sample_pixels={16 * MOST_PATCHES}"
-            )
+        if isinstance(select, Sampling):
+            patches = min(select.sample_pixels, self.shape.height * self.shape.width) // 16
+            if patches > MOST_PATCHES:
+                raise BadInput(
+                    f"export=tensorrt: {select.sample_pixels} sample_pixels are {patches} patches, "
+                    f"expected at most {MOST_PATCHES}: "
+                    f"select=sampling select.sample_pixels={16 * MOST_PATCHES}"
+                )

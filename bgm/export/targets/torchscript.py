@@ -3,7 +3,8 @@
 import json
 import re
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -14,10 +15,43 @@ from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.export.prepare import refiner_of
-from bgm.export.runtime import CARD, INPUTS, Exported, existing, first_line
-from bgm.export.runtime_options import KNOBS, Knobs
-from bgm.export.target import Target
+from bgm.export.runtime import INPUTS, METADATA_FILE, Exported, first_line, require_file
+from bgm.export.runtime_options import OPTIONS, WithRuntimeOptions
+from bgm.export.target import Runtimes, Target
 from bgm.types import Coarse, Refined
+
+
+def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Exported:
+    """Open an exported TorchScript file on a device.
+
+    Raises BadInput for a broken file and for a program that does no matting.
+    """
+    path = require_file(path)
+    extra = {METADATA_FILE: ""}
+    try:
+        with without_deprecation_warning():
+            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        raise BadInput(
+            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
+        ) from None
+    schema = program.forward.schema
+    inputs = tuple(x.name for x in schema.arguments[1:])
+    name = str(schema.returns[0].type).split("(")[0].split(".")[-1].strip()
+    output_type = {"Refined": Refined, "Coarse": Coarse}.get(name)
+    if inputs != INPUTS or output_type is None:
+        raise BadInput(
+            f"{path} is not a matting network: it takes {', '.join(inputs)} and gives {name}; "
+            "expected src, bgr and Refined or Coarse"
+        )
+    options = {name: getattr(program, name) for name in OPTIONS if hasattr(program, name)}
+
+    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+        for name, value in options.items():
+            setattr(program, name, value)
+        return program(src.to(device), bgr.to(device))
+
+    return Exported(run, output_type, json.loads(extra[METADATA_FILE] or "{}"), options)
 
 
 class TorchScriptExport(Target):
@@ -29,62 +63,27 @@ class TorchScriptExport(Target):
 
     name: ClassVar[str] = "torchscript"
     suffix: ClassVar[str] = ".pt"
-    runtime: ClassVar[str] = "libtorch"
+    runtimes: ClassVar[Runtimes] = {"libtorch": open_torchscript}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
-    def write(self, net: nn.Module, path: Path, about: dict[str, str]) -> None:
-        with deprecation_known():
-            program = torch.jit.script(net if refiner_of(net) is None else Knobs(net).eval())
+    def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+        with without_deprecation_warning():
+            scripted = net if refiner_of(net) is None else WithRuntimeOptions(net).eval()
             # Not straight to the file: on a full disk that ends the process, not the function.
             file = BytesIO()
-            torch.jit.save(program, file, _extra_files={CARD: json.dumps(about)})
+            extra = {METADATA_FILE: json.dumps(metadata)}
+            torch.jit.save(torch.jit.script(scripted), file, _extra_files=extra)
         path.write_bytes(file.getvalue())
 
-    def open(self, path: Path) -> Exported:
-        return open_torchscript(path)
-
     def operators(self, path: Path) -> dict[str, int]:
-        with deprecation_known():
+        with without_deprecation_warning():
             program = torch.jit.load(str(path), map_location="cpu")
         calls = re.findall(r"= ((?:aten|torchvision|prim)::\w+)", str(program.inlined_graph))
-        return {name: calls.count(name) for name in sorted(set(calls))}
-
-
-def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open an exported TorchScript file on a device.
-
-    Raises BadInput for a broken file and for a program that does no matting.
-    """
-    path = existing(path)
-    extra = {CARD: ""}
-    try:
-        with deprecation_known():
-            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise BadInput(
-            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
-        ) from None
-    schema = program.forward.schema
-    inputs = tuple(x.name for x in schema.arguments[1:])
-    name = str(schema.returns[0].type).split("(")[0].split(".")[-1].strip()
-    answer = {"Refined": Refined, "Coarse": Coarse}.get(name)
-    if inputs != INPUTS or answer is None:
-        raise BadInput(
-            f"{path} is not a matting network: it takes {', '.join(inputs)} and gives {name}; "
-            "expected src, bgr and Refined or Coarse"
-        )
-    knobs = {name: getattr(program, name) for name in KNOBS if hasattr(program, name)}
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        for name, value in knobs.items():
-            setattr(program, name, value)
-        return program(src.to(device), bgr.to(device))
-
-    return Exported(run, answer, json.loads(extra[CARD] or "{}"), knobs)
+        return dict(sorted(Counter(calls).items()))
 
 
 @contextmanager
-def deprecation_known():
+def without_deprecation_warning() -> Iterator[None]:
     """Silence torch's note that TorchScript is deprecated, and nothing else: we offer it still."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+` is deprecated")

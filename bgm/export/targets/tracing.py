@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import INPUTS, first_line, imported
+from bgm.export.runtime import INPUTS, first_line, require_package
 from bgm.export.shapes import Shape
 from bgm.model import Thresholding, UnfoldCrop
 
@@ -23,7 +23,7 @@ class ThresholdBuffer(Thresholding):
         self.register_buffer("threshold", torch.tensor(threshold))
 
 
-def refuse_tracing(opset: int, shape: Shape | None, crop: nn.Module | None) -> None:
+def check_traceable(opset: int, shape: Shape | None, crop: nn.Module | None) -> None:
     """Raise BadInput for what the older exporter would write wrongly.
 
     It freezes every Python number of the example, the number of patches that sampling takes among
@@ -41,16 +41,16 @@ def refuse_tracing(opset: int, shape: Shape | None, crop: nn.Module | None) -> N
         )
 
 
-def traced(
+def trace_to_onnx(
     net: nn.Module,
     inputs: tuple[Tensor, Tensor],
     outputs: Sequence[str],
     opset: int,
-    about: dict[str, str],
+    metadata: dict[str, str],
     path: Path,
 ) -> None:
     """Trace net with inputs and write path; raises BadInput when the file has another opset."""
-    onnx = imported("onnx")
+    onnx = require_package("onnx")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of each Python number that it freezes
@@ -69,5 +69,5 @@ def traced(
     written = next(x.version for x in model.opset_import if x.domain in ("", "ai.onnx"))
     if written != opset:
         raise BadInput(f"opset {opset} cannot be written: torch wrote {written} instead")
-    onnx.helper.set_model_props(model, about)
+    onnx.helper.set_model_props(model, metadata)
     onnx.save(model, path)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 
-class Ema(EMAWeightAveraging):
+class Ema(WeightAveraging):
     """Exponential moving average of the weights, used for validation and written to checkpoints.
 
     decay: share of the average that an update keeps; of update n at most (1 + n) / (10 + n), so
@@ -18,33 +18,41 @@ class Ema(EMAWeightAveraging):
     once (issue 21724); this one leaves the network's own weights in place until then.
     """
 
-    def __init__(self, decay: float = 0.999, **given: Any):
-        super().__init__(decay=decay, **given)
-        self._kwargs["avg_fn"] = warming(decay)
+    def __init__(
+        self,
+        decay: float = 0.999,
+        update_every_n_steps: int = 1,
+        update_starting_at_step: int = 0,
+    ):
+        super().__init__(avg_fn=warmup_average(decay))
+        self.every, self.first = update_every_n_steps, update_starting_at_step
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return step_idx is not None and step_idx >= self.first and step_idx % self.every == 0
 
     @property
-    def averaged(self) -> bool:
-        model = self._average_model
-        return model is not None and int(model.n_averaged) > 0
+    def is_updated(self) -> bool:
+        """Whether the average has been updated once."""
+        return self.state_dict()["latest_update_step"] > 0
 
-    def on_validation_epoch_start(self, trainer, pl_module) -> None:
-        if self.averaged:
-            super().on_validation_epoch_start(trainer, pl_module)
+    def on_validation_epoch_start(self, *args: Any) -> None:
+        if self.is_updated:
+            super().on_validation_epoch_start(*args)
 
-    def on_validation_epoch_end(self, trainer, pl_module) -> None:
-        if self.averaged:
-            super().on_validation_epoch_end(trainer, pl_module)
+    def on_validation_epoch_end(self, *args: Any) -> None:
+        if self.is_updated:
+            super().on_validation_epoch_end(*args)
 
-    def on_train_end(self, trainer, pl_module) -> None:
-        if self.averaged:
-            super().on_train_end(trainer, pl_module)
+    def on_train_end(self, *args: Any) -> None:
+        if self.is_updated:
+            super().on_train_end(*args)
 
-    def on_save_checkpoint(self, trainer, pl_module, checkpoint) -> None:
-        if self.averaged:
-            super().on_save_checkpoint(trainer, pl_module, checkpoint)
+    def on_save_checkpoint(self, *args: Any) -> None:
+        if self.is_updated:
+            super().on_save_checkpoint(*args)
 
 
-def warming(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def warmup_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """What AveragedModel averages with: (average, weights, number of updates) -> average."""
 
     def average(old: Tensor, new: Tensor, updates: Tensor) -> Tensor:

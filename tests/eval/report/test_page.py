@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from html.parser import HTMLParser
 
 import numpy as np
@@ -143,7 +142,7 @@ def write_page(place, *files):
 
 def test_curves_are_drawn(tmp_path):
     scores_file(tmp_path / "one.json")
-    points = [{"level": x, "mad": 5 + x, "grad": 1.0, "mse": math.nan} for x in (4, 0, 2)]
+    points = [{"level": x, "mad": 5 + x, "grad": 1.0, "mse": None} for x in (4, 0, 2)]
     (tmp_path / "one-robustness.json").write_text(json.dumps({"plate_blur": points}))
     run = read_run(tmp_path / "one.json")
     assert [p["level"] for p in run.curves["plate_blur"]] == [0, 2, 4]

@@ -1,4 +1,4 @@
-"""What a cut-out is laid over: a colour or a picture."""
+"""The new background that a foreground is composited over: a colour or a picture."""
 
 import re
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from torch import Tensor
 from bgm.errors import BadInput
 from bgm.pictures import read_picture
 
-Backdrop = Callable[[int, int], Tensor]
+Background = Callable[[int, int], Tensor]
 
 
-def backdrop(background: str | Path) -> Backdrop:
+def open_background(background: str | Path) -> Background:
     """Read "#00ff00", "0,255,0" (0..255) or a picture file as a function (H, W) -> (3, H, W).
 
     The function returns float in [0, 1]. A picture is scaled to cover H x W and cropped at its
@@ -32,25 +32,21 @@ def backdrop(background: str | Path) -> Backdrop:
         raise BadInput(
             f"background {text} is neither a colour (#00ff00 or 0,255,0) nor an existing picture"
         )
-    return _picture(read_picture(background))
+    picture = read_picture(background).float() / 255
+    sized: dict[tuple[int, int], Tensor] = {}  # the last size only: frames mostly share one
+
+    def cover(H: int, W: int) -> Tensor:
+        if (H, W) not in sized:
+            sized.clear()
+            sized[H, W] = _cover(picture, H, W)
+        return sized[H, W]
+
+    return cover
 
 
-def _colour(rgb: list[int]) -> Backdrop:
+def _colour(rgb: list[int]) -> Background:
     value = torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1) / 255
     return lambda H, W: value.expand(3, H, W)
-
-
-def _picture(picture: Tensor) -> Backdrop:
-    fitted: dict[tuple[int, int], Tensor] = {}  # the last size only: frames mostly share one
-
-    def at(H: int, W: int) -> Tensor:
-        if (H, W) not in fitted:
-            cover = _cover(picture.float() / 255, H, W)
-            fitted.clear()
-            fitted[H, W] = cover
-        return fitted[H, W]
-
-    return at
 
 
 def _cover(x: Tensor, H: int, W: int) -> Tensor:

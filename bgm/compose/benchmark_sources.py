@@ -1,6 +1,5 @@
-"""Where subjects and backgrounds come from, and how they are opened and verified."""
+"""Where a benchmark's subjects and backgrounds come from, and whether they are what they were."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +8,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bgm.compose.drawing import draw
-from bgm.compose.manifest import Manifest, digest, key_of, list_names
+from bgm.compose.manifest import Manifest, key_of, list_names
 from bgm.errors import BadInput
-from bgm.pictures import find_pictures, pair_by_stem, picture_size, read_picture
+from bgm.files import sha256
+from bgm.pictures import find_pictures, open_image, pair_by_stem, picture_size, read_picture
 
 
 class Source(NamedTuple):
@@ -30,7 +29,7 @@ class Source(NamedTuple):
 
     def hashed(self) -> dict[str, Any]:
         """The spec, with sha256 of a file."""
-        return {**self.spec, "sha256": digest(self.path)} if self.path else self.spec
+        return {**self.spec, "sha256": sha256(self.path)} if self.path else self.spec
 
 
 class BenchmarkSubject(NamedTuple):
@@ -105,7 +104,7 @@ def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
         (h, w), (H, W) = sizes
         raise BadInput(f"{subject.fgr.path} is {w}x{h} pixels and {subject.pha.path} is {W}x{H}")
     if subject.fgr.path and subject.fgr.spec["mode"] == "RGBA":
-        with Image.open(subject.fgr.path) as image:
+        with open_image(subject.fgr.path) as image:
             if not image.has_transparency_data:
                 raise BadInput(
                     f"{subject.fgr.path} has no alpha channel (mode {image.mode}), and there is "
@@ -114,45 +113,37 @@ def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
     return subject
 
 
-def verify(manifest: Manifest, data_root: Path) -> tuple[list[str], list[str]]:
-    """The source files of a manifest that are missing, and those that are not what they were."""
+def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
+    """A sentence on source files that are missing or not what they were; "" if there are none."""
     missing, different = [], []
     for key, spec in manifest.sources.items():
         if "drawn" in spec:
             continue
         try:
-            if digest(Path(data_root, key)) != spec.get("sha256"):
+            if sha256(Path(data_root, key)) != spec.get("sha256"):
                 different.append(key)
         except OSError:
             missing.append(key)
-    return missing, different
+    sentences = [
+        describe("source files", data_root, missing, "missing"),
+        describe("source files", data_root, different, "not what the manifest says"),
+    ]
+    return "; ".join(filter(None, sentences))
 
 
-def opener(manifest: Manifest, data_root: Path, pixels: dict[str, str]) -> Callable[[str], NDArray]:
-    """A function from a source's key to its pixels, uint8 (H, W, C); the last few are kept.
+def describe(what: str, place: str | Path, names: list[str], how: str) -> str:
+    """A sentence that counts and names files; "" for none."""
+    return f"{len(names)} {what} in {place} are {how}: {list_names(names)}" if names else ""
 
-    pixels collects the hashes of what was opened. Raises BadInput where a manifest knows other
-    pixels: a JPEG may decode differently elsewhere, and drawing may not.
-    """
+
+def source_reader(manifest: Manifest, data_root: Path) -> Callable[[str], NDArray[np.uint8]]:
+    """A function from a source's key to its pixels, uint8 (H, W, C); the last few are kept."""
 
     @lru_cache(maxsize=12)
-    def open_source(key: str) -> NDArray[np.uint8]:
+    def read_source(key: str) -> NDArray[np.uint8]:
         spec = manifest.sources[key]
         if "drawn" in spec:
-            x = draw(spec)
-        else:
-            x = read_picture(Path(data_root, key), spec["mode"]).permute(1, 2, 0).numpy()
-        x = np.ascontiguousarray(x)
-        pixels[key] = hashlib.sha256(repr(x.shape).encode() + x.tobytes()).hexdigest()
-        if manifest.pixels.get(key, pixels[key]) != pixels[key]:
-            why = (
-                "the drawing code has changed"
-                if "drawn" in spec
-                else "this machine decodes it differently, or reads its alpha otherwise"
-            )
-            raise BadInput(
-                f"{key} gives other pixels than when the manifest {manifest.name} was made ({why})"
-            )
-        return x
+            return draw(spec)
+        return read_picture(data_root / key, spec["mode"]).permute(1, 2, 0).numpy()
 
-    return open_source
+    return read_source

@@ -1,6 +1,7 @@
 """The augmentation recipe: the order in which a Sample becomes a Batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +135,7 @@ class Augment(nn.Module):
         )
 
     @torch.no_grad()
-    def apply(self, sample: Sample, params: Draws) -> Batch:
+    def replay(self, sample: Sample, params: Draws) -> Batch:
         """Apply what was drawn, without any randomness; sample as collated, it stays as it is.
 
         Replays to the bit on one device. In float32, autocast or not. Raises BadInput when
@@ -154,7 +155,7 @@ class Augment(nn.Module):
 
     def forward(self, sample: Sample) -> Batch:
         """Draw for sample.draw, then apply."""
-        return self.apply(sample, self.draw(sample.draw))
+        return self.replay(sample, self.draw(sample.draw))
 
     def _compose(self, sample: Sample, params: Draws) -> Batch:
         fgr, pha = self.placing.subject(sample, params, self.size)
@@ -165,8 +166,8 @@ class Augment(nn.Module):
 
     def _light(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
         """fgr in the light of its surroundings; backdrop: bgr with the subject's traces on it."""
-        steps = ((d.spill, self.spill), (d.reflection, self.reflection))
-        steps += ((d.contact, self.contact), (d.cast, self.cast))
+        steps: list[tuple[Any, Any]] = [(d.spill, self.spill), (d.reflection, self.reflection)]
+        steps += [(d.contact, self.contact), (d.cast, self.cast)]
         if not any(drawn.on.any() for drawn, _ in steps):
             return fgr, bgr
         x = torch.cat([bgr, fgr, pha], dim=1)

@@ -95,7 +95,7 @@ def test_replays_to_the_bit_and_leaves_its_input():
     before = Sample(*(field.clone() for field in sample))
     params = augment.draw(sample.draw)
     state = torch.get_rng_state()
-    first, second = augment.apply(sample, params), augment.apply(sample, params)
+    first, second = augment.replay(sample, params), augment.replay(sample, params)
     same(first, second)
     same(first, augment(sample))
     assert torch.equal(state, torch.get_rng_state())
@@ -153,7 +153,7 @@ def test_each_ingredient_changes_the_drawn_samples_and_no_other(name: str):
     sample = make(list(range(10)), bgr=S)
     augment = Augment(S, seed=3, **{name: INGREDIENTS[name]})
     params = augment.draw(sample.draw)
-    got, want = augment.apply(sample, params), Augment(S)(sample)
+    got, want = augment.replay(sample, params), Augment(S)(sample)
     drawn = torch.ones(10, dtype=torch.bool)
     if name in ("fgr_affine", "bgr_affine"):
         assert getattr(params, name).on.all()
@@ -247,7 +247,7 @@ def test_bad_input_is_named():
         Augment(64, (60, 70))
     augment = Augment(S)
     with pytest.raises(BadInput, match="3 samples and parameters for 2"):
-        augment.apply(make([0, 1, 2]), augment.draw(torch.tensor([0, 1])))
+        augment.replay(make([0, 1, 2]), augment.draw(torch.tensor([0, 1])))
     with pytest.raises(BadInput, match="height or width"):
         augment(make([0, 1])._replace(pha=torch.zeros(2, 1, 9, 9)))
     with pytest.raises(BadInput, match="scale"):
@@ -267,7 +267,7 @@ def test_no_parameter_stays_on_the_host(monkeypatch: pytest.MonkeyPatch):
     on = {n: type(i)(**{**vars(i), "p": 1.0}) for n, i in INGREDIENTS.items()}
     sample = Sample(*(field.to("meta") for field in make([0, 1])))
     for augment in (all_on(**on | unable), all_on(**unable)):
-        batch = augment.apply(sample, augment.draw(torch.arange(2)))
+        batch = augment.replay(sample, augment.draw(torch.arange(2)))
         assert batch.src.device.type == "meta"
 
 

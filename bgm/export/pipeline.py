@@ -1,0 +1,35 @@
+"""Write a file, prove it equal to its network, and only then give it its name."""
+
+from pathlib import Path
+
+from torch import nn
+
+from bgm.export.certify.certificate import Certificate, CertifyOptions, certify
+from bgm.export.target import Target
+from bgm.files import atomic_files
+
+
+def export_and_certify(
+    target: Target,
+    net: nn.Module,
+    out: str | Path,
+    provenance: dict[str, str] | None = None,
+    options: CertifyOptions | None = None,
+) -> Certificate:
+    """Write net (unchanged) to out as target does, with its certificate; all of it or nothing.
+
+    provenance: more for the file to say, see `bgm.export.metadata.provenance`. options: what the
+    file has to pass, the default grid if None. Raises BadInput when out cannot be written or the
+    file does not compute what net computes; an older out and its certificate are then untouched.
+    """
+    out = Path(out)
+    target.check_request(net, out)
+    truth = target.truth(net)
+    prepared = target.prepare(truth)
+    metadata = target.describe(prepared) | (provenance or {})
+    with atomic_files(out) as folder:
+        model = folder / out.name
+        target.write(prepared, model, metadata)
+        certificate = certify(target, truth, model, metadata, options or CertifyOptions())
+        certificate.write(model)
+    return certificate

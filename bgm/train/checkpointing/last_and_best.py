@@ -1,0 +1,129 @@
+"""The checkpoints of a run: the last step, so that it can go on, and the best so far."""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from bgm.errors import BadInput, Stopped
+from bgm.metrics.metric import mode_of
+from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO
+from bgm.train.checkpointing.stop_signal import StopSignal
+
+
+class LastCheckpoint(Checkpoint):
+    """Write dirpath/last.ckpt every n steps, at an epoch's end, at the end, and when asked to stop.
+
+    Written between two optimiser steps only: gradients that are still being accumulated are in no
+    checkpoint. Where a validation follows a step, the checkpoint is written after it, with its
+    scores: a run that is killed in the validation does the steps before it again, and then all of
+    the validation. SIGTERM ends the run after the step, or the validation, in which it comes, with
+    `Stopped`. Raises BadInput at the end when the last steps could not be written.
+    """
+
+    def __init__(self, dirpath: str, every_n_steps: int = 200):
+        self.path, self.every_n_steps = Path(dirpath) / "last.ckpt", every_n_steps
+        self.signal = StopSignal()
+        self.step = 0  # optimiser steps at the end of the batch before
+        self.due = False  # whether this step is to be written
+
+    def on_train_start(self, trainer, module) -> None:
+        self.step = trainer.global_step
+        self.signal.catch()
+
+    def on_train_batch_end(self, trainer, *args: Any) -> None:
+        self.due = False
+        if trainer.global_step == self.step or trainer.fast_dev_run:  # gradients are accumulated
+            return
+        self.step = trainer.global_step
+        ends = trainer.is_last_batch or self.step == trainer.max_steps
+        self.due = ends or self.step % self.every_n_steps == 0
+        if validation_follows(trainer):
+            self.due = True
+        else:
+            self.save_if_due(trainer)
+
+    def on_validation_end(self, trainer, module) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and self.due:
+            self.save_if_due(trainer)
+
+    def on_train_end(self, trainer, module) -> None:
+        if reason := write_failure(trainer, self.path):
+            raise BadInput(f"the last steps are not on disk: {self.path}: {reason}")
+
+    def save_if_due(self, trainer) -> None:
+        """Write the checkpoint if it is due or the run was asked to stop, which then ends."""
+        stop = self.signal.came_to_any(trainer)
+        if self.due or stop:
+            trainer.save_checkpoint(self.path)
+            self.due = False
+        if stop:
+            reason = write_failure(trainer, self.path)
+            unwritten = f", which is not on disk ({reason})" if reason else ""
+            raise Stopped(
+                f"stopped by SIGTERM after step {self.step}{unwritten}: "
+                f"go on with resume={self.path}"
+            )
+
+
+class BestCheckpoint(Checkpoint):
+    """Write dirpath/FILENAME.ckpt after a validation whose score is better than all before.
+
+    monitor: what is compared, as it is logged ("val/mad"); what is better is the metric's to say
+    (`bgm.metrics.mode_of`). A checkpoint that could not be written counts as none.
+    """
+
+    def __init__(self, dirpath: str, monitor: str = "val/mad", filename: str = "best"):
+        self.path, self.monitor = Path(dirpath) / f"{filename}.ckpt", monitor
+        self.largest_is_best = mode_of(monitor) == "max"
+        self.best_score: float | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_score": self.best_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_score = state_dict["best_score"]
+
+    def on_validation_end(self, trainer, module) -> None:
+        if trainer.state.fn != "fit" or trainer.sanity_checking or trainer.fast_dev_run:
+            return
+        if self.monitor not in trainer.callback_metrics:
+            raise BadInput(
+                f"callbacks.best.monitor={self.monitor} is none of "
+                f"{', '.join(sorted(trainer.callback_metrics))}"
+            )
+        score = float(trainer.callback_metrics[self.monitor])
+        if self.best_score is None or self.better(score, self.best_score):
+            self.save(trainer, score)
+
+    def better(self, score: float, than: float) -> bool:
+        return score > than if self.largest_is_best else score < than
+
+    def save(self, trainer, score: float) -> None:
+        before, self.best_score = self.best_score, score  # a part of what is saved
+        trainer.save_checkpoint(self.path)
+        # One process writes; all go the same way.
+        if trainer.strategy.broadcast(write_failure(trainer, self.path)):
+            self.best_score = before
+
+
+def validation_follows(trainer: Trainer) -> bool:
+    """Whether the trainer validates after the batch at hand, by its documented options.
+
+    False for a val_check_interval that is a time: it follows from no step.
+    """
+    every = trainer.check_val_every_n_epoch
+    if not trainer.enable_validation or trainer.val_check_batch is None:
+        return False
+    if every is not None and (trainer.current_epoch + 1) % every:
+        return False
+    loop = trainer.fit_loop
+    index = loop.total_batch_idx if every is None else loop.batch_idx
+    return (index + 1) % trainer.val_check_batch == 0
+
+
+def write_failure(trainer: Trainer, path: Path) -> str | None:
+    """Why the latest try to write a checkpoint failed; known to the process that writes."""
+    files = trainer.strategy.checkpoint_io
+    return files.failed.get(str(path)) if isinstance(files, AtomicCheckpointIO) else None

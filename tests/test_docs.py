@@ -1,0 +1,69 @@
+"""The docs name what is there: rooms, files, and commands of the README."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from bgm.cli.launch import as_typed
+from bgm.paths import conf_dir
+from bgm.pictures import read_picture
+
+ROOT = Path(__file__).parents[1]
+BGM = ROOT / "bgm"
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the rows of the first table below a heading."""
+    part = ARCHITECTURE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_map_has_every_room_once():
+    table = rows("Rooms")[: [row[0] for row in rows("Rooms")].index("question")]
+    named = [name for row in table for name in re.findall(r"`(\w+)`", row[0])]
+    there = {path.stem for path in BGM.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert sorted(named) == sorted(there - {"__init__", "__main__", "__pycache__", "py"})
+    for row in table:
+        (start,) = re.findall(r"`([\w/]+\.py)`", row[2])
+        places = [BGM / start, *(BGM / name / start for name in re.findall(r"`(\w+)`", row[0]))]
+        assert any(place.is_file() for place in places), start
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_files_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
+        if not link.startswith("http"):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    for name in re.findall(r"`((?:[\w]+/)+\w+\.(?:py|yaml))`", text):
+        assert (BGM / name).is_file() or (ROOT / name).is_file() or "NAME" in name, name
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 70
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert (
+        read_picture("cutout.png", "RGBA").shape == read_picture("examples/shot.jpg", "RGBA").shape
+    )
+
+
+COMMANDS = re.findall(r"(?m)(?:^|`)python (\w+)\.py ([^`\n#]+)", README)
+
+
+@pytest.mark.parametrize(("script", "words"), COMMANDS, ids=[" ".join(c) for c in COMMANDS])
+def test_the_commands_of_the_readme_compose(script, words):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        compose(script, as_typed(shlex.split(words)))
