@@ -63,7 +63,7 @@ def options_of(cfg: DictConfig) -> Options:
         rooms=cfg.rooms,
         palettes=palettes(Path(cfg.palettes)) if cfg.palettes else [],
         ranges=ranges,
-        forced=OmegaConf.to_container(cfg.forced, resolve=True),
+        forced={key: value for key, value in cfg.forced.items() if value is not None},
     )
 
 

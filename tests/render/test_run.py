@@ -190,6 +190,11 @@ def test_kinds_narrow_the_weights(tmp_path):
     assert list(options.ranges["kinds"]) == ["pair"]
 
 
+def test_what_is_forced(tmp_path):
+    assert options_of(config(tmp_path)).forced == {}
+    assert options_of(config(tmp_path, "forced.hair=bob")).forced == {"hair": "bob"}
+
+
 def test_the_other_environment_sees_none_of_our_packages(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/ours")
     assert "PYTHONPATH" not in run.environment()
@@ -216,7 +221,7 @@ def test_blender_renders(tmp_path, rooms):
     for name in ("one", "two"):
         cfg = composed(
             "render", f"out={tmp_path}/{name}", "count=1", "size=64", "samples=2", "depth=8",
-            "alpha_samples=8", "seed=4", "forced={shot:bust,hair:bob}", f"rooms={rooms}",
+            "alpha_samples=8", "seed=4", "forced.shot=bust", "forced.hair=bob", f"rooms={rooms}",
         )  # fmt: skip
         main(cfg)
         entry = json.loads((tmp_path / name / LOG).read_text())
