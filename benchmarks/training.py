@@ -1,6 +1,6 @@
 """Steps a second of training with its data, and with the same batch again: the share lost to data.
 
-    python benchmarks/training.py [pairs=24] [experiment=demo] [source=files] [override=...]
+    python benchmarks/training.py --experiment demo --source files --override batch_size=4
 
 Trains as `experiment` says (demo and demo_refine; name one or more), one process of one thread, and
 in pairs of steps: one that loads and augments its batch, then one with the same batch again. A
@@ -14,6 +14,7 @@ crops: the demo's vary, and on a CPU a step at a size that is new costs more, wh
 from (`~callbacks.grow augment.crop=[96,96]` shows it).
 """
 
+import argparse
 import os
 import sys
 import tempfile
@@ -185,19 +186,23 @@ def main(args: list[str]) -> None:
     """Print steps a second of both, and their ratios, for every experiment and source."""
     torch.set_num_threads(1)
     silence_lightning()
-    pairs = [int(a.partition("=")[2]) for a in args if a.startswith("pairs=")]
-    named = [a.partition("=")[2] for a in args if a.startswith("experiment=")]
-    only = [a.partition("=")[2] for a in args if a.startswith("source=")]
-    overrides = [a for a in args if not a.startswith(("pairs=", "experiment=", "source="))]
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    ask.add_argument("--pairs", type=int, default=24, help="of steps")
+    ask.add_argument("--experiment", nargs="+", default=["demo", "demo_refine"])
+    ask.add_argument("--source", nargs="+", choices=SOURCES, default=SOURCES)
+    ask.add_argument("--override", nargs="*", default=[], help="of the config")
+    asked = ask.parse_args(args)
     console = Console(width=max(Console().width, 120))
     table = Table("experiment", "source", "workers", "with/s", "same batch/s", "ratio")
     for name in ("loading", "augmenting", "ratio + workers' CPU", "ratio, wall"):
         table.add_column(name, justify="right")
-    for experiment in named or ["demo", "demo_refine"]:
+    for experiment in asked.experiment:
         with tempfile.TemporaryDirectory() as temporary:
-            cfg = composed(experiment, Path(temporary), overrides)
-            for source, workers, dataset in sources(cfg, Path(temporary), only or SOURCES):
-                times = measure(cfg, workers, dataset, *pairs or [24])
+            cfg = composed(experiment, Path(temporary), asked.override)
+            for source, workers, dataset in sources(cfg, Path(temporary), asked.source):
+                times = measure(cfg, workers, dataset, asked.pairs)
                 (w, cpu, kids, load, augment), (w0, cpu0, kids0, *_) = times
                 ratios = [cpu0 / cpu, load / cpu, augment / cpu]
                 ratios += [cpu0 / (cpu + kids + kids0), w0 / w]

@@ -1,6 +1,7 @@
 """Named loss terms; a config gives each its weight (conf/loss), and training minimises the sum."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from bgm.ops import composite, resize, sobel
 from bgm.types import Batch, Coarse, Refined
 
 Weights = Mapping[str, float | None]
-Term = Callable[[Coarse | Refined, Batch], Tensor]
+Term = Callable[[Any, Batch], Tensor]  # of Coarse or Refined; terms with _sm take Refined only
 TERMS: dict[str, Term] = {}
 
 
@@ -35,7 +36,7 @@ def loss_terms(weights: Weights, pred: Coarse | Refined, true: Batch) -> dict[st
 
 def total_loss(weights: Weights, terms: Mapping[str, Tensor]) -> Tensor:
     """Weighted sum of terms, a scalar."""
-    return torch.stack([value * weights[name] for name, value in terms.items()]).sum()
+    return torch.stack([value * (weights[name] or 0) for name, value in terms.items()]).sum()
 
 
 def check_weights(weights: Weights, refined: bool) -> None:

@@ -1,5 +1,7 @@
 """The few picture operations that every room shares."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,7 +49,7 @@ def pad_to(x: Tensor, multiple: int = 4, smallest: int = 1) -> Tensor:
     return F.pad(x, (0, Wp - W, 0, Hp - H), mode="replicate")
 
 
-def crop_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
     """Undo `pad_to`: the top left size = (H, W) of (..., H', W')."""
     return x[..., : size[0], : size[1]]
 

@@ -5,11 +5,11 @@ import os
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -135,7 +135,7 @@ def _looked_for() -> str:
     return f"looked for {' '.join(EXTENSIONS)} in any case, at any depth"
 
 
-def pair_by_stem(**folders: dict[str, Path]) -> list[str]:
+def pair_by_stem(**folders: Mapping[str, Any]) -> list[str]:
     """Return the stems that all folders share; raise BadInput naming the first ten that differ."""
     names = list(folders)
     first = folders[names[0]]
@@ -219,7 +219,7 @@ def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
             alpha = open_picture(files[index], mode)[0]
         except BadInput:
             continue  # it is named when it is read
-        top = alpha.getchannel(alpha.getbands()[-1]).getextrema()[1]
+        top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
         if top > 1:
             return
         masks += [files[index]] * top
@@ -233,7 +233,8 @@ def picture_size(path: File) -> tuple[int, int]:
     """(H, W) of a picture after EXIF rotation, from its header alone."""
     with open_image(path) as image:
         # Pillow's getexif decodes a PNG to look behind its pixels: only where there is something.
-        late = image.format != "PNG" or "exif" in image.info or _has_late_chunks(image.fp)
+        file: Any = getattr(image, "fp", None)
+        late = image.format != "PNG" or "exif" in image.info or _has_late_chunks(file)
         exif = image.getexif() if late else Image.Image.getexif(image)
         return image.size[::-1] if exif.get(ORIENTATION, 1) < 5 else image.size
 

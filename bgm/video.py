@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class FrameReader:
         self.size = (self._stream.codec_context.width, self._stream.codec_context.height)
         self._times: list[int] = []  # of all frames, in the order of display
         self._keys: list[tuple[int, int]] = []  # of keyframes: when displayed, when decoded
-        self._decoded = None  # an iterator of frames, the next of which has number _next
+        self._decoded: Any = None  # an iterator of frames, the next of which has number _next
         self._next = 0
         self.frames = self._stream.frames or self._count()
 

@@ -51,6 +51,10 @@ THIRD = {  # third parties, and the rooms that may import them
     "av": {"infer", "video"},
     "torchvision": {"model", "train", "export"},
 }
+# Names of named tuples and of Hydra's configs, which are public in spite of their underscore.
+PUBLIC = {"_replace", "_asdict", "_fields", "_target_"}
+# The documented way to load what torch.export's AOTInductor compiled has this name.
+ALLOWED_PRIVATE = {"export/targets/aoti.py": ["from torch._inductor import aoti_load_package"]}
 FILES = [p for p in sorted(BGM.rglob("*.py")) if p != BGM / "__init__.py"]
 
 
@@ -104,3 +108,69 @@ def test_no_circles():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"modules import each other in a circle: {' -> '.join(error.args[1])}")
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__") and name not in PUBLIC
+
+
+def own_names(tree: ast.Module) -> set[str]:
+    """Private names that a file defines: functions, classes, variables, attributes of self."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+    return names
+
+
+def private_names_of_others(path: Path) -> list[str]:
+    """Underscored names that a file imports, or reads from objects, without defining them."""
+    tree = ast.parse(path.read_text())
+    own, found = own_names(tree), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            parts = [*str(node.module).split("."), *(alias.name for alias in node.names)]
+            if any(map(is_private, parts)) and parts[0] != "bgm":
+                found.append(f"line {node.lineno}: from {node.module} import {parts[-1]}")
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            if any(map(is_private, ".".join(names).split("."))):
+                found.append(f"line {node.lineno}: import {names}")
+        elif isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and is_private(str(name.value)):
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(BGM).as_posix())
+def test_no_private_name_of_another_package(path):
+    """What begins with an underscore in Lightning or PyTorch is none of ours; nor is overriding it.
+
+    A class may use the private names that its own file defines.
+    """
+    allowed = ALLOWED_PRIVATE.get(path.relative_to(BGM).as_posix(), [])
+    found = private_names_of_others(path)
+    assert [use for use in found if use.partition(": ")[2] not in allowed] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from torch.utils.data._utils import signal_handling",
+        "from torch.nn.modules.batchnorm import _BatchNorm",
+        "import torch._C",
+        "trainer._signal_connector.teardown()",
+        "self._shutdown_workers()",
+        "getattr(loop, '_should_accumulate')()",
+    ],
+)
+def test_a_private_name_is_noticed(tmp_path, line):
+    (tmp_path / "x.py").write_text(f"class A:\n    def run(self, trainer, loop):\n        {line}\n")
+    assert len(private_names_of_others(tmp_path / "x.py")) == 1

@@ -1,6 +1,7 @@
 """The size of a batch's pictures: anything in a range, or one of a list."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ def check_list(
     crops: Sequence[int | Sequence[int]], multiple: int, size: int
 ) -> list[tuple[int, int]]:
     """Sides, or [H, W], as pairs; BadInput unless they are multiples up to size."""
-    pairs = [(c, c) if isinstance(c, int) else tuple(c) for c in crops]
+    pairs: list[Any] = [(c, c) if isinstance(c, int) else tuple(c) for c in crops]
     for pair in pairs:
         if len(pair) != 2 or not all(n % multiple == 0 < n <= size for n in pair):
             raise BadInput(

@@ -1,6 +1,6 @@
 """Everything that is random about an augmented batch."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -42,4 +42,5 @@ class Draws(NamedTuple):
 
     def rows(self, rows: slice) -> "Draws":
         """The choices for these samples of the batch."""
-        return Draws(self.crop, *(take_rows(draw, rows) for draw in self[1:]))
+        draws: Any = (take_rows(draw, rows) for draw in self[1:])
+        return Draws(self.crop, *draws)

@@ -1,5 +1,6 @@
 """The random affine map of a picture: drawn per sample, flip included, one resampling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class Affine:
 
 
 def affine_matrix(
-    draw: AffineDraw, given: tuple[int, int], wanted: tuple[int, int], factor: float = 1.0
+    draw: AffineDraw, given: Sequence[int], wanted: Sequence[int], factor: float = 1.0
 ) -> Tensor:
     """(B, 3, 3) pixel map from a picture of size given = (h, w) into wanted = (H, W).
 
@@ -81,10 +82,10 @@ def affine_matrix(
     return torch.stack([*rows, last], dim=1).to(torch.float32)
 
 
-def warp(x: Tensor, matrix: Tensor, size: tuple[int, int], padding: str) -> Tensor:
+def warp(x: Tensor, matrix: Tensor, size: Sequence[int], padding: str) -> Tensor:
     """Resample (B, C, h, w) through (B, 3, 3) pixel maps to size; padding zeros or reflection."""
     return kornia.geometry.warp_affine(
-        x, matrix[:, :2].to(x.device), size, padding_mode=padding, align_corners=True
+        x, matrix[:, :2].to(x.device), (size[0], size[1]), padding_mode=padding, align_corners=True
     )
 
 
@@ -114,7 +115,7 @@ class MapDraw(NamedTuple):
     matrix: Tensor  # (B, 3, 3)
 
 
-def joint_map(first: AffineDraw, second: AffineDraw, size: tuple[int, int]) -> MapDraw:
+def joint_map(first: AffineDraw, second: AffineDraw, size: Sequence[int]) -> MapDraw:
     """Both maps of a picture of size (H, W) onto itself, to be resampled once instead of twice."""
     matrix = affine_matrix(second, size, size) @ affine_matrix(first, size, size)
     return MapDraw(first.on | second.on | first.flip | second.flip, matrix)

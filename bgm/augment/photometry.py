@@ -92,8 +92,10 @@ class ColourJitter:
         """Draw factors."""
         on = rng.chance(self.p)
         around_one = (self.brightness, self.contrast, self.saturation)
-        factors = [rng.uniform(1 - value, 1 + value) for value in around_one]
-        return ColourDraw(on, *factors, rng.uniform(-self.hue, self.hue))
+        factors = (rng.uniform(1 - value, 1 + value) for value in around_one)
+        brightness, contrast, saturation = factors
+        hue = rng.uniform(-self.hue, self.hue)
+        return ColourDraw(on, brightness, contrast, saturation, hue)
 
     def apply(self, x: Tensor, draw: ColourDraw) -> Tensor:
         """Change the colours of (B, 3, H, W) in [0, 1]; brightness, contrast, saturation, hue."""
@@ -131,10 +133,11 @@ class Noise:
     def draw(self, rng: BatchRng) -> tuple[NoiseDraw, NoiseDraw]:
         """Draw for src and for bgr: noisy together, each with its own strength and grain."""
         on = rng.chance(self.p)
-        return tuple(
+        src, plate = (
             NoiseDraw(on, self.std * rng.uniform(0, 1) ** self.power, rng.integers(0, 2**48))
             for _ in range(2)
         )
+        return src, plate
 
     def apply(self, x: Tensor, draw: NoiseDraw) -> Tensor:
         """Add the noise to (B, C, H, W), clamped to [0, 1]."""

@@ -55,7 +55,7 @@ class Placing:
             there = rows.to(x.device)
             still = move(x, d.fgr_affine._replace(on=on & False), (size, size), 1.0, "zeros")
             if len(rows):
-                some = [take_rows(draw, rows) for draw in draws]
+                some: Any = [take_rows(draw, rows) for draw in draws]
                 y = self._average(x.index_select(0, there), size, factor, *some)
                 still = still.index_copy(0, there, y)
             x = still

@@ -1,6 +1,7 @@
 """bgm doctor data=... data_root=...: what is wrong with the data, before a training finds out."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -46,7 +47,7 @@ def sources(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
 
     Sources of our own are in it if they name a place, those of other packages always.
     """
-    data = OmegaConf.to_container(cfg.data, resolve=True)
+    data: Any = OmegaConf.to_container(cfg.data, resolve=True)
     for split in ("train", "valid", "test"):
         node = data.get(split) or {}
         for role in ("subjects", "backgrounds"):
@@ -86,7 +87,7 @@ def summary(parts: list[Part], reports: list[ItemReport]) -> Table:
         seen = [s for s in reports if s.part == number]
         sizes = sorted({s.size for s in seen if not s.broken}, key=lambda s: s[0] * s[1])
         shown = [f"{W}x{H}" for H, W in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)]
-        alpha = sum(s.alpha / s.alpha.sum() for s in seen if s.alpha is not None)
+        alpha = sum(s.alpha / s.alpha.sum() for s in seen if s.alpha.any())
         share = ""
         if not isinstance(alpha, int):
             alpha = alpha / alpha.sum()

@@ -43,8 +43,8 @@ class ClipBenchmark:
 
     def plan(self, data_root: str | Path) -> Manifest:
         """The manifest, without pixels and files; BadInput for sources that do not suffice."""
-        each = {"still_each": self.still_each, "moving_each": self.moving_each}
-        check_counts(self.name, self.size, frames=self.frames, **each)
+        counts = {"still_each": self.still_each, "moving_each": self.moving_each}
+        check_counts(self.name, self.size, frames=self.frames, **counts)
         subjects = self.subjects.subjects(Path(data_root))
         clips = by_clip({subject.name: subject for subject in subjects})
         check_count(self.name, "clips", self.count, len(clips), exact=True)

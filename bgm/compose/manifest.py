@@ -23,7 +23,7 @@ class Recipe(NamedTuple):
 
     blend: str  # src = fgr * a + bgr * (1 - a): "round" to the nearest level, or "floor" as RVM
     colours: str  # fgr resized "weighted" by alpha, or "plain", as RVM
-    trimap: dict[str, float] | None  # low, high, dilate, erode; None: no trimaps
+    trimap: dict[str, Any] | None  # low, high, dilate, erode; None: no trimaps
 
 
 class Scene(NamedTuple):

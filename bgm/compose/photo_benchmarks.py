@@ -58,10 +58,12 @@ class PlatePerturbation:
 
         most = int(self.shift * SUB)
         move = [random_integer(-most, most, *parts, f"shift {axis}") / SUB for axis in "xy"]
-        variance = uniform(*self.noise_variance, MICRO**2, "variance") / MICRO**2
+        low, high = self.noise_variance
+        variance = uniform(low, high, MICRO**2, "variance") / MICRO**2
+        darkest, brightest = self.gamma
         return PlateDifference(
             (move[0], move[1]),
-            uniform(*self.gamma, 10_000, "gamma") / 10_000,
+            uniform(darkest, brightest, 10_000, "gamma") / 10_000,
             uniform(-self.noise_mean, self.noise_mean, MICRO, "mean") / MICRO,
             round(math.sqrt(variance), 6),  # IEEE 754 fixes sqrt, not pow
             hash_key(*parts, "noise") >> 76,  # 52 bits, which every reader of JSON keeps
@@ -113,7 +115,7 @@ class PhotoBenchmark:
         for number in range(len(subjects) * self.each):
             subject = check_subject(subjects[number // self.each])
             place = places[order[number % len(places)]]
-            plate = self.plate and self.plate.draw(self.seed, "scene", number)
+            plate = self.plate.draw(self.seed, "scene", number) if self.plate else None
             scenes.append(_photograph(f"{number:04d}", subject, place, self.size, plate))
             used |= {s.key: s for s in (subject.fgr, subject.pha, place)}
         recipe = Recipe("round", "weighted", asdict(self.trimap) if self.trimap else None)

@@ -1,6 +1,7 @@
 """Subjects (colours and alpha) and backgrounds in picture files, checked when they are named."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,15 +27,18 @@ LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is n
 class PictureFiles:
     """The files of a source by kind, paired by stem, and what a run that is resumed began with."""
 
-    def __init__(self, listing: Listing, where: object, snapshot: FileSnapshot | None) -> None:
-        files = listing.files
+    def __init__(
+        self, listing: Listing, where: str | Path | None, snapshot: FileSnapshot | None
+    ) -> None:
+        files: Any = listing.files
         if snapshot and listing.folders:
             files = snapshot.apply_to(files, listing.folders)
         self.stems = pair_by_stem(**files)
         if snapshot and not listing.folders:
-            snapshot.check_same(self.stems, where)
-        self.files = {kind: compact(paths, self.stems) for kind, paths in files.items()}
-        self._snapshot, self._taken = snapshot, None
+            snapshot.check_same(self.stems, str(where))
+        self.files: Any = {kind: compact(paths, self.stems) for kind, paths in files.items()}
+        self._snapshot = snapshot
+        self._taken: FileSnapshot | None = None
 
     def __len__(self) -> int:
         return len(self.stems)

@@ -13,7 +13,7 @@ from bgm.pictures import HIDDEN, ZIPPED, Member, find_pictures, some_pictures
 class Listing(NamedTuple):
     """The files of every kind ("fgr", "pha", "rgba" or "bgr"), by stem; not paired yet."""
 
-    files: dict[str, dict[str, Path | Member]]
+    files: Mapping[str, Mapping[str, Path | Member]]
     folders: dict[str, Path]  # of every kind; none where the files lie in shards or a zip
 
 

@@ -1,11 +1,15 @@
 """New data and old data in one training: what a fine-tune needs to keep what it had learnt."""
 
+from typing import Any
+
 import torch
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput
 from bgm.types import Sample
+
+SizedDataset = Any  # a Dataset[Sample] with a length
 
 
 class Mixture(Dataset[Sample]):
@@ -17,7 +21,7 @@ class Mixture(Dataset[Sample]):
     Raises BadInput for another share, and for an old dataset that is empty.
     """
 
-    def __init__(self, new: Dataset[Sample], old: Dataset[Sample] | None, share: float) -> None:
+    def __init__(self, new: SizedDataset, old: SizedDataset | None, share: float) -> None:
         if not 0 <= share < 1:
             raise BadInput(f"the share of old samples is {share}, expected 0 <= share < 1")
         if share > 0 and (old is None or len(old) == 0):
@@ -29,7 +33,7 @@ class Mixture(Dataset[Sample]):
         return len(self.new) + self.count
 
     @property
-    def mixed(self) -> dict[str, Dataset[Sample]]:
+    def mixed(self) -> dict[str, SizedDataset]:
         """The datasets that are trained on, by what they are here."""
         return {"new": self.new} | ({"old": self.old} if self.count else {})
 
@@ -46,7 +50,7 @@ class Mixture(Dataset[Sample]):
     def __getitems__(self, draws: list[int]) -> list[Sample]:
         """The samples of these draws; each dataset makes its own in one go where it can."""
         places = [self.place(draw) for draw in draws]
-        made = {}
+        made: dict[tuple[str, int], Sample] = {}
         for name, dataset in self.mixed.items():
             wanted = [place for place in places if place[0] == name]
             samples = get_samples(dataset, [number for _, number in wanted])

@@ -32,8 +32,8 @@ def scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     x = torch.from_numpy(np.array(image))
     x = x[None, None] if x.ndim == 2 else x.permute(2, 0, 1)[None]
     y = F.interpolate(x, size=size[::-1], mode="bilinear", antialias=True)
-    y = y.permute(0, 2, 3, 1).contiguous().numpy()
-    return Image.frombuffer(image.mode, size, y, "raw", image.mode, 0, 1)
+    pixels = y.permute(0, 2, 3, 1).contiguous().numpy()
+    return Image.frombuffer(image.mode, size, pixels, "raw", image.mode, 0, 1)
 
 
 def match(image: Image.Image, other: Image.Image) -> Image.Image:

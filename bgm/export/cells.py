@@ -28,7 +28,7 @@ class CellsRefiner(SparseRefiner):
         super().__init__(refiner)
         self.crop, self.replace = SharedCells(), ScatterNdReplace()
 
-    def forward(
+    def forward(  # type: ignore[override] # the inputs of another class, as it says
         self, src: Tensor, bgr: Tensor, pha: Tensor, fgr: Tensor, err: Tensor, hid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `PatchRefiner.forward`."""
@@ -69,12 +69,15 @@ class CellsRefiner(SparseRefiner):
         x3 = opened.index_select(0, rows).view(-1, side * side * 24)
         x3 = sliding(x3, self.third_rgb, 2 + ring, side, self.third_bias)
         x3 = (x3 + sliding(x2, self.third, 2 + ring, side)).relu()
-        answer = torch.addmm(self.fourth_bias, x3, self.fourth).view(-1, 4)
-        coarse = resize(torch.cat([pha, fgr], 1), [H, W])
+        answer = torch.addmm(self.fourth_bias, x3, self.fourth)
         b, y, x = place(own_at, h, w)
-        at = rows_of(b, y, x, 4, h, w)
-        out = coarse.view(-1, 4).index_put((at,), answer.to(coarse.dtype)).view(B, 4, H, W)
-        return out[:, 0:1], out[:, 1:4], ref
+        out = []
+        for coarse, patches in ((pha, answer[:, :16]), (fgr, answer[:, 16:])):
+            at = rows_of(b, y, x, coarse.shape[1], h, w)
+            full = resize(coarse, [H, W]).view(-1, 4)
+            full = full.index_put((at,), patches.reshape(-1, 4).to(coarse.dtype))
+            out.append(full.view(B, coarse.shape[1], H, W))
+        return out[0], out[1], ref
 
     def half_size(self, maps: Tensor, b: Tensor, y: Tensor, x: Tensor, h: int, w: int) -> Tensor:
         """Coarse maps (B, 37, Hc, Wc) at half size in cells (b, y, x): (4 * cells, 37)."""

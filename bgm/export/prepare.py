@@ -24,7 +24,7 @@ def prepare_network(
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
-    copied = copy_to_cpu(net)
+    copied: Any = copy_to_cpu(net)
     if isinstance(crop, SharedCells) and refiner_of(copied) is not None:
         copied.refiner = CellsRefiner(copied.refiner).eval()
         return folded(copied).to(dtype)

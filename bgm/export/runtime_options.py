@@ -50,9 +50,9 @@ class WithRuntimeOptions(nn.Module):
         if self.refine_sample_pixels < 16:
             raise ValueError(f"refine_sample_pixels {self.refine_sample_pixels} is below 16")
         self.net.scale_num, self.net.scale_den = ratio(self.backbone_scale)
-        self.net.refiner.select.mode = self.refine_mode
-        self.net.refiner.select.sampling.sample_pixels = self.refine_sample_pixels
-        self.net.refiner.select.thresholding.threshold = self.refine_threshold
+        self.net.refiner.select.mode = self.refine_mode  # type: ignore[assignment] # an AnySelect
+        self.net.refiner.select.sampling.sample_pixels = self.refine_sample_pixels  # type: ignore[union-attr]
+        self.net.refiner.select.thresholding.threshold = self.refine_threshold  # type: ignore[union-attr]
         return self.net(src, bgr)
 
 

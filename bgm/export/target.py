@@ -100,10 +100,6 @@ class Target:
         """Every file that `write` makes for path, path itself first."""
         return [path]
 
-    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
-        """Nodes by execution provider and operator; {} for runtimes without providers."""
-        return {}
-
     def check_request(self, net: nn.Module, out: Path) -> None:
         """Raise BadInput for what can be told before writing."""
         if out.is_dir():
@@ -143,9 +139,9 @@ class Target:
     def truth(self, net: nn.Module) -> nn.Module:
         """What the file must compute: a float32 copy with the part and selection asked for."""
         if refiner_of(net) is not None and self.backbone_scale is not None:
-            net = net.at_scale(self.backbone_scale)
+            net = net.at_scale(self.backbone_scale)  # type: ignore[operator]
         if self.part == "base" and refiner_of(net) is not None:
-            base = copy_to_cpu(net.base)
+            base = copy_to_cpu(net.get_submodule("base"))
             base.trained_scale = net.backbone_scale  # for `describe` only
             return base
         return copy_to_cpu(net, self.select)

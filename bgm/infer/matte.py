@@ -5,7 +5,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.ImageOps import exif_transpose as upright
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
@@ -72,18 +73,17 @@ def matte(
 
 def to_batch(x: Picture, name: str) -> Tensor:
     """A picture or a batch of any kind as float (B, 3, H, W) in [0, 1]; BadInput names others."""
-    if isinstance(x, Image.Image):
-        x = np.array(ImageOps.exif_transpose(x).convert("RGB"))
-    tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
+    if isinstance(x, Tensor):
+        tensor, order = x, "3, H, W"
+    else:
+        array = np.array(upright(x).convert("RGB")) if isinstance(x, Image.Image) else x
+        tensor, order = torch.from_numpy(np.ascontiguousarray(array)), "H, W, 3"
     batch = tensor if tensor.ndim == 4 else tensor[None]
     batch = batch if isinstance(x, Tensor) else batch.movedim(-1, 1)
     if batch.ndim != 4 or batch.shape[1] != 3 or 0 in batch.shape:
-        order = (
-            "(3, H, W) or (B, 3, H, W)" if isinstance(x, Tensor) else "(H, W, 3) or (B, H, W, 3)"
-        )
-        raise BadInput(f"{name} has the shape {list(x.shape)}, expected {order}")
+        raise BadInput(f"{name} has shape {list(tensor.shape)}, expected ({order}) or (B, {order})")
     if not (batch.is_floating_point() or batch.dtype == torch.uint8):
-        raise BadInput(f"{name} has the type {x.dtype}, expected uint8, or floats in [0, 1]")
+        raise BadInput(f"{name} has the type {tensor.dtype}, expected uint8, or floats in [0, 1]")
     return batch / 255 if batch.dtype == torch.uint8 else batch
 
 

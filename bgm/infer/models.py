@@ -10,8 +10,7 @@ from bgm.export import Exported, open_exported, target_of
 from bgm.export.runtime_options import MODES
 from bgm.infer.any_size import Network
 from bgm.infer.fixed_shape import FixedShapeModel
-from bgm.model import MattingBase, OptimizedBase
-from bgm.model import optimize as optimized_copy
+from bgm.model import MattingRefine, OptimizedRefine
 from bgm.model.coarse import CoarseAtMost
 from bgm.types import Coarse
 from bgm.weights import load
@@ -57,9 +56,7 @@ def open_model(
     if target_of(path) is None and runtime is None:
         if precision not in PRECISIONS:
             raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
-        net = load(path)
-        if optimize:
-            net = optimized_copy(net, PRECISIONS[precision], compile)
+        net = load(path, optimize, PRECISIONS[precision], compile)
         return model_of(net.to(place), path, backbone_scale, base_scale, select)
     exported = open_exported(path, runtime, place)
     set_exported_options(exported, path, backbone_scale, select)
@@ -80,7 +77,7 @@ def model_of(
 ) -> Model:
     """A network in eval mode, with options as for `open_model`; name: for messages."""
     device = next(net.parameters()).device
-    if isinstance(net, MattingBase | OptimizedBase):
+    if not isinstance(net, MattingRefine | OptimizedRefine):
         if select or backbone_scale not in (None, AUTO):
             raise BadInput(
                 f"select and backbone_scale cannot be changed in {name}: a base network has no "

@@ -50,7 +50,8 @@ def predict(
             said.add((about, frame.name))
             say(f"{frame.name}: {sentence}")
 
-    net, plate = StillPlate(net), (None, None)
+    net = StillPlate(net)
+    last, plate = torch.empty(0), torch.empty(0)  # as it was read, and on the device
     with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
         for frame in reader:
             for fix in fixes:
@@ -60,10 +61,9 @@ def predict(
             number = mismatch(frame.src, frame.bgr)
             if number > MISMATCH:
                 say_once("mismatch", frame, mismatch_warning(number))
-            if frame.bgr is not plate[0]:
-                plate = frame.bgr, as_input(frame.bgr, device)
-            src, bgr = as_input(frame.src, device), plate[1]
-            write(frame, run_any_size(net, src, bgr, scale=scale))
+            if frame.bgr is not last:
+                last, plate = frame.bgr, as_input(frame.bgr, device)
+            write(frame, run_any_size(net, as_input(frame.src, device), plate, scale=scale))
             count += 1
     return count
 
@@ -100,13 +100,15 @@ class AlignPlate:
     """
 
     def __init__(self) -> None:
-        self._name, self._alignment = "", None
+        self._name = ""
+        self._alignment: Alignment | None = None
 
     def __call__(self, frame: Frame) -> tuple[Tensor, str]:
-        known: Alignment | None = self._alignment
+        known = self._alignment
         if known is None or frame.time is None or self._name != frame.name:
-            self._name, self._alignment = frame.name, align(frame.src, frame.bgr)
-            return self._alignment.bgr, self._alignment.reason
+            first = align(frame.src, frame.bgr)
+            self._name, self._alignment = frame.name, first
+            return first.bgr, first.reason
         bgr = frame.bgr if known.kept else move(frame.src, frame.bgr, known.homography)
         return bgr, known.reason
 

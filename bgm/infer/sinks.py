@@ -75,7 +75,8 @@ class VideoSink:
         self.rate, self.cutout = Fraction(rate), CUTOUT[cutout]
         self.out, self.outputs = Path(out), check_outputs(outputs)
         self.background = None if background is None else open_background(background)
-        self._name, self._files = "", {}
+        self._name = ""
+        self._files: dict[str, VideoFile] = {}
         for kind in self.outputs:
             check_writable(self.out / kind)
 

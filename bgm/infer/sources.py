@@ -36,10 +36,11 @@ class Pictures:
         return len(self.shots)
 
     def __iter__(self) -> Iterator[Frame]:
-        last, bgr = None, None
+        last: Path | None = None
+        bgr: Tensor | None = None
         for name, path in self.shots.items():
             src = read_picture(path)
-            if self.plates[name] != last:
+            if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
                 bgr = read_picture(last)
             yield Frame(name, src, bgr)
@@ -82,7 +83,7 @@ class Clip:
         self._still = read_picture(plate) if is_picture(plate) else None
         self.size, self.rate, self.frames = read_header(path)
         if self._still is not None:
-            check_size(path, self.size, plate, self._still.shape[-2:])
+            check_size(path, self.size, plate, (self._still.shape[-2], self._still.shape[-1]))
             return
         other = read_header(plate)
         check_size(path, self.size, plate, other.size)

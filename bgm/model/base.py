@@ -1,5 +1,7 @@
 """The base network: src and bgr in, coarse alpha, foreground, error and features out."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
@@ -21,14 +23,16 @@ class MattingBase(nn.Module):
 
     def __init__(self, backbone: nn.Module):
         super().__init__()
-        skips = backbone.channels[:4][::-1]
+        channels: Any = backbone.channels
+        skips = channels[:4][::-1]
         self.backbone = backbone
-        self.aspp = ASPP(backbone.channels[4], [3, 6, 9])
+        self.aspp = ASPP(channels[4], [3, 6, 9])
         self.decoder = Decoder([256, 128, 64, 48, 37], skips)
 
     def blocks(self) -> list[nn.Module]:
         """The parts one after the other, as training in less memory cuts the network."""
-        return [*self.backbone.blocks(), self.aspp, self.decoder]
+        backbone: Any = self.backbone
+        return [*backbone.blocks(), self.aspp, self.decoder]
 
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
         """(B, 3, H, W) in [0, 1] each -> Coarse with the foreground's colour.

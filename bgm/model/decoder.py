@@ -25,7 +25,7 @@ class Decoder(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x4: Tensor, x3: Tensor, x2: Tensor, x1: Tensor, x0: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(torch.cat([resize(x4, x3.shape[2:]), x3], 1))))
-        x = self.relu(self.bn2(self.conv2(torch.cat([resize(x, x2.shape[2:]), x2], 1))))
-        x = self.relu(self.bn3(self.conv3(torch.cat([resize(x, x1.shape[2:]), x1], 1))))
-        return self.conv4(torch.cat([resize(x, x0.shape[2:]), x0], 1))
+        x = self.relu(self.bn1(self.conv1(torch.cat([resize(x4, list(x3.shape[2:])), x3], 1))))
+        x = self.relu(self.bn2(self.conv2(torch.cat([resize(x, list(x2.shape[2:])), x2], 1))))
+        x = self.relu(self.bn3(self.conv3(torch.cat([resize(x, list(x1.shape[2:])), x1], 1))))
+        return self.conv4(torch.cat([resize(x, list(x0.shape[2:])), x0], 1))

@@ -1,5 +1,7 @@
 """Encoders over cat[src, bgr]: torchvision's classes at output stride 16, with five taps."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 from torchvision.models.resnet import Bottleneck, ResNet
@@ -44,20 +46,21 @@ class MobileNetV2Encoder(MobileNetV2):
     def __init__(self) -> None:
         super().__init__()
         self.channels = [6, 16, 24, 32, 320]
-        self.features = self.features[:18]
+        features: Any = self.get_submodule("features")[:18]
+        self.features = features
         first = nn.Conv2d(6, 32, 3, stride=2, padding=1, bias=False)
         nn.init.kaiming_normal_(first.weight, mode="fan_out")
-        self.features[0][0] = first
-        for block in self.features[14:]:
+        features[0][0] = first
+        for block in features[14:]:
             depthwise = block.conv[1][0]
             depthwise.stride = (1, 1)
-            if block is not self.features[14]:  # the strided block itself keeps dilation 1
+            if block is not features[14]:  # the strided block itself keeps dilation 1
                 depthwise.dilation, depthwise.padding = (2, 2), (2, 2)
         del self.classifier
 
     def blocks(self) -> list[nn.Module]:
         """The inverted residual blocks, in order."""
-        return list(self.features)
+        return list(self.get_submodule("features").children())
 
     def forward(self, x: Tensor) -> list[Tensor]:
         taps = [x]

@@ -1,6 +1,7 @@
 """A network made for inference: the same picture, in less time and memory."""
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -51,16 +52,20 @@ def optimize(
 class OptimizedBase(nn.Module):
     """A `MattingBase` for inference. See `optimize`."""
 
+    lowest: Tensor
+    highest: Tensor
+
     def __init__(self, base: MattingBase, dtype: torch.dtype, compile: bool):
         super().__init__()
         copied = folded(copy.deepcopy(base).eval().requires_grad_(False))
-        self.net = copied.to(dtype=dtype, memory_format=torch.channels_last)
+        self.net = copied.to(dtype).to(memory_format=torch.channels_last)
         self.dtype = dtype
         self.register_buffer("lowest", torch.tensor(LOWEST), persistent=False)
         self.register_buffer("highest", torch.tensor(HIGHEST), persistent=False)
-        self.maps = self.net.maps
+        maps: Callable[[Tensor, Tensor], Tensor] = copied.maps  # type: ignore[assignment]
+        self.maps = maps
         if compile:
-            self.maps = torch.compile(self.net.maps, mode="reduce-overhead", dynamic=False)
+            self.maps = torch.compile(maps, mode="reduce-overhead", dynamic=False)
 
     @torch.no_grad()
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
@@ -109,6 +114,7 @@ class OptimizedRefine(nn.Module):
 
         Raises ValueError when src and bgr differ in shape or H or W is not divisible by 4.
         """
+        pixels: Tensor | Cells
         if isinstance(bgr, Plate):
             if list(src.shape) != bgr.shape:
                 raise ValueError(f"src {list(src.shape)} and bgr {bgr.shape} differ")

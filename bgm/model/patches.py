@@ -4,7 +4,7 @@ Every method is a parameterless module, so that it scripts, traces, exports and 
 network without touching its weights. All crops give the same picture, and so do all replaces.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torchvision.ops import roi_align
 class Patches(NamedTuple):
     """Selected patches of 4x4 pixels."""
 
-    index: Tensor  # (P, 3) int64: picture b, patch row y, patch column x
+    index: Tensor  # type: ignore[assignment] # (P, 3) int64: picture b, patch row y, column x
     keep: Tensor  # (P,) bool: refined value is written; False: runs, but the coarse value stays
     ref: Tensor  # (B, 1, H/4, W/4) in {0, 1}: kept patches
 
@@ -168,12 +168,12 @@ def swap_patches(
 
     Raises ValueError for a network without a refiner.
     """
-    if not hasattr(net, "refiner"):
+    refiner: Any = getattr(net, "refiner", None)
+    if refiner is None:
         raise ValueError(
             f"{type(net).__name__} has no refiner whose patch methods could be swapped"
         )
-    net.refiner.crop = crop
-    net.refiner.replace = replace
+    refiner.crop, refiner.replace = crop, replace
     if select is not None:
-        net.refiner.select = select.train(net.training)
+        refiner.select = select.train(net.training)
     return net

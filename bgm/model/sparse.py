@@ -39,6 +39,19 @@ class SparseRefiner(nn.Module):
     replace have no part in this, its select has. Cost and memory follow the number of patches.
     """
 
+    first: Tensor
+    first_rgb: Tensor
+    first_bias: Tensor
+    second: Tensor
+    second_bias: Tensor
+    third: Tensor
+    third_rgb: Tensor
+    third_bias: Tensor
+    fourth: Tensor
+    fourth_bias: Tensor
+    halved: Tensor
+    opened: Tensor
+
     def __init__(self, refiner: PatchRefiner):
         super().__init__()
         refiner = copy.deepcopy(refiner).eval()

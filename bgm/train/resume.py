@@ -18,7 +18,16 @@ from bgm.train.checkpointing.find import (
 )
 
 # What decides the result of a step; folders, workers, logging and the length may change.
-DECIDES = ("backbone", "select", "network", "stage", "loss", "augment", "data.train", "seed")
+DECIDES: tuple[str, ...] = (
+    "backbone",
+    "select",
+    "network",
+    "stage",
+    "loss",
+    "augment",
+    "data.train",
+    "seed",
+)
 DECIDES += ("batch_size", "trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
 DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
 
@@ -128,12 +137,11 @@ def leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 def follows(cfg: DictConfig, key: str) -> bool:
     """Whether a key, or something above it, is only a reference to another one."""
-    parts = key.split(".")
     node: Any = cfg
-    for part in parts:
+    for part in key.split("."):
         if not isinstance(node, DictConfig) or part not in node:
             return False
         if OmegaConf.is_interpolation(node, part):
             return True
-        node = node._get_node(part)
+        node = node.get(part)
     return False

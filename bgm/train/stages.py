@@ -49,18 +49,18 @@ class MattingStage(pl.LightningModule):
         check_weights(loss, refined="refiner" in network)
         self.weights = dict(loss)
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
-        self.network: nn.Module = build(network).to(memory_format=torch.channels_last)
+        self.network: Any = build(network).to(memory_format=torch.channels_last)
         if compile and checkpoint_activations:
             raise BadInput("compile and checkpoint_activations exclude each other: choose one")
         if checkpoint_activations:
-            recompute(self.network.blocks())
+            recompute(self.network.blocks())  # type: ignore[operator] # a network of bgm.model
         if compile:
             self.network.compile()  # in place: torch.compile(network) would rename every key
         names = ["loss", *(f"loss_{name}" for name, weight in loss.items() if weight)]
-        self.valid_losses = nn.ModuleList(
+        self.valid_losses: Any = nn.ModuleList(
             nn.ModuleDict({name: MeanMetric() for name in names}) for _ in SCORED
         )
-        self.valid_metrics = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
+        self.valid_metrics: Any = nn.ModuleList(MatteMetrics(metrics) for _ in SCORED)
 
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
         last = torch.channels_last
@@ -143,10 +143,11 @@ class MattingStage(pl.LightningModule):
 
     def padded(self, batch: Batch) -> tuple[Coarse | Refined, Batch]:
         """Prediction and truth padded to multiples of 4: scenes have any size, networks do not."""
-        true = Batch(*(pad_to(x) for x in batch[:4]), batch.has_fgr)
+        src, bgr, pha, fgr = (pad_to(x) for x in batch[:4])
+        true = Batch(src, bgr, pha, fgr, batch.has_fgr)
         return self(true.src, true.bgr), true
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> Any:
         hyper = self.hparams
         # Fused is three times faster, but refuses gradient clipping under a loss scaler.
         fused = self.trainer.precision == "32-true"

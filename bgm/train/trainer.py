@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 
 from bgm.console import say
 from bgm.errors import BadInput
@@ -27,7 +27,7 @@ def build_trainer(cfg: DictConfig) -> Trainer:
     return trainer
 
 
-def add_run_card(trainer: Trainer, about: dict[str, Any], folder: str) -> None:
+def add_run_card(trainer: Any, about: dict[str, Any], folder: str) -> None:
     """Let every checkpoint of the trainer carry what it was made from; see `RunCard`."""
     trainer.callbacks.insert(0, RunCard(about, folder))  # checkpoint callbacks come last
 
@@ -61,7 +61,7 @@ def needs_no_gpu(cfg: DictConfig) -> None:
         )
 
 
-def load_initial_weights(stage: LightningModule, cfg: DictConfig) -> None:
+def load_initial_weights(stage: Any, cfg: DictConfig) -> None:
     """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
     if cfg.init:
         say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")

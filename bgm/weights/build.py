@@ -67,7 +67,7 @@ def load(
     stored = read_weights(path)
     if stored.kind == "bgmv2":
         return from_bgmv2(path)
-    if stored.network is None:
+    if not stored.network:
         raise BadInput(
             f"{path} holds a {stored.kind} network, not a matting network: "
             "use it to initialise a training (train.py init=...)"
@@ -84,7 +84,7 @@ def network_of(path: str | Path) -> dict:
     stored = read_weights(path)
     if stored.kind == "bgmv2":
         return bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
-    if stored.network is None:
+    if not stored.network:
         raise BadInput(f"{path} holds a {stored.kind} network, expected a matting network")
     return stored.network
 
@@ -103,7 +103,7 @@ def from_bgmv2(
     what a checkpoint does not hold, see SPEC of `bgm.model.MattingRefine`. Returns eval mode.
     """
     if isinstance(state_dict_or_path, Mapping):
-        stored = Stored("bgmv2", dict(state_dict_or_path), None, {})
+        stored = Stored("bgmv2", dict(state_dict_or_path), {}, {})
         name = "the state dict"
     else:
         stored, name = read_weights(state_dict_or_path), str(state_dict_or_path)

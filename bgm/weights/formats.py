@@ -20,7 +20,7 @@ class Stored(NamedTuple):
 
     kind: str  # "bgm", "bgmv2", "deeplabv3" or "classifier"
     state: dict[str, Tensor]  # our names for bgm and bgmv2 parts, without "network."
-    network: dict | None  # the config that rebuilds the network; None unless kind is "bgm"
+    network: dict  # the config that rebuilds the network; empty unless kind is "bgm"
     card: dict  # whatever else the file says about itself, plain values
 
 
@@ -47,7 +47,7 @@ def read_weights(path: str | Path) -> Stored:
 def read_own(path: str | Path) -> Stored:
     """`read_weights` of a network trained here, which says how it is built; else BadInput."""
     stored = read_weights(path)
-    if stored.network is None:
+    if not stored.network:
         raise BadInput(f"{path} holds {stored.kind} weights, expected a network trained here")
     return stored
 
@@ -118,7 +118,7 @@ def identify(path: Path, content: dict) -> Stored:
     if kind is None:
         shown = ", ".join(list(state or content)[:5]) or "nothing"
         raise BadInput(f"{path} holds no network of a known kind (its first keys: {shown})")
-    return Stored(kind, state, None, {})
+    return Stored(kind, state, {}, {})
 
 
 def kind_of(state: dict[str, Tensor]) -> str | None:

@@ -90,7 +90,7 @@ def test_shared_cells_are_refused_where_they_cannot_be_written(tmp_path):
 
 
 def test_a_certified_onnx_file(tmp_path):
-    """The certificate has the nodes as onnxruntime runs them; the network stays as it was."""
+    """The file says where it is from; the network stays as it was."""
     net = tiny().train()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     methods = (net.refiner.crop, net.refiner.replace, net.refiner.select)
@@ -100,9 +100,6 @@ def test_a_certified_onnx_file(tmp_path):
     assert certificate.report.largest < 1e-5
     assert certificate.report.refined > 0
     assert len(list(tmp_path.iterdir())) == 3
-    nodes = certificate.facts["nodes_by_provider"]
-    assert list(nodes) == ["CPUExecutionProvider"]
-    assert nodes["CPUExecutionProvider"]["RoiAlign"] == 3
     assert net.training
     assert methods == (net.refiner.crop, net.refiner.replace, net.refiner.select)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())

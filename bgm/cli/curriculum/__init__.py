@@ -129,7 +129,7 @@ def check_stages(stages: dict[str, list[str]], ledger: Ledger) -> None:
             cfg = compose_training(words)
             if not ledger.done(name):
                 checkpoint = newest_checkpoint(ledger.run_folder(name))
-                build_data(cfg, checkpoint and str(checkpoint))
+                build_data(cfg, str(checkpoint) if checkpoint else None)
         except Exception as error:
             message = error_message(error)
             if message is None:

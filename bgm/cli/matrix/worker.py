@@ -2,6 +2,7 @@
 
 import multiprocessing
 from multiprocessing.connection import Connection
+from typing import Any
 
 from bgm.cli.matrix.run import Exporter, Result
 
@@ -13,7 +14,7 @@ class Worker:
 
     def __init__(self, ckpt: str, method: str = "spawn"):
         self.ckpt = ckpt
-        self.context = multiprocessing.get_context(method)
+        self.context: Any = multiprocessing.get_context(method)
         self.start()
 
     def start(self) -> None:

@@ -21,8 +21,10 @@ def noise(stream: int, size: tuple[int, int], cell: tuple[int, int]) -> Field:
     lattice = random_words(stream, (H // dy + 2, W // dx + 2)).astype(np.int64)
     row, ease_y = _eased(H, dy)
     column, ease_x = _eased(W, dx)
-    lines = lattice[row] * (1024 - ease_y)[:, None] + lattice[row + 1] * ease_y[:, None]
-    out = lines[:, column] * (1024 - ease_x) + lines[:, column + 1] * ease_x
+    lines: NDArray[np.int64] = (
+        lattice[row] * (1024 - ease_y)[:, None] + lattice[row + 1] * ease_y[:, None]
+    )
+    out: NDArray[np.int64] = lines[:, column] * (1024 - ease_x) + lines[:, column + 1] * ease_x
     return (out >> 20).astype(np.int32)
 
 

@@ -72,7 +72,8 @@ def _thing(colour: NDArray[np.int32], number: int, short: int, pick) -> None:
     tone, other = _tone(pick, 10, 245, number), _tone(pick, 10, 245, number, "stripe")
     period, lean = pick(3, max(4, short // 16), number, "period"), pick(-2, 2, number, "lean")
     rows, columns = np.indices(board.shape[:2], dtype=np.int32)
-    line = (rows + lean * columns) // period % 2 if pick(0, 2, number, "kind") else rows * 0
+    striped = pick(0, 2, number, "kind")
+    line = np.asarray((rows + lean * columns) // period % 2 if striped else rows * 0)
     board[:] = np.where(line[..., None] > 0, other, tone)
 
 

@@ -105,13 +105,13 @@ ALPHA: tuple[Check, ...] = (
 
 def _single(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Finding]:
     """Findings that one item shows by itself."""
-    by_part = defaultdict(list)
-    for seen in reports:
-        by_part[seen.part].append(seen)
+    by_part: dict[int, list[ItemReport]] = defaultdict(list)
+    for report in reports:
+        by_part[report.part].append(report)
     for number, seen in sorted(by_part.items()):
         where = parts[number].where
         yield from _broken(where, [s for s in seen if s.broken])
-        whole = [s for s in seen if s.alpha is not None and not s.broken]
+        whole = [s for s in seen if s.alpha.any() and not s.broken]
         for level, code, sentence, is_so in ALPHA:
             names = [s.alpha_name for s in whole if is_so(s)]
             if names:
@@ -141,7 +141,8 @@ def _pairs(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Fin
         if len(seen) < 2:
             continue
         hashes = np.array([s.dhash for s in seen], np.uint64)
-        near = find_near_duplicates(hashes, np.stack([s.thumb for s in seen]), _groups(parts, seen))
+        thumbs = np.stack([s.thumb for s in seen if s.thumb is not None])
+        near = find_near_duplicates(hashes, thumbs, _groups(parts, seen))
         exact = _same_bytes(seen)
         known = set(exact)
         rest = [pair for pair in map(tuple, near.tolist()) if pair not in known]
@@ -185,7 +186,7 @@ def _group_pairs(
             groups["leak", f"{where.where} and {there.where}"].append(named)
         elif one.part == other.part and not (clips[0] == clips[1] != ""):
             groups["duplicates", where.where].append(named)
-    for (code, where), names in groups.items():
+    for (code, place), names in groups.items():
         level = "error" if code == "leak" and how == "the same file" else "warning"
         sentence = "splits share pictures" if code == "leak" else "pictures are there twice"
-        yield Finding(level, code, where, f"{sentence}: {how}", len(names), tuple(names[:SHOWN]))
+        yield Finding(level, code, place, f"{sentence}: {how}", len(names), tuple(names[:SHOWN]))

@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     code: str  # what kind of thing: "broken", "unpaired", "leak", ...
     where: str  # "train subjects"
     sentence: str
-    count: int = 1
+    count: int = 1  # type: ignore[assignment] # tuple.count is not needed
     examples: tuple[str, ...] = ()
 
 
@@ -70,7 +70,7 @@ def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Pa
         if role == "subjects" and holds_clips(root):
             return part_of(split, Clips(root), root), []
         if role == "scenes":
-            files: dict = {k: find_pictures(Path(root) / k) for k in ("src", "bgr", "pha")}
+            files: Any = {k: find_pictures(Path(root) / k) for k in ("src", "bgr", "pha")}
         else:
             files = (list_subjects if role == "subjects" else list_backgrounds)(**given).files
     except BadInput as error:

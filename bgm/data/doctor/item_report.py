@@ -15,6 +15,7 @@ from bgm.pictures import File, Member, open_image, picture_size, to_mode
 
 SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
+NONE = np.zeros(256, np.int64)
 
 
 class ItemReport(NamedTuple):
@@ -28,7 +29,7 @@ class ItemReport(NamedTuple):
     size: tuple[int, int] = (0, 0)  # (H, W)
     mode: str = ""  # Pillow's mode of the alpha file, "L" where it is as it should be
     alpha_name: str = ""  # the file that alpha is in
-    alpha: np.ndarray | None = None  # (256,) pixels of each value
+    alpha: np.ndarray = NONE  # (256,) pixels of each value; all 0 where alpha was not read
     inverted: bool = False  # alpha is high along the border and low in the middle
     jpeg_alpha: bool = False
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8

@@ -68,6 +68,7 @@ class WorkerAugmentLoader(SkipBrokenLoader):
 
     def __iter__(self) -> Iterator[Sample | Batch]:  # type: ignore[override]
         self.in_workers.share_setting()
-        for sample, augmented in super().__iter__():
+        pairs: Any = super().__iter__()
+        for sample, augmented in pairs:
             yield self.in_workers.choose(sample, augmented)
             self.in_workers.share_setting()  # the step may have been the last at this size

@@ -30,7 +30,7 @@ class SkipBroken(Dataset[Sample]):
         self.faults: list[str] = []
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset)  # type: ignore[arg-type] # any dataset of a sampler has a length
 
     def __getitem__(self, draw: int) -> Sample:
         for other in (draw, *replacements(draw, len(self), self.seed)):

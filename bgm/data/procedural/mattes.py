@@ -64,8 +64,8 @@ def matte(s: Scene, d: Tensor, strand: Tensor, n: Tensor, white: list[Tensor]) -
             hole = distances.ellipse(s["spot"][:, k], x, y)[:, None]
             pha = pha * (1 - distances.coverage(hole, edge))
     if bool((s["glass"] > 0).any()):
-        pane = [distances.ellipse(s["spot"][:, k], x, y)[:, None] for k in (2, 3)]
-        pane = distances.coverage(torch.minimum(*pane), edge)
+        left, right = (distances.ellipse(s["spot"][:, k], x, y)[:, None] for k in (2, 3))
+        pane = distances.coverage(torch.minimum(left, right), edge)
         pha = pha * (1 - column(s["glass"]) * pane)
     if bool((s["smoke"] > 0).any()):
         cloud = distances.coverage(distances.ellipse(s["spot"][:, 4], x, y)[:, None], edge + 0.15)

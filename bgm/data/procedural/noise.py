@@ -1,5 +1,7 @@
 """Noise with photograph-like spectra and blurs, both as pyramids: cheap, batched, any size."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,9 +17,9 @@ def octaves(size: tuple[int, int]) -> list[tuple[int, int]]:
     return levels
 
 
-def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample(x: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear resize of (B, C, h, w) to size."""
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+    return F.interpolate(x, size=list(size), mode="bilinear", align_corners=False)
 
 
 def fractal(white: list[Tensor], falloff: Tensor) -> Tensor:

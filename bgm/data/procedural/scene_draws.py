@@ -1,6 +1,7 @@
 """The random choices of one sample: a dictionary of arrays that stack with other samples'."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -39,12 +40,12 @@ def _layer(rng: Generator, anchors: np.ndarray, calm: float, r: Ranges) -> dict[
     bend = low + (high - low) * rng.random() ** 3 * 3
     contrast = rng.uniform(*r.contrast) * (1 - 0.6 * calm)
     return {
-        "kind": np.int64(kind),
+        "kind": np.array(kind, np.int64),
         "warp": np.array([c * f, s * f, -s * g, c * g, *rng.uniform(0, 200, 2), bend], np.float32),
         "style": rng.random(2, np.float32),
         "table": rng.random(fields.TABLE, np.float32),
         "palette": palettes.draw_palette(rng, anchors, contrast),
-        "grain": np.float32(rng.uniform(*r.grain) * rng.random()),
+        "grain": np.array(rng.uniform(*r.grain) * rng.random(), np.float32),
     }
 
 
@@ -180,7 +181,7 @@ def draw_scene(rng: Generator, extent: tuple[float, float], r: Ranges) -> dict[s
     fig, extra = draw_figure(rng, kind, extent, r), draw_figure(rng, kind2, extent, r)
     role = rng.random()  # of the extra figure: 1 with the subject, 2 in the background, 0 nowhere
     role = 1 if role < r.second else 2 if role < r.second + r.standee else 0
-    loose = {"role": role, "plant": kind == "plant", "human": human}
+    loose: dict[str, Any] = {"role": role, "plant": kind == "plant", "human": human}
     loose |= _edges(rng, r) | _optics(rng, extent, r) | _tones(rng, r)
     scene = {key: np.asarray(value, np.float32) for key, value in loose.items()}
     scene |= {f"layer_{key}": value for key, value in _layers(rng, human, r).items()}

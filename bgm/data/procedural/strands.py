@@ -31,7 +31,7 @@ def _turn(direction: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 def draw_hair(rng: Generator, fig: Figure, r: Ranges) -> np.ndarray:
     """Strands (n, 8) around the head in tufts, some of them flying away."""
-    x, y, radius = fig.head
+    x, y, radius = fig.head or (0.0, 0.0, 0.0)
     n = int(rng.uniform(*r.hair_count))
     tufts = int(rng.integers(12, 90))
     tuft = rng.integers(tufts, size=n)
@@ -81,7 +81,7 @@ def draw_fur(rng: Generator, fig: Figure, extent: tuple[float, float], r: Ranges
 
 def draw_whiskers(rng: Generator, fig: Figure) -> np.ndarray:
     """A few long, thin, nearly straight strands (n, 8) off the face."""
-    x, y, radius = fig.head
+    x, y, radius = fig.head or (0.0, 0.0, 0.0)
     n = int(rng.integers(6, 22))
     side = np.where(rng.random(n) < 0.5, -1.0, 1.0)
     lift = rng.normal(0.1, 0.35, n)

@@ -2,7 +2,7 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -46,11 +46,12 @@ class MemberList(Sequence[Member]):
         return Member(self.archives[archive], self.names[index], offset, size)
 
 
-def compact(found: dict[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
+def compact(found: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
     """The files of stems in order: strings, far smaller than Paths, or Members."""
     chosen = [found[stem] for stem in stems]
-    if chosen and isinstance(chosen[0], Member):
-        return MemberList(chosen)
+    members = [file for file in chosen if isinstance(file, Member)]
+    if members:
+        return MemberList(members)
     return [str(path) for path in chosen]
 
 

@@ -69,8 +69,9 @@ def certify(
     """
     name = "small" if target.runtime == "reference" else options.grid
     grid = grid_of(name)
-    if target.shape is not None:
-        name, grid = "one shape", Grid(lambda _: [target.shape], target.shape)
+    if (shape := target.shape) is not None:
+        shapes = [shape]
+        name, grid = "one shape", Grid(lambda _: shapes, shape)
     run = target.open(model)
     report = compare_everywhere(target, net, run, model, metadata, grid.shapes(net))
     operators = target.operators(model)
@@ -93,7 +94,6 @@ def certify(
         "matting": compare_mattes(net, run, options.matting_set, target.tolerance),
         "operators": operators,
         "unsupported_operators": sorted(target.unsupported_ops),
-        "nodes_by_provider": target.placement(model, *smooth(*min(grid.shapes(net)))),
         "time": measure_time(net, run, shape, smooth),
         "comparisons": [asdict(comparison) for comparison in report.comparisons],
     }

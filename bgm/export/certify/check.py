@@ -1,6 +1,6 @@
 """Compare an exported file with its network on many pictures, batches and sizes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +67,7 @@ def check(
     run: Run,
     limits: Tolerance = PRECISIONS["float32"],
     shapes: Iterable[Shape] | None = None,
-    pictures: dict[str, Draw] = PLAIN,
+    pictures: Mapping[str, Draw] = PLAIN,
 ) -> Report:
     """Compare run with net on all pictures in all shapes; net stays as it is.
 

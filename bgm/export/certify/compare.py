@@ -64,8 +64,8 @@ class Truth:
     def on_patches(self, src: Tensor, bgr: Tensor, ref: Tensor | None) -> tuple[Any, Any]:
         """Outputs in float32 and in float64, refining exactly the patches of ref."""
         if ref is not None:
-            self.single.refiner.select = FixedChoice(ref)
-            self.double.refiner.select = FixedChoice(ref.double())
+            self.single.refiner.select = FixedChoice(ref)  # type: ignore[method-assign]
+            self.double.refiner.select = FixedChoice(ref.double())  # type: ignore[method-assign]
         return self.single(src, bgr), self.double(src.double(), bgr.double())
 
 

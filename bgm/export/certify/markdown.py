@@ -77,7 +77,7 @@ def matting(facts: Facts) -> str:
 
 
 def speed(facts: Facts) -> str:
-    """Seconds, operators, and where they run."""
+    """Seconds, and operators."""
     time = facts["time"]
     batch, height, width = time["shape"]
     lines = [
@@ -91,8 +91,6 @@ def speed(facts: Facts) -> str:
         lines += ["", "## Operators", ", ".join(f"{n} {c}" for n, c in counts) + "."]
         if unsupported := facts["unsupported_operators"]:
             lines.append(f"Not supported by readers, none of them here: {', '.join(unsupported)}.")
-    for provider, counts in facts["nodes_by_provider"].items():
-        lines.append(f"{sum(counts.values())} nodes on {provider} after onnxruntime's fusions.")
     return "\n".join(lines)
 
 

@@ -1,5 +1,7 @@
 """A network whose predicted error can be read off the shot: err = the red of src."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -14,7 +16,7 @@ def steer_error(net: nn.Module) -> nn.Module:
     Nobody can paint a picture on which a trained network predicts the error that one wants, and a
     file is not proved before it has met no error, error everywhere and error in one picture only.
     """
-    copied = copy_to_cpu(net)
+    copied: Any = copy_to_cpu(net)
     last = copied.base.decoder.conv4
     with torch.no_grad():
         weight, bias = last.weight.clone(), last.bias.clone()

@@ -1,10 +1,9 @@
 """ExecuTorch: one .pte file for phones and small devices, with XNNPACK's kernels."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -57,10 +56,6 @@ class ExecuTorchExport(Target):
     runtimes: ClassVar[Runtimes] = {"ExecuTorch": open_executorch}
     packages: ClassVar[tuple[str, ...]] = ("executorch",)
 
-    def __init__(self, **shared: Any):
-        super().__init__(**shared)
-        self.counts: dict[str, int] = {}  # operators of the file written last
-
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)
         if self.shape is None:
@@ -83,20 +78,3 @@ class ExecuTorchExport(Target):
             constant_methods={METADATA_METHOD: text},
         ).to_executorch()
         path.write_bytes(program.buffer)
-        self.counts = count_operators(program.executorch_program)
-
-    def operators(self, path: Path) -> dict[str, int]:
-        return self.counts  # ExecuTorch offers no public reader of a file's operators
-
-
-def count_operators(program: Any) -> dict[str, int]:
-    """How often each kernel, and each part in XNNPACK, is called in a program's forward."""
-    plan = next(x for x in program.execution_plan if x.name == "forward")
-    counts: Counter[str] = Counter()
-    for instruction in plan.chains[0].instructions:
-        call = instruction.instr_args
-        if hasattr(call, "op_index"):
-            counts[plan.operators[call.op_index].name] += 1
-        elif hasattr(call, "delegate_index"):
-            counts[plan.delegates[call.delegate_index].id] += 1
-    return dict(counts)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bgm.errors import BadInput
 from bgm.export.cells import SharedCells
@@ -17,7 +17,6 @@ from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import example_inputs, free_axes
 from bgm.export.targets.onnx_runtimes import THRESHOLD, open_onnx, open_openvino, open_reference
-from bgm.export.targets.placement import nodes_by_provider
 from bgm.export.targets.quantise import quantise
 from bgm.export.targets.tracing import OLDEST, ThresholdBuffer, check_traceable, trace_to_onnx
 from bgm.model import Thresholding
@@ -136,9 +135,6 @@ class OnnxExport(Target):
 
     def operators(self, path: Path) -> dict[str, int]:
         return count_operators(path)
-
-    def placement(self, path: Path, src: Tensor, bgr: Tensor) -> dict[str, dict[str, int]]:
-        return nodes_by_provider(path, src, bgr) if self.runtime == "onnxruntime" else {}
 
 
 def offer_as_input(graph: Any, initializer: str, name: str) -> None:

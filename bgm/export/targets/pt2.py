@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
 
 from bgm.errors import BadInput
 from bgm.export.runtime import (
@@ -42,7 +43,7 @@ def open_pt2(path: str | Path, device: str | torch.device = "cpu") -> Exported:
     metadata = json.loads(extra[METADATA_FILE] or "{}")
     output_type = output_type_by_kind(path, metadata)
     if torch.device(device).type != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, device)
+        program = move_to_device_pass(program, device)
     # Guards hold what the example happened to show: "not 1 pixel at the deepest stage" would refuse
     # 64x64, which the graph computes rightly.
     net = program.module(check_guards=False)

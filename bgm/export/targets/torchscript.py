@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, METADATA_FILE, Exported, first_line, require_file
 from bgm.export.runtime_options import OPTIONS, WithRuntimeOptions
 from bgm.export.target import Runtimes, Target
+from bgm.model import MattingRefine
 from bgm.types import Coarse, Refined
 
 
@@ -68,7 +68,7 @@ class TorchScriptExport(Target):
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         with without_deprecation_warning():
-            scripted = net if refiner_of(net) is None else WithRuntimeOptions(net).eval()
+            scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
             # Not straight to the file: on a full disk that ends the process, not the function.
             file = BytesIO()
             extra = {METADATA_FILE: json.dumps(metadata)}

@@ -48,11 +48,11 @@ def align(src: Tensor, bgr: Tensor) -> Alignment:
     points = orb_matches(plate, shot)
     found, inliers = homography(*points, threshold=3.0 * max(1.0, max(H, W) / ORB_SIDE))
     reason = _implausible(found, inliers, (H, W))
-    if reason:
+    if found is None or reason:
         return _keep(bgr, reason, len(inliers[0]))
     flow = flow_matches(plate, shot, found)
     refined, flowed = homography(*flow, threshold=1.0)
-    if not _implausible(refined, flowed, (H, W)):
+    if refined is not None and not _implausible(refined, flowed, (H, W)):
         found, inliers = refined, flowed
     moved, count = _moved(found, (H, W)), len(inliers[0])
     if moved < STILL_PX:
@@ -78,8 +78,8 @@ def _keep(bgr: Tensor, reason: str, inliers: int, moved: float = 0.0) -> Alignme
 
 def _corners(found: NDArray, size: tuple[int, int]) -> tuple[NDArray, NDArray]:
     H, W = size
-    corners = np.float32([[0, 0], [W - 1, 0], [W - 1, H - 1], [0, H - 1]])
-    return corners, cv2.perspectiveTransform(corners[None], found)[0]
+    corners = np.array([[0, 0], [W - 1, 0], [W - 1, H - 1], [0, H - 1]], np.float32)
+    return corners, np.asarray(cv2.perspectiveTransform(corners[None], found))[0]
 
 
 def _moved(found: NDArray, size: tuple[int, int]) -> float:
@@ -109,8 +109,10 @@ def _warp(bgr: Tensor, found: NDArray) -> tuple[Tensor, NDArray[np.bool_]]:
     """The moved plate (3, H, W) and where (H, W) it has pixels of its own."""
     picture = np.ascontiguousarray(bgr.permute(1, 2, 0).cpu().numpy())
     H, W = picture.shape[:2]
-    border = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-    warped = cv2.warpPerspective(picture, found, (W, H), **border)
+    border = cv2.BORDER_REPLICATE
+    warped = np.asarray(
+        cv2.warpPerspective(picture, found, (W, H), flags=cv2.INTER_CUBIC, borderMode=border)
+    )
     ones = np.ones((H, W), np.float32)
     inside = cv2.warpPerspective(ones, found, (W, H), flags=cv2.INTER_LINEAR) > 0.999
     return torch.from_numpy(warped.transpose(2, 0, 1).copy()), inside

@@ -86,7 +86,7 @@ def _small(x: Tensor, side: int = FIT_SIDE) -> NDArray[np.float32]:
     factor = min(1.0, side / max(planes.shape[1:]))
     size = [max(round(s * factor), 1) for s in reversed(planes.shape[1:])]
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-    return np.stack(small, axis=-1).astype(np.float32) / 255
+    return np.stack(small, axis=-1).astype(np.float32) / np.float32(255)
 
 
 def _trimmed_fit(shot: NDArray, plate: NDArray) -> tuple[NDArray, NDArray]:

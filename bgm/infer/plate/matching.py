@@ -29,17 +29,17 @@ def orb_matches(plate: NDArray, shot: NDArray) -> Points:
     if min(shot.shape) < ORB_SMALLEST:
         return NO_POINTS
     factor = min(1.0, ORB_SIDE / max(shot.shape))
-    orb = cv2.ORB_create(nfeatures=4000, fastThreshold=7)
+    orb = cv2.ORB.create(nfeatures=4000, fastThreshold=7)
     size = [max(round(side * factor), 1) for side in reversed(shot.shape)]
     small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (plate, shot)]
     (k0, d0), (k1, d1) = (orb.detectAndCompute(x, None) for x in small)
     if d0 is None or d1 is None:
         return NO_POINTS
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(d0, d1)
-    scale = np.float32([shot.shape[1] / size[0], shot.shape[0] / size[1]])
+    scale = np.array([shot.shape[1] / size[0], shot.shape[0] / size[1]], np.float32)
     # Pixel centres: x + 0.5 scales, x does not.
     p, q = (
-        (np.float32([k[i].pt for i in index]).reshape(-1, 2) + 0.5) * scale - 0.5
+        (np.array([k[i].pt for i in index], np.float32).reshape(-1, 2) + 0.5) * scale - 0.5
         for k, index in ((k0, [m.queryIdx for m in matches]), (k1, [m.trainIdx for m in matches]))
     )
     return p, q
@@ -54,15 +54,22 @@ def flow_matches(plate: NDArray, shot: NDArray, found: NDArray) -> Points:
     start = cv2.goodFeaturesToTrack(moved, 1500, 0.003, max(3, max(H, W) // 80), mask=inside)
     if start is None:
         return NO_POINTS
-    window = {"winSize": (15, 15), "maxLevel": 2}
-    there, ok, _ = cv2.calcOpticalFlowPyrLK(moved, shot, start, None, **window)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(shot, moved, there, None, **window)
+    there, ok, _ = follow(moved, shot, start)
+    back, ok_back, _ = follow(shot, moved, there)
     good = (ok[:, 0] & ok_back[:, 0]).astype(bool)
     good &= np.linalg.norm((back - start)[:, 0], axis=1) < 0.3
     if not good.any():
         return NO_POINTS
     origin = cv2.perspectiveTransform(start[good], np.linalg.inv(found))
     return origin[:, 0].astype(np.float32), there[good][:, 0]
+
+
+def follow(before: NDArray, after: NDArray, start: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Where points (N, 1, 2) of one picture are in another, 1 (N, 1) if found, and the error."""
+    there, ok, error = cv2.calcOpticalFlowPyrLK(
+        before, after, start, np.zeros_like(start), winSize=(15, 15), maxLevel=2
+    )
+    return np.asarray(there), np.asarray(ok), np.asarray(error)
 
 
 def homography(p: NDArray, q: NDArray, threshold: float) -> tuple[NDArray | None, Points]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytorch_lightning as pl
 
 from bgm.errors import BadInput
+from bgm.model import MattingRefine
 
 
 class VaryScale(pl.Callback):
@@ -22,7 +23,7 @@ class VaryScale(pl.Callback):
         self.scales = [Fraction(scale).limit_denominator(1024) for scale in scales]
 
     def on_fit_start(self, trainer, module) -> None:
-        if not hasattr(module.network, "backbone_scale"):
+        if not isinstance(module.network, MattingRefine):
             raise BadInput(
                 "callbacks.scales changes the backbone_scale of a refined network, found a "
                 f"{type(module.network).__name__}: leave it out"
