@@ -10,9 +10,21 @@ ROOT = Path(__file__).parents[1]
 BGM = ROOT / "bgm"
 LEVELS = {
     **dict.fromkeys(
-        ["types", "ops", "errors", "files", "console", "paths", "pictures", "video", "trimap"], 0
+        [
+            "types",
+            "ops",
+            "errors",
+            "files",
+            "console",
+            "paths",
+            "pictures",
+            "video",
+            "trimap",
+            "people",
+        ],
+        0,
     ),
-    **dict.fromkeys(["model", "augment", "metrics", "losses", "data", "compose"], 1),
+    **dict.fromkeys(["model", "augment", "metrics", "losses", "data", "compose", "render"], 1),
     **dict.fromkeys(["weights", "run_info"], 2),
     **dict.fromkeys(["train", "export"], 3),
     "infer": 4,
@@ -29,7 +41,7 @@ THIRD = {  # third parties, and the rooms that may import them
     "pytorch_lightning": {"train", "data", "run_info"},
     "hydra": {"weights", "cli", "train", "export", "infer", "eval", "run_info"},
     "kornia": {"augment", "ops", "losses"},
-    "cv2": {"metrics", "infer", "trimap", "eval"},
+    "cv2": {"metrics", "infer", "trimap", "eval", "render"},
     "jinja2": {"eval"},
     "matplotlib": {"eval"},
     "rich": {"console", "metrics", "eval"},

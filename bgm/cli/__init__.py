@@ -9,7 +9,7 @@ from bgm.paths import conf_dir, script_path
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
 # Modules with main(config), over conf/COMMAND.yaml.
-CONFIGURED = ("blend", "compose", "doctor", "pack", "release")
+CONFIGURED = ("blend", "compose", "doctor", "pack", "release", "render")
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
@@ -17,6 +17,7 @@ USAGE = """usage: bgm COMMAND ...
   bgm doctor data=... data_root=...         what is wrong with the data, before training finds out
   bgm pack data=... data_root=... out=...   the same data as tar shards, for network disks
   bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
+  bgm render out=FOLDER count=100           people with true alpha, rendered with Blender
   bgm report A.json B.json out=FILE.html    scores in one HTML file; several runs are compared
   bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
   bgm blend before=FILE after=FILE out=NAME.safetensors  weights between two networks

@@ -1,0 +1,80 @@
+"""bgm render out=FOLDER count=100: people with true alpha and colour, rendered with Blender."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from bgm.console import say
+from bgm.errors import BadInput
+from bgm.render.palettes import palettes
+from bgm.render.run import Interpreters, Options, check_interpreters, missing, read_log, render
+from bgm.render.sheet import write_sheet
+
+ON_SHEET = 48  # the newest pictures
+
+
+def main(cfg: DictConfig) -> None:
+    """Render what is missing of count pictures, and a sheet of the newest beside the folder."""
+    out, options = Path(cfg.out), options_of(cfg)
+    interpreters = Interpreters(cfg.blender_python or "", cfg.body_python or "")
+    todo = missing(out, options)
+    if todo:
+        check_interpreters(interpreters)
+    say(f"{out}: {len(options.indices) - len(todo):,} pictures done, {len(todo):,} to render")
+
+    def report(entry: dict) -> None:
+        fault = "; ".join(entry.get("faults", ()))
+        what = f"left out ({fault})" if fault else f"{entry['cpu_s']} CPU seconds"
+        say(f"picture {entry['index']} of seed {entry['seed']}: {what}")
+        if not fault and entry["index"] % cfg.sheet_every == 0:
+            newest_on_sheet(out)
+
+    render(out, options, interpreters, report)
+    newest_on_sheet(out)
+    say(f"look at {sheet_path(out)}")
+
+
+def options_of(cfg: DictConfig) -> Options:
+    """The options that a config stands for. Raises BadInput for impossible ones."""
+    size = OmegaConf.to_object(cfg.size) if OmegaConf.is_list(cfg.size) else [cfg.size] * 2
+    if len(size) != 2 or any(not isinstance(n, int) or not 16 <= n <= 4096 for n in size):
+        raise BadInput(f"size={cfg.size}: expected pixels, 16 to 4096, or [height,width]")
+    if cfg.depth not in (8, 16):
+        raise BadInput(f"depth={cfg.depth}: expected 8 or 16 bits a channel")
+    for key in ("count", "samples", "alpha_samples", "per_process"):
+        if not isinstance(cfg[key], int) or cfg[key] < 1:
+            raise BadInput(f"{key}={cfg[key]}: expected a whole number from 1 on")
+    ranges = OmegaConf.to_container(cfg.ranges, resolve=True)
+    if cfg.kinds is not None:
+        unknown = [kind for kind in cfg.kinds if kind not in ranges["kinds"]]
+        if unknown or not cfg.kinds:
+            known = ", ".join(ranges["kinds"])
+            raise BadInput(f"kinds={list(cfg.kinds)}: expected one or more of {known}")
+        ranges["kinds"] = {kind: ranges["kinds"][kind] or 1 for kind in cfg.kinds}
+    return Options(
+        seed=cfg.seed,
+        indices=range(cfg.first, cfg.first + cfg.count),
+        size=tuple(size),
+        depth=cfg.depth,
+        samples=cfg.samples,
+        alpha_samples=cfg.alpha_samples,
+        per_process=cfg.per_process,
+        maps=cfg.maps,
+        rooms=cfg.rooms,
+        palettes=palettes(Path(cfg.palettes)) if cfg.palettes else [],
+        ranges=ranges,
+        forced={key: value for key, value in cfg.forced.items() if value is not None},
+    )
+
+
+def sheet_path(out: Path) -> Path:
+    """Beside the folder, where no folder source takes it for a subject."""
+    return out.with_name(f"{out.name}-sheet.jpg")
+
+
+def newest_on_sheet(out: Path) -> None:
+    """Write the sheet of the newest pictures, if there are any."""
+    files = [out / entry["file"] for entry in read_log(out) if "file" in entry]
+    files = [file for file in files if file.exists()][-ON_SHEET:]
+    if files:
+        write_sheet(sheet_path(out), files)
