@@ -5,7 +5,8 @@ from collections import defaultdict
 from pathlib import Path
 
 BGM = Path(__file__).parents[1] / "bgm"
-FILES = sorted(BGM.rglob("*.py"))
+# bgm/render runs in Blender's own environment, where nothing else of bgm is imported.
+FILES = sorted(p for p in BGM.rglob("*.py") if p.parent != BGM / "render")
 
 
 def named_twice(places: dict[str, list[Path]]) -> list[str]:

@@ -66,10 +66,27 @@ def learnt_by(cfg: DictConfig) -> dict:
     return found | {k: list(v) if isinstance(v, tuple) else v for k, v in vars(ranges).items()}
 
 
+PAPER = dict.fromkeys(("pha", "pha_sobel", "fgr", "err"), 1)  # every weight, before they were keys
+PAPER_REFINED = PAPER | dict.fromkeys(("pha_sm", "pha_sm_sobel", "fgr_sm"), 1)
+RENAMED = {
+    '"lit":': '"stage":',
+    "bgm.lit.BaseStage": "bgm.train.MattingStage",
+    "bgm.lit.RefineStage": "bgm.train.MattingStage",
+    "bgm.lit.": "bgm.train.",
+    "bgm.augment.Exposure": "bgm.augment.ExposureJitter",
+}
+
+
 def with_todays_names(config: dict) -> dict:
-    """A config of before `lit` was called `stage` and `bgm.lit` was called `bgm.train`."""
-    text = json.dumps(config).replace('"lit":', '"stage":').replace("bgm.lit.", "bgm.train.")
-    return json.loads(text)
+    """A config of before the house was rearranged, in today's words."""
+    text = json.dumps(config)
+    for old, new in RENAMED.items():
+        text = text.replace(old, new)
+    config = json.loads(text)
+    refined = "refiner" in config["network"]
+    config["stage"]["loss"] = PAPER_REFINED if refined else PAPER
+    config["stage"]["metrics"] = None  # of validations: they change no weight
+    return config
 
 
 def changes(then: object, now: object, at: str = "") -> list[str]:
