@@ -1,6 +1,7 @@
 """bgm render out=FOLDER count=100: people with true alpha and colour, rendered with Blender."""
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -36,7 +37,7 @@ def main(cfg: DictConfig) -> None:
 
 def options_of(cfg: DictConfig) -> Options:
     """The options that a config stands for. Raises BadInput for impossible ones."""
-    size = OmegaConf.to_object(cfg.size) if OmegaConf.is_list(cfg.size) else [cfg.size] * 2
+    size = list(cfg.size) if OmegaConf.is_list(cfg.size) else [cfg.size] * 2
     if len(size) != 2 or any(not isinstance(n, int) or not 16 <= n <= 4096 for n in size):
         raise BadInput(f"size={cfg.size}: expected pixels, 16 to 4096, or [height,width]")
     if cfg.depth not in (8, 16):
@@ -44,7 +45,7 @@ def options_of(cfg: DictConfig) -> Options:
     for key in ("count", "samples", "alpha_samples", "per_process"):
         if not isinstance(cfg[key], int) or cfg[key] < 1:
             raise BadInput(f"{key}={cfg[key]}: expected a whole number from 1 on")
-    ranges = OmegaConf.to_container(cfg.ranges, resolve=True)
+    ranges: Any = OmegaConf.to_container(cfg.ranges, resolve=True)
     if cfg.kinds is not None:
         unknown = [kind for kind in cfg.kinds if kind not in ranges["kinds"]]
         if unknown or not cfg.kinds:
@@ -54,7 +55,7 @@ def options_of(cfg: DictConfig) -> Options:
     return Options(
         seed=cfg.seed,
         indices=range(cfg.first, cfg.first + cfg.count),
-        size=tuple(size),
+        size=(size[0], size[1]),
         depth=cfg.depth,
         samples=cfg.samples,
         alpha_samples=cfg.alpha_samples,

@@ -28,9 +28,7 @@ LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is n
 class PictureFiles:
     """The files of a source by kind, paired by stem, and what a run that is resumed began with."""
 
-    def __init__(
-        self, listing: Listing, where: str | Path | None, snapshot: FileSnapshot | None
-    ) -> None:
+    def __init__(self, listing: Listing, where: object, snapshot: FileSnapshot | None) -> None:
         files: Any = listing.files
         if snapshot and listing.folders:
             files = snapshot.apply_to(files, listing.folders)

@@ -96,12 +96,17 @@ class MixedSources(Dataset[Sample]):
     def exchanged(self, sample: Sample | None, chosen: Choices, draw: int) -> Sample:
         """A sample of the dataset with what its draw exchanges; None where that is all of it."""
         first, second, third = chosen.which
-        if chosen.subject:
+        if chosen.subject and self.subjects is not None:
             pha, fgr = self.subjects.read(int(first * len(self.subjects)), self.size)
             has_fgr = torch.tensor(self.subjects.has_fgr)
         else:
+            assert sample is not None  # made wherever something of it is left
             pha, fgr, has_fgr = sample.pha, sample.fgr, sample.has_fgr
-        bgr = self.photograph(second) if chosen.place else sample.bgr
+        if chosen.place:
+            bgr = self.photograph(second)
+        else:
+            assert sample is not None
+            bgr = sample.bgr
         if chosen.place or chosen.subject:
             if chosen.texture:
                 fgr = recoloured(fgr, pha, self.photograph(third), chosen.rng, pattern=1.0)
@@ -111,4 +116,5 @@ class MixedSources(Dataset[Sample]):
 
     def photograph(self, at: float) -> Tensor:
         """The background at this share of their list, (3, size, size)."""
+        assert self.backgrounds is not None
         return self.backgrounds.read(int(at * len(self.backgrounds)), self.size)
