@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> None:
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
         out = cfg.out or beside(cfg.ckpt, target.suffix)
-        say(f"writing {out} and certifying it against PyTorch: about two minutes")
+        say(f"writing {out} and certifying it against PyTorch: this takes minutes")
         certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
         say(f"{certificate.report}\n{out}\n{out}.certificate.md")
 

@@ -50,7 +50,7 @@ def main(args: list[str]) -> None:
     say("\n[bold]3/5[/bold] score on the fixed validation scenes")
     scenes = validation_scenes(out)
     scores = score_all(scenes, base, model)
-    say("\n[bold]4/5[/bold] export to ONNX and certify it against PyTorch (about two minutes)")
+    say("\n[bold]4/5[/bold] export to ONNX and certify it against PyTorch (minutes)")
     run("export", f"ckpt={model}", "export=onnx", f"out={model.with_suffix('.onnx')}")
     say("\n[bold]5/5[/bold] matte a picture with the exported model, and with the shipped one")
     matte_sample(scenes, out)
