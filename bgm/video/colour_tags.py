@@ -37,8 +37,8 @@ def tags_of(frame: Any, path: object) -> ColourTags:
     """The tags of a decoded frame, what is missing filled in as players do.
 
     An untagged matrix follows the primaries, else it is BT.709 from 720 lines on and BT.601 below;
-    untagged primaries follow the matrix; an untagged transfer is BT.709's. RGB has the full range,
-    everything else the limited one unless it says otherwise. Raises BadInput for tags that are
+    untagged primaries follow the matrix; an untagged transfer is BT.709's. RGB and untagged gray have the
+    full range, everything else the limited one unless it says otherwise. Raises BadInput for tags that are
     meaningless to us, rather than showing wrong colours.
     """
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
@@ -69,6 +69,7 @@ def tags_of(frame: Any, path: object) -> ColourTags:
                 f"of {', '.join(map(str, known))}: convert it first, as to BT.709 by FFmpeg"
             )
     full = rgb or frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+    full = full or (frame.format.name.startswith("gray") and not frame.color_range)
     return ColourTags(primaries, transfer, matrix, full)
 
 

@@ -74,7 +74,7 @@ def check_duration(path: str | Path, container: Any, stream: Any) -> None:
         for packet in container.demux()
         if packet.pts is not None and packet.time_base
     ]
-    found = max(ends, default=0.0) - first / 1e6
+    found = max(ends, default=0.0)  # Matroska counts from 0, wherever its first picture lies
     container.seek(int(first), backward=True)
     if found < stated / 1e6 - SLACK:
         raise BadInput(
