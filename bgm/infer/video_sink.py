@@ -18,7 +18,7 @@ from bgm.ops import composite
 from bgm.video.containers import pyav
 from bgm.video.decode import Header
 from bgm.video.encode import VideoFile
-from bgm.video.formats import VIDEO_FORMATS, coding_of
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of
 
 ALPHA = ("straight", "premultiplied")
 PLAIN = Encoding("bt709", "bt709")  # of mattes: players show their numbers as they are

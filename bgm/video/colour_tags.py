@@ -37,9 +37,9 @@ def tags_of(frame: Any, path: object) -> ColourTags:
     """The tags of a decoded frame, what is missing filled in as players do.
 
     An untagged matrix follows the primaries, else it is BT.709 from 720 lines on and BT.601 below;
-    untagged primaries follow the matrix; an untagged transfer is BT.709's. RGB and untagged gray have the
-    full range, everything else the limited one unless it says otherwise. Raises BadInput for tags that are
-    meaningless to us, rather than showing wrong colours.
+    untagged primaries follow the matrix; an untagged transfer is BT.709's. RGB and untagged gray
+    have the full range, everything else the limited one unless it says otherwise. Raises BadInput
+    for tags that are meaningless to us, rather than showing wrong colours.
     """
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
     matrix, rgb = int(frame.colorspace), frame.format.is_rgb

@@ -140,8 +140,6 @@ def _whole_frames(container: Any, stream: Any, path: str | Path) -> Iterator[Any
     for packet in container.demux(stream):
         if packet.pts is not None and not packet.is_discard and packet.size:
             heapq.heappush(waiting, packet.pts)
-        if packet.is_corrupt and first is not None:
-            raise BadInput(f"video {path} is damaged after frame {count}: bytes are missing")
         for frame in packet.decode():
             if frame.is_corrupt:
                 at = float((frame.pts - first) * stream.time_base) if frame.pts and first else 0.0

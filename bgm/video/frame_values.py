@@ -36,7 +36,7 @@ def values_of(frame: Any, tags: ColourTags) -> Tensor:
     yuv = YUV.fullmatch(name)
     assert yuv, name
     planes = Planes(int(yuv[3] or 8), HALVED[yuv[2]], tags.full, tags.matrix)
-    return to_rgb(*(_plane(frame, i) for i in range(3)), planes)
+    return to_rgb(_plane(frame, 0), _plane(frame, 1), _plane(frame, 2), planes)
 
 
 def frame_of(x: Tensor, layout: str, tags: ColourTags) -> Any:

@@ -24,8 +24,8 @@ def check_length(path: str | Path) -> None:
         end = missing_bytes(file, size)
     if end > size:
         raise BadInput(
-            f"video {path} is cut off: it has {size:,} bytes, its header expects {end:,} (a download"
-            " that stopped?): get it again, or keep what is there with "
+            f"video {path} is cut off: it has {size:,} bytes, its header expects {end:,} (a "
+            "download that stopped?): get it again, or keep what is there with "
             f"ffmpeg -i {path.name} -c copy part{path.suffix}"
         )
 

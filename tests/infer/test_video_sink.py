@@ -19,7 +19,7 @@ from bgm.types import Refined
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
 from tests.infer import networks
-from tests.video.clips import H, RATE, W, alphas, av, flat, heard, ramps, write_clip
+from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
 from tests.video.test_damage import FAST, damage, noise
 
 ROOT = Path(__file__).parents[2]

@@ -16,6 +16,8 @@ COLOURS = torch.tensor(
     [[0.9, 0.1, 0.2], [0.1, 0.7, 0.2], [0.1, 0.2, 0.8], [0.95, 0.95, 0.95], [0.3, 0.3, 0.3]]
 )
 
+BT709 = ColourTags()
+
 
 def flat(i, size=(H, W)):
     """Values of one colour, which no codec can hide, (3, H, W)."""
@@ -35,7 +37,7 @@ def write_clip(
     picture=flat,
     encoder="libx264",
     pixels="yuv420p",
-    tags=ColourTags(),
+    tags=BT709,
     tagged=True,
     rate=RATE,
     times=None,

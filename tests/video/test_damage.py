@@ -134,11 +134,8 @@ def test_a_damaged_middle_is_named(tmp_path, encoder, share):
     whole = frames(path)
     assert whole == 30
     damage(path, share, 1500)
-    read = 0
     with pytest.raises(BadInput, match=r"a\.\w+ (is damaged|cannot be read)"):
-        for _ in decode(path):
-            read += 1
-    assert read < 30
+        frames(path)
 
 
 def noise(i, size):

@@ -14,8 +14,8 @@ from bgm.colour import Encoding, to_display
 from bgm.errors import BadInput
 from bgm.video.decode import decode, read_header
 from bgm.video.encode import VideoFile
-from bgm.video.formats import VIDEO_FORMATS, coding_of
-from tests.video.clips import H, RATE, W, alphas, av, flat, heard, ramps, write_clip
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of
+from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
 
 BT709, HLG, PQ = Encoding("bt709", "bt709"), Encoding("bt2020", "hlg"), Encoding("bt2020", "pq")
 P3 = Encoding("p3", "bt709")
@@ -107,12 +107,12 @@ def test_audio_goes_along(tmp_path, form, codec):
 
 
 def test_all_audio_tracks_go_along_in_time(tmp_path):
-    """Sound that begins after the pictures still does, in a file whose clock does not begin at 0."""
+    """Sound that begins after the pictures still does, also where clocks do not begin at 0."""
     with av.open(str(tmp_path / "source.mkv"), "w") as output:
         video = output.add_stream("libx264", rate=25)
         video.height, video.width, video.pix_fmt = H, W, "yuv420p"
         sounds = [output.add_stream("pcm_s16le", rate=48000, layout="mono") for _ in range(2)]
-        sounds[1].metadata["language"] = "deu"
+        sounds[1].metadata["language"] = "ger"
         for i in range(25):
             frame = av.VideoFrame(W, H, "yuv420p")
             frame.pts, frame.time_base = 50 + i, Fraction(1, 25)  # from 2.0 s
@@ -129,7 +129,7 @@ def test_all_audio_tracks_go_along_in_time(tmp_path):
     header = read_header(tmp_path / "source.mkv")
     write(tmp_path / "a.mov", "prores", 25, source=header)
     with av.open(str(tmp_path / "a.mov")) as found:
-        assert [s.metadata.get("language") for s in found.streams.audio] == ["und", "deu"]
+        assert [s.metadata.get("language") for s in found.streams.audio] == [None, "ger"]
         for index in range(2):
             found.seek(0)
             stream = found.streams.audio[index]

@@ -36,11 +36,18 @@ class VideoFormat(NamedTuple):
     holds_pixel_aspect: bool = True
 
 
-MOV_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le")
+MOV_AUDIO: tuple[str, ...] = (
+    "aac",
+    "mp3",
+    "ac3",
+    "eac3",
+    "alac",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+)
 MOV_AUDIO += ("pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be")
 MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")
-MP4_AAC = {"audio": MP4_AUDIO, "audio_encoder": "aac"}
-MOV_PCM = {"audio": MOV_AUDIO, "audio_encoder": "pcm_s24le"}
 
 H264: Options = {"crf": "16", "preset": "fast"}
 # With B-frames x265 gives clips of one or two frames times that no container takes.
@@ -66,7 +73,8 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
             {"profile": "4"},
             Coding("prores_ks", "yuva444p10le", {"profile": "4444", **KS}),
         ),
-        **MOV_PCM,
+        audio=MOV_AUDIO,
+        audio_encoder="pcm_s24le",
     ),
     "prores422": VideoFormat(
         ".mov",
@@ -77,7 +85,8 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
             {"profile": "3"},
             Coding("prores_ks", "yuv422p10le", {"profile": "hq", **KS}),
         ),
-        **MOV_PCM,
+        audio=MOV_AUDIO,
+        audio_encoder="pcm_s24le",
     ),
     "webm": VideoFormat(
         ".webm",
@@ -93,21 +102,24 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         ".mp4",
         "mp4",
         Coding("libsvtav1", "yuv420p10le", {"crf": "20", "preset": "8"}),
-        **MP4_AAC,
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
     ),
     "h264": VideoFormat(
         ".mp4",
         "mp4",
         Coding("libx264", "yuv420p", H264, Coding("libx264", "yuv444p", H264)),
         hdr=Coding("libx264", "yuv420p10le", H264, Coding("libx264", "yuv444p10le", H264)),
-        **MP4_AAC,
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
     ),
     "h265": VideoFormat(
         ".mp4",
         "mp4",
         Coding("libx265", "yuv420p10le", H265, Coding("libx265", "yuv444p10le", H265)),
         tag="hvc1",  # QuickTime and Safari show no hev1
-        **MP4_AAC,
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
     ),
     "ffv1": VideoFormat(
         ".mkv",
