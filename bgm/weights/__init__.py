@@ -2,17 +2,19 @@
 
 from bgm.weights.blending import blend_weights
 from bgm.weights.build import build, from_bgmv2, load, network_of
+from bgm.weights.fitting import LoadReport, match_keys
 from bgm.weights.formats import read_own, read_weights, safetensors_path, write_safetensors
-from bgm.weights.initialise import Report, initialise
+from bgm.weights.initialise import initialise
 from bgm.weights.shipped import weights_file
 
 __all__ = [
-    "Report",
+    "LoadReport",
     "blend_weights",
     "build",
     "from_bgmv2",
     "initialise",
     "load",
+    "match_keys",
     "network_of",
     "read_own",
     "read_weights",

@@ -11,7 +11,7 @@ from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
 from bgm.train import AtomicCheckpointIO
 from bgm.train.resume import changed, find_checkpoint
-from bgm.train.trainer import enough_gpus, needs_no_gpu
+from bgm.train.trainer import needs_no_gpu
 
 
 def composed(*overrides):
@@ -62,27 +62,6 @@ def test_a_lost_process_is_a_sentence(monkeypatch):
     said = error_message(error)
     assert said.startswith("process 1 lost contact with another one")
     assert "(Connection closed by peer [127" in said
-
-
-@pytest.mark.parametrize(
-    ("accelerator", "devices", "there", "refused"),
-    [
-        ("gpu", 4, 2, "needs 4 GPUs, this machine has 2"),
-        ("gpu", [0, 2], 2, "needs 3 GPUs, this machine has 2"),
-        ("cuda", "auto", 0, "needs 1 GPUs, this machine has 0"),
-        ("gpu", -1, 2, None),
-        ("gpu", 2, 2, None),
-        ("auto", 4, 0, None),
-    ],
-)
-def test_more_gpus_than_there_are(monkeypatch, accelerator, devices, there, refused):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    if refused is None:
-        enough_gpus(accelerator, devices)
-        return
-    with pytest.raises(BadInput, match=refused):
-        enough_gpus(accelerator, devices)
 
 
 def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):

@@ -14,6 +14,7 @@ from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
 from bgm.files import write_text
 from bgm.metrics import interval, paired
 from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
+from bgm.templates import fill_template
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
 FACTS = (
@@ -61,7 +62,9 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
     results = [(run, [interval(run.values(name)) for name in columns]) for run in runs]
     rows = published(first["protocol"], first["scales"])
     facts = [key for key in FACTS if any(run.scores.get(key) is not None for run in runs)]
-    return _template().render(
+    return fill_template(
+        Path(__file__).with_name("page.html"),
+        {"number": number},
         title=title,
         runs=runs,
         protocol=first["protocol"],
@@ -82,19 +85,9 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
 
 
 def check_libraries() -> None:
-    """BadInput, with the cure, unless the libraries that make a page are installed."""
-    for name in ("jinja2", "matplotlib"):
-        if find_spec(name) is None:
-            raise BadInput(f"{name} is not installed: pip install 'bgm[report]'")
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("bgm.eval.report", "")
-    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    env.filters["number"] = number
-    return env.get_template("page.html")
+    """BadInput, with the cure, unless the library that draws plots is installed."""
+    if find_spec("matplotlib") is None:
+        raise BadInput("matplotlib is not installed: pip install 'bgm[report]'")
 
 
 def number(x: float | None) -> str:
