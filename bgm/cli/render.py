@@ -52,16 +52,11 @@ def options_of(cfg: DictConfig) -> Options:
             known = ", ".join(ranges["kinds"])
             raise BadInput(f"kinds={list(cfg.kinds)}: expected one or more of {known}")
         ranges["kinds"] = {kind: ranges["kinds"][kind] or 1 for kind in cfg.kinds}
+    same = ("seed", "depth", "samples", "alpha_samples", "per_process", "maps", "rooms")
     return Options(
-        seed=cfg.seed,
+        **{key: cfg[key] for key in same},
         indices=range(cfg.first, cfg.first + cfg.count),
         size=(size[0], size[1]),
-        depth=cfg.depth,
-        samples=cfg.samples,
-        alpha_samples=cfg.alpha_samples,
-        per_process=cfg.per_process,
-        maps=cfg.maps,
-        rooms=cfg.rooms,
         palettes=palettes(Path(cfg.palettes)) if cfg.palettes else [],
         ranges=ranges,
         forced={key: value for key, value in cfg.forced.items() if value is not None},

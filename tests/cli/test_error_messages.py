@@ -31,10 +31,9 @@ TRAINED += ("trainer.logger.save_dir=x",)  # Hydra knows these when it runs a jo
     ],
 )
 def test_a_batch_that_does_not_fit_says_what_to_lower(error):
-    cfg = OmegaConf.create({"batch_size": 8, "augment": {"crop": [512, 2048]}, "workers": 2})
-    said = error_message(error, cfg)
+    said = error_message(error)
     assert "does not fit in memory" in said
-    assert "batch_size=8, augment.crop=[512,2048], workers=2" in said
+    assert "lower batch_size, augment.crop" in said
     assert "\n" not in said
 
 

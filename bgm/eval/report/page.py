@@ -125,10 +125,10 @@ def _verdict(difference: Interval, column: Column) -> str:
 def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
     """Plots by heading."""
     plots: dict[str, list[str]] = {}
-    for first in list(columns.values())[:1]:
-        values = {run.label: run.values(first.name) for run in runs}
-        if any(values.values()):
-            plots["Pictures"] = [sorted_values(values, first)]
+    first = next(iter(columns.values()))
+    values = {run.label: run.values(first.name) for run in runs}
+    if any(values.values()):
+        plots["Pictures"] = [sorted_values(values, first)]
     by_run = {run.label: run.curves for run in runs if run.curves}
     for name in dict.fromkeys(name for curves in by_run.values() for name in curves):
         points = [point for curves in by_run.values() for point in curves.get(name, [])]
@@ -143,13 +143,10 @@ def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
 def _pictures(runs: Sequence[Run], columns: Columns) -> list[tuple[str, list[list[Any]]]]:
     """Rows (name, per metric the values of all runs), the first run's worst first."""
     by_name = [{row["name"]: row for row in run.scores["pictures"]} for run in runs]
-    names = [name for rows in by_name for name in rows]
-    for first in list(columns.values())[:1]:
-        values = runs[0].values(first.name)
-        names = [
-            *sorted(values, key=values.__getitem__, reverse=not first.higher_is_better),
-            *names,
-        ]
+    first = next(iter(columns.values()))
+    values = runs[0].values(first.name)
+    names = sorted(values, key=values.__getitem__, reverse=not first.higher_is_better)
+    names += [name for rows in by_name for name in rows]
     return [
         (name, [[rows.get(name, {}).get(column) for rows in by_name] for column in columns])
         for name in list(dict.fromkeys(names))[:MOST_ROWS]
