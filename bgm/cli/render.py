@@ -7,8 +7,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.render.palettes import palettes
-from bgm.render.run import Interpreters, Options, check_interpreters, missing, read_log, render
+from bgm.render.photo_palettes import palettes
+from bgm.render.rendering import (
+    Interpreters,
+    Options,
+    check_interpreters,
+    missing,
+    read_log,
+    render,
+)
 from bgm.render.sheet import write_sheet
 
 ON_SHEET = 48  # the newest pictures

@@ -15,7 +15,7 @@ from mathutils import Vector
 from bgm.render import VERSION, camera, light, materials, passes
 from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
-from bgm.render.people import add_person
+from bgm.render.persons import add_person
 from bgm.render.plan import plan
 from bgm.render.rooms import add_room
 from bgm.render.streams import Stream

@@ -11,8 +11,8 @@ import numpy as np
 from bgm.render import materials
 from bgm.render.light import add_lamp
 from bgm.render.materials import RGB, Graph
+from bgm.render.mesh_shapes import box, leaves, sheet, solid, turned
 from bgm.render.meshes import add_object
-from bgm.render.shapes import box, leaves, sheet, solid, turned
 from bgm.render.streams import Stream
 
 

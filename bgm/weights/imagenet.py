@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model.encoder import Encoder
 
 IMAGENET = "imagenet"  # the word, in the place of a file
 
@@ -26,7 +26,7 @@ def imagenet_file(net: nn.Module) -> Path:
 
     Raises BadInput, saying how to get it, where it is not on this machine.
     """
-    encoder: Any = getattr(net, "base", net).backbone
+    encoder: Encoder = getattr(net, "base", net).backbone
     where = encoder.imagenet()
     return packaged(where.package) if where.package else downloaded(where.urls)
 
