@@ -1,6 +1,7 @@
 """What people wear on their heads and hold in their hands."""
 
 import math
+from typing import Any
 
 import bpy
 import numpy as np
@@ -27,7 +28,7 @@ class LocalFrame:
         turn: tuple = (0, 0, 0),
         scale: tuple = (1, 1, 1),
         bevel: float = 0.0,
-        **sizes: float,
+        **sizes: Any,
     ) -> bpy.types.Object:
         """A primitive of bpy.ops.mesh ("cube", "torus", ...), smooth shaded."""
         getattr(bpy.ops.mesh, f"primitive_{shape}_add")(**sizes)

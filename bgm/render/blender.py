@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -58,8 +59,8 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
         heads.append(spin @ head.place(0, 0, 0) + shift)
         people.append((root, words | {"pose": person["pose"]}))
     if planned["kind"] == "animal":
-        root, box, head, words = add_animal(Stream(seed, index, "animal"), close)
-        boxes, heads, people = [*box], [head], [(root, words)]
+        root, box, muzzle, words = add_animal(Stream(seed, index, "animal"), close)
+        boxes, heads, people = [*box], [muzzle], [(root, words)]
     said["people"] = [words for _, words in people]
     low, high = np.min(boxes, 0), np.max(boxes, 0)
     look = Stream(seed, index, "camera")
@@ -132,7 +133,7 @@ def picture(index: int, job: dict, marks: Landmarks, maps: list[Path], work: Pat
     said, roots = build(planned, job, marks, maps)
     built = cpu_seconds()
     passes.prepare(tuple(job["size"]), index)
-    found = {}
+    found: dict[str, Any] = {}
     if job["rooms"]:
         found = room_passes(roots, Stream(job["seed"], index, "plate"), job)
     found["clean"], found["noisy"] = passes.colour(job["samples"])

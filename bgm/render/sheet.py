@@ -14,6 +14,8 @@ def write_sheet(path: Path, files: Sequence[Path], tile: int = 192, columns: int
     tiles = []
     for number, file in enumerate(files):
         bgra = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if bgra is None:  # gone or broken since
+            continue
         if bgra.ndim == 2:
             bgra = np.dstack([bgra] * 3)
         if bgra.shape[2] == 3:

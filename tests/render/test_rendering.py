@@ -135,7 +135,7 @@ def test_rooms_are_scenes(tmp_path):
 def test_a_program_that_fails_is_one_sentence(tmp_path):
     cfg = config(tmp_path)
     broken = Interpreters(cfg.blender_python, program(tmp_path, "broken", bodies="'no body'"))
-    with pytest.raises(BadInput, match=r"bgm\.render\.bodies failed in .*broken: no body"):
+    with pytest.raises(BadInput, match=r"bgm\.render\.anny_bodies failed in .*broken: no body"):
         render(tmp_out(cfg), options_of(cfg), broken, print)
 
 

@@ -129,7 +129,9 @@ class OnnxExport(Target):
         """Write net in the precision of its weights: as a graph, below opset 18 as a trace."""
         onnx = require_package("onnx")
         traced = self.opset < OLDEST_EXPORTED
-        options = {} if traced else {"dynamic_shapes": free_axes(self.shape), "verbose": False}
+        options: dict[str, Any] = (
+            {} if traced else {"dynamic_shapes": free_axes(self.shape), "verbose": False}
+        )
         try:
             with warnings.catch_warnings():
                 # Tracing warns of each size that it freezes; else of axes that src and bgr share.
