@@ -109,7 +109,8 @@ def open_model_or_predictions(
         model = open_model(ckpt, **{**options, "select": select})
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
-        answer = ("select", "backbone_scale", "optimize", *(["base_scale"] if model.scale != 1 else []))
+        answer = ["select", "backbone_scale", "optimize"]
+        answer += ["base_scale"] if model.scale != 1 else []
         changes = {k: options[k] for k in answer if options[k] is not None}
         if options["select"] is not None:
             changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))
