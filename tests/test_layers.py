@@ -19,6 +19,7 @@ LEVELS = {
             "paths",
             "templates",
             "pictures",
+            "colour",
             "video",
             "trimap",
             "people",
