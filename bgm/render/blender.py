@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from bgm.render import VERSION, camera, light, materials, passes
+from bgm.render import VERSION, camera, lighting, materials, passes
 from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
 from bgm.render.persons import add_person
@@ -69,12 +69,12 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
     _, words = camera.add_camera(look, middle, extent, heads[0], options)
     angle = words.pop("angle")
     said["camera"] = words
-    said["map"] = light.light_world(Stream(seed, index, "world"), maps)
+    said["map"] = lighting.light_world(Stream(seed, index, "world"), maps)
     if job["rooms"]:
         add_room(Stream(seed, index, "room", palette), maps, float(low[2]) - 0.012, extent)
     else:
         lamps = Stream(seed, index, "lamps")
-        said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
+        said["lamps"] = lighting.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
     moving = Stream(seed, index, "motion")
     said["motion"] = camera.add_motion(moving, people[0][0], ranges["motion"], extent)
     return said, [root for root, _ in people]
@@ -154,7 +154,7 @@ def main(job_path: str) -> None:
     job = json.loads(Path(job_path).read_text())
     work = Path(job["work"])
     marks = Landmarks(Path(job["bodies"]) / "common.npz")
-    maps = light.hdr_maps(job["maps"])
+    maps = lighting.hdr_maps(job["maps"])
     for index in job["indices"]:
         print(json.dumps({"begun": index}), flush=True)
         try:

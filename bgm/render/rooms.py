@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from bgm.render import materials
-from bgm.render.light import add_lamp
+from bgm.render.lighting import add_lamp
 from bgm.render.materials import RGB, Graph
 from bgm.render.mesh_shapes import box, leaves, sheet, solid, turned
 from bgm.render.meshes import add_object

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,8 @@ def imagenet_file(net: nn.Module) -> Path:
 
     Raises BadInput, saying how to get it, where it is not on this machine.
     """
-    encoder: Encoder = getattr(net, "base", net).backbone
+    base: Any = getattr(net, "base", net)
+    encoder: Encoder = base.backbone
     where = encoder.imagenet()
     return packaged(where.package) if where.package else downloaded(where.urls)
 
