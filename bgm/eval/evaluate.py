@@ -141,9 +141,8 @@ def evaluate(evaluation: Evaluation, threads: int | None = None, examples: int =
     cases, rules, out = evaluation.cases, evaluation.rules, evaluation.out
     with evaluation.partial_scores() as partial:
         if before := len(partial.entries):
-            say(
-                f"going on after {before} of {len(cases.names)} pictures that an earlier run scored"
-            )
+            count = len(cases.names)
+            say(f"going on after {before} of {count} pictures that an earlier run scored")
         scores = score_cases(cases, rules, threads=threads, partial=partial)
         seconds = round(time.monotonic() - start, 1)
         scores.facts = evaluation.facts | {"seconds": seconds, "resumed_after": before}
@@ -159,9 +158,8 @@ def evaluate_curves(evaluation: Evaluation, perturbations: Sequence[str]) -> Cur
         return {}
     scenes, predict, rules = evaluation.scenes, evaluation.predict, evaluation.rules
     with evaluation.partial_scores("-robustness") as partial:
-        return score_curves(
-            scenes, predict, perturbations, rules, evaluation.trimaps, partial=partial
-        )
+        trimaps = evaluation.trimaps
+        return score_curves(scenes, predict, perturbations, rules, trimaps, partial=partial)
 
 
 def describe_sizes(scenes: Scenes) -> str:

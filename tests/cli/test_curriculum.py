@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
 from tests.test_configs import composed
 from tests.test_line import script
+from tests.train.record import SignalOnce
 
 ROOT = Path(__file__).parents[2]
 SETS = ("VideoMatte240K", "PhotoMatte13K", "Distinctions646")
@@ -187,34 +187,26 @@ def test_the_whole_paper_in_small(paper, tmp_path):
         assert script("train", *words, *given) == 1
 
 
-def start(paper, folder, *more):
+def run_to_the_end(paper, folder, *more):
+    """The exit code of a curriculum, a process group of its own; negative: what killed it."""
     command = [sys.executable, "train.py", "experiment=curriculum", f"data_root={paper}", *TINY]
     command += ["trainer.max_epochs=10", f"hydra.run.dir={folder}", *more]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
-
-
-def wait_for(done, seconds=400):
-    until = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True).wait()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_killed_inside_a_stage_it_goes_on(paper, tmp_path):
     """SIGKILL to all in the middle of stage 2, then the same command: done, as if nothing was."""
-    folder = tmp_path / "run"
+    folder, sign = tmp_path / "run", signal.SIGKILL
     last = folder / "2-refine_videomatte240k" / "last.ckpt"
-    process = start(paper, folder)
-    wait_for(last.is_file)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    at = torch.load(last, weights_only=True)["global_step"]
-    assert at < 10
+    options = {"note": tmp_path / "sent", "to": "group", "run": "2-refine_videomatte240k"}
+    words = SignalOnce.words(sign=int(sign), **options)
+    assert run_to_the_end(paper, folder, *words) == -sign
+    assert torch.load(last, weights_only=True)["global_step"] < 10
     first = (folder / "1-base_videomatte240k" / "best.ckpt").stat().st_mtime_ns
-    assert start(paper, folder).wait(900) == 0
+    assert run_to_the_end(paper, folder, *words) == 0
     assert (folder / "1-base_videomatte240k" / "best.ckpt").stat().st_mtime_ns == first
     for name in ("2-refine_videomatte240k", "4-refine_distinctions646"):
         stored = torch.load(folder / name / "last.ckpt", weights_only=True)
@@ -222,12 +214,11 @@ def test_killed_inside_a_stage_it_goes_on(paper, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_sigterm_reaches_the_training(paper, tmp_path):
     folder = tmp_path / "run"
-    process = start(paper, folder)
-    wait_for((folder / "1-base_videomatte240k" / "last.ckpt").is_file)
-    process.terminate()
-    assert process.wait(200) == Stopped.code
+    words = SignalOnce.words(sign=int(signal.SIGTERM), note=tmp_path / "sent", to="parent")
+    assert run_to_the_end(paper, folder, *words) == Stopped.code
     assert not (folder / "curriculum.json").exists()  # no stage is done
     with open_ledger(folder, {"a": []}):
         pass  # nobody holds the folder: the training has ended, too
