@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,15 +26,7 @@ def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Ex
 
     Raises BadInput for a broken file and for a program that does no matting.
     """
-    path = require_file(path)
-    extra = {METADATA_FILE: ""}
-    try:
-        with without_deprecation_warning():
-            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise BadInput(
-            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
-        ) from None
+    program, metadata = load_program(path, device)
     schema = program.forward.schema
     inputs = tuple(x.name for x in schema.arguments[1:])
     name = str(schema.returns[0].type).split("(")[0].split(".")[-1].strip()
@@ -51,7 +43,31 @@ def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Ex
             setattr(program, name, value)
         return program(src.to(device), bgr.to(device))
 
-    return Exported(run, output_type, json.loads(extra[METADATA_FILE] or "{}"), options)
+    return Exported(run, output_type, metadata, options)
+
+
+def load_program(path: str | Path, device: str | torch.device) -> tuple[Any, dict[str, str]]:
+    """A TorchScript program on a device and what its file says of itself; BadInput if broken."""
+    path = require_file(path)
+    extra = {METADATA_FILE: ""}
+    try:
+        with without_deprecation_warning():
+            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        raise BadInput(
+            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
+        ) from None
+    return program, json.loads(extra[METADATA_FILE] or "{}")
+
+
+def save_program(net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+    """Script net and write it to path, with what the file says of itself."""
+    with without_deprecation_warning():
+        # Not straight to the file: on a full disk that ends the process, not the function.
+        file = BytesIO()
+        extra = {METADATA_FILE: json.dumps(metadata)}
+        torch.jit.save(torch.jit.script(net), file, _extra_files=extra)
+    path.write_bytes(file.getvalue())
 
 
 class TorchScriptExport(Target):
@@ -67,13 +83,8 @@ class TorchScriptExport(Target):
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-        with without_deprecation_warning():
-            scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
-            # Not straight to the file: on a full disk that ends the process, not the function.
-            file = BytesIO()
-            extra = {METADATA_FILE: json.dumps(metadata)}
-            torch.jit.save(torch.jit.script(scripted), file, _extra_files=extra)
-        path.write_bytes(file.getvalue())
+        refined = isinstance(net, MattingRefine)
+        save_program(WithRuntimeOptions(net).eval() if refined else net, path, metadata)
 
     def operators(self, path: Path) -> dict[str, int]:
         with without_deprecation_warning():
