@@ -70,8 +70,8 @@ def test_it_is_certified(tmp_path):
 
 def test_a_program_that_differs_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(NukeMatte, "smallest", 96)  # 64 px are padded, and see something else
+    out = tmp_path / "net.nuke.pt"
     with pytest.raises(BadInput, match="exported file"):
-        out = tmp_path / "net.nuke.pt"
         export_and_certify(NukeExport(**FAST), tiny(), out, options=CertifyOptions("small"))
 
 

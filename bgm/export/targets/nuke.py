@@ -1,6 +1,5 @@
 """Nuke: one .nuke.pt file that CatFileCreator turns into a .cat file for the Inference node."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar

@@ -83,8 +83,8 @@ class TorchScriptExport(Target):
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-        refined = isinstance(net, MattingRefine)
-        save_program(WithRuntimeOptions(net).eval() if refined else net, path, metadata)
+        scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
+        save_program(scripted, path, metadata)
 
     def operators(self, path: Path) -> dict[str, int]:
         with without_deprecation_warning():
