@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bgm.export.runtime_options import MODES, WithRuntimeOptions
 from bgm.model import MattingRefine
-from bgm.ops import resize
+from bgm.ops import repeat_pixels, resize
 from bgm.types import Refined
 
 SELECTIONS = list(MODES.values())  # what the knob `selection` counts
@@ -86,8 +86,8 @@ class NukeMatte(nn.Module):
             size = [refined.pha.shape[2], refined.pha.shape[3]]
             return opaque(resize(refined.err_sm.float(), size)[:, :, :H, :W], x)
         elif self.output == 4:
-            ref = F.interpolate(refined.ref_sm.float(), scale_factor=4.0, mode="nearest")
-            return opaque(ref[:, :, :H, :W], x)
+            size = [refined.pha.shape[2], refined.pha.shape[3]]
+            return opaque(repeat_pixels(refined.ref_sm.float(), size)[:, :, :H, :W], x)
         else:
             raise ValueError(f"output {self.output}: expected 0 to 4")
         if self.premultiplied != 0:

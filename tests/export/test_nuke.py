@@ -1,6 +1,7 @@
 """The program for Nuke: one tensor in, one out, of every size, and its knobs."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_one_tensor_in_and_one_out(nuke):
     assert [str(x.type) for x in schema.returns] == ["Tensor"]
     for name in [*ATTRIBUTES, "output"]:
         assert type(getattr(program(nuke), name)) in (int, float)
+
+
+def test_older_libtorches_can_read_it(nuke):
+    """F.interpolate brings operators of the newest PyTorch, in branches that nobody takes."""
+    with zipfile.ZipFile(nuke[1]) as archive:
+        code = [archive.read(x).decode() for x in archive.namelist() if x.endswith(".py")]
+    assert any("torch.upsample_bilinear2d" in x for x in code)
+    assert not [x for x in code if "interpolate" in x or "_aa(" in x]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (67, 131), (270, 66)])

@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import ASPPPooling
 
 from bgm.errors import BadInput
 from bgm.export.runtime import INPUTS, METADATA_FILE, Exported, first_line, require_file
 from bgm.export.runtime_options import OPTIONS, WithRuntimeOptions
 from bgm.export.target import Runtimes, Target
 from bgm.model import MattingRefine
+from bgm.ops import resize
 from bgm.types import Coarse, Refined
 
 
@@ -61,7 +63,11 @@ def load_program(path: str | Path, device: str | torch.device) -> tuple[Any, dic
 
 
 def save_program(net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Script net and write it to path, with what the file says of itself."""
+    """Script net (changed) and write it to path, with what the file says of itself."""
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, ASPPPooling):
+                setattr(parent, name, PooledFeatures(*child))
     with without_deprecation_warning():
         # Not straight to the file: on a full disk that ends the process, not the function.
         file = BytesIO()
@@ -91,6 +97,16 @@ class TorchScriptExport(Target):
             program = torch.jit.load(str(path), map_location="cpu")
         calls = re.findall(r"= ((?:aten|torchvision|prim)::\w+)", str(program.inlined_graph))
         return dict(sorted(Counter(calls).items()))
+
+
+class PooledFeatures(nn.Sequential):
+    """torchvision's ASPPPooling without F.interpolate, of which older libtorches read no part."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = [x.shape[2], x.shape[3]]
+        for module in self:
+            x = module(x)
+        return resize(x, size)
 
 
 @contextmanager
