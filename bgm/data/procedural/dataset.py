@@ -34,8 +34,8 @@ class Procedural(Dataset[Sample]):
         H, W = (size, size) if isinstance(size, int) else size
         if min(H, W) < SMALLEST or length < 1 or seed < 0:
             raise BadInput(
-                f"procedural pictures need sides of {SMALLEST} or more, length >= 1 and seed >= 0, "
-                f"got {H}x{W}, {length}, {seed}"
+                f"procedural pictures of {H}x{W}, length {length}, seed {seed}: expected sides of "
+                f"{SMALLEST} px or more, length >= 1, seed >= 0"
             )
         self.size, self.length, self.seed = (int(H), int(W)), length, seed
         self.ranges = Ranges() if ranges is None else ranges
