@@ -7,8 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from bgm.data.procedural import fields, palettes
-from bgm.data.procedural.bodies import KINDS, draw_figure
-from bgm.data.procedural.figures import Figure
+from bgm.data.procedural.bodies import KINDS, Figure, draw_figure
 from bgm.data.procedural.ranges import Ranges
 from bgm.data.procedural.strands import draw_fur, draw_hair, draw_whiskers
 
