@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +48,14 @@ def errors_as_sentences() -> Iterator[None]:
     of ours keep their traceback.
     """
     try:
-        yield
+        try:
+            yield
+        except Exception:
+            # PyTorch raises from a signal for every loader that lost a worker, wherever we are:
+            # here it still comes to the sentence below, there it would come in between.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            raise
     except Stopped as stop:
         say(str(stop))
         raise SystemExit(stop.code if is_first() else 0) from None
