@@ -43,6 +43,7 @@ THIRD = {  # third parties, and the rooms that may import them
     "hydra": {"weights", "cli", "train", "export", "infer", "eval", "run_info"},
     "kornia": {"augment", "ops", "losses"},
     "cv2": {"metrics", "infer", "trimap", "eval", "render"},
+    "huggingface_hub": {"weights"},
     "jinja2": {"eval"},
     "matplotlib": {"eval"},
     "rich": {"console", "metrics", "eval"},

@@ -1,6 +1,8 @@
-"""Networks that come with the package: names in the place of files."""
+"""Networks that come with the package, and those of the Hub: names in the place of files."""
 
 from pathlib import Path
+
+from bgm.weights.hub_files import HUB, hub_file
 
 
 def folder() -> Path:
@@ -16,7 +18,12 @@ def shipped() -> list[str]:
 
 
 def weights_file(path: str | Path) -> Path:
-    """path, or the file of the network of that name; a file of one's own comes first."""
+    """path, or the file of the network of that name; a file of one's own comes first.
+
+    "hf:owner/name" is downloaded, see `bgm.weights.hub_files.hub_file`.
+    """
     path = Path(path)
+    if str(path).startswith(HUB) and not path.exists():
+        return hub_file(str(path))
     is_name = path.name == str(path) and not path.exists() and path.name in shipped()
     return folder() / f"{path.name}.safetensors" if is_name else path
