@@ -83,36 +83,24 @@ class MixedSources(Dataset[Sample]):
     def choose(self, draw: int) -> Choices:
         """What a draw exchanges."""
         rng = np.random.default_rng([SALT, self.seed, draw])
-        place, subject, recolour, texture = rng.random(4)
-        return Choices(
-            place < self.background_share,
-            subject < self.subject_share,
-            recolour < self.recolour,
-            texture < self.texture,
-            tuple(rng.random(3)),
-            rng,
-        )
+        shares = (self.background_share, self.subject_share, self.recolour, self.texture)
+        place, subject, recolour, texture = (bool(x) for x in rng.random(4) < shares)
+        return Choices(place, subject, recolour, texture, tuple(rng.random(3)), rng)
 
     def exchanged(self, sample: Sample | None, chosen: Choices, draw: int) -> Sample:
         """A sample of the dataset with what its draw exchanges; None where that is all of it."""
         first, second, third = chosen.which
+        parts: dict[str, Tensor] = sample._asdict() if sample is not None else {}
         if chosen.subject and self.subjects is not None:
             pha, fgr = self.subjects.read(int(first * len(self.subjects)), self.size)
-            has_fgr = torch.tensor(self.subjects.has_fgr)
-        else:
-            assert sample is not None  # made wherever something of it is left
-            pha, fgr, has_fgr = sample.pha, sample.fgr, sample.has_fgr
+            parts |= {"pha": pha, "fgr": fgr, "has_fgr": torch.tensor(self.subjects.has_fgr)}
         if chosen.place:
-            bgr = self.photograph(second)
-        else:
-            assert sample is not None
-            bgr = sample.bgr
-        if chosen.place or chosen.subject:
-            if chosen.texture:
-                fgr = recoloured(fgr, pha, self.photograph(third), chosen.rng, pattern=1.0)
-            elif chosen.recolour:
-                fgr = recoloured(fgr, pha, bgr, chosen.rng)
-        return Sample(pha, fgr, bgr, has_fgr, torch.tensor(draw))
+            parts["bgr"] = self.photograph(second)
+        if (chosen.place or chosen.subject) and (chosen.texture or chosen.recolour):
+            place = self.photograph(third) if chosen.texture else parts["bgr"]
+            pattern = {"pattern": 1.0} if chosen.texture else {}
+            parts["fgr"] = recoloured(parts["fgr"], parts["pha"], place, chosen.rng, **pattern)
+        return Sample(**parts | {"draw": torch.tensor(draw)})
 
     def photograph(self, at: float) -> Tensor:
         """The background at this share of their list, (3, size, size)."""

@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import get_samples
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.types import Sample
 
 SALT = 0x9001  # keeps these choices apart from those of the dataset below, which has the same draws
@@ -23,11 +23,9 @@ class Pool(Dataset[Sample]):
     def __init__(
         self, dataset: Dataset[Sample], size: int, length: int, seed: int, own: float = 0.3
     ) -> None:
-        if size < 1 or length < 1 or not 0 <= own <= 1:
-            raise BadInput(
-                "a pool needs size >= 1, length >= 1 and own in 0..1, "
-                f"found {size}, {length}, {own}"
-            )
+        check_at_least("a pool", 1, size=size, length=length)
+        if not 0 <= own <= 1:
+            raise BadInput(f"a pool has own {own}, expected 0..1")
         self.dataset, self.size, self.length = dataset, size, length
         self.seed, self.own = seed, own
         self._made: dict[int, Sample] = {}

@@ -59,7 +59,7 @@ class ItemReports(Dataset[ItemReport]):
         number, item = self.chosen[index]
         part = self.parts[number]
         files = {kind: paths[item] for kind, paths in part.files.items()}
-        stem = part.name(item)
+        stem = part.stems[item]
         name = str(next(iter(files.values()))) if files else f"{part.root}: {stem}"
         report = ItemReport(number, name, stem)
         try:

@@ -63,10 +63,8 @@ class ResumableLoader(Loader):
 
     def state_dict(self) -> dict:
         """The position, and what must be unchanged for it to have a meaning."""
-        if self._resume is not None:
-            return dict(self._resume)
-        order = self._order(self.sampler) if isinstance(self.sampler, DrawSampler) else {}
-        return {"epoch": self._epoch, "batches": self._handed_out, **order}
+        here = {"epoch": self._epoch, "batches": self._handed_out, **self._order()}
+        return here if self._resume is None else dict(self._resume)
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from a position of `state_dict`; takes effect when iteration starts next."""
@@ -74,25 +72,20 @@ class ResumableLoader(Loader):
         if isinstance(self.sampler, DrawSampler):
             self.sampler.set_epoch(state["epoch"])
 
-    def _order(self, sampler: DrawSampler) -> dict:
-        return {
-            "length": sampler.length,
-            "seed": sampler.seed,
-            "shuffle": sampler.shuffle,
-            "world": sampler.num_replicas,
-            "batch_size": self.batch_size,
-        }
+    def _order(self) -> dict:
+        sampler = self.sampler
+        if not isinstance(sampler, DrawSampler):
+            return {}
+        order = {"length": sampler.length, "seed": sampler.seed, "shuffle": sampler.shuffle}
+        return order | {"world": sampler.num_replicas, "batch_size": self.batch_size}
 
     def _batches_to_skip(self, sampler: DrawSampler) -> int:
         """Batches to pass over in this epoch; none when the stored position is another epoch's."""
         stored = self._resume
         if stored is None or stored["epoch"] != sampler.epoch or not stored["batches"]:
             return 0
-        changed = [
-            f"{key} {stored[key]} -> {now}"
-            for key, now in self._order(sampler).items()
-            if stored[key] != now
-        ]
+        now = self._order()
+        changed = [f"{key} {stored[key]} -> {now[key]}" for key in now if stored[key] != now[key]]
         if changed:
             raise BadInput(
                 f"cannot resume after batch {stored['batches']} of epoch {sampler.epoch}, the data "
