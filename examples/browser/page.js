@@ -295,6 +295,8 @@ function save() {
 const on = (id, event, act) =>
   at(id).addEventListener(event, () => Promise.resolve(act()).catch((error) => say(`That failed: ${firstLine(error)}.`)));
 
+// Browsers tell of no change when the same file is chosen again, which may hold another picture by now.
+for (const id of ['shot', 'plate', 'backdrop']) on(id, 'click', () => void (at(id).value = ''));
 on('camera', 'click', startCamera);
 on('take', 'click', takePlate);
 on('shot', 'change', () => choose('shot', at('shot').files[0]));

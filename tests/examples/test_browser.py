@@ -185,8 +185,8 @@ def test_the_webcam_is_composed_live(url, webcam, capsys):
 def test_a_plate_of_another_size_is_one_sentence(page, tmp_path):
     write_pair(tmp_path, (64, 96), 1)
     matte_pictures(page, tmp_path)
-    write_png(tmp_path / "plate.png", torch.rand(3, 64, 128))
-    page.find_element("id", "plate").send_keys(str(tmp_path / "plate.png"))
+    write_png(tmp_path / "wider.png", torch.rand(3, 64, 128))
+    page.find_element("id", "plate").send_keys(str(tmp_path / "wider.png"))
     until(page, lambda: "96x64" in text(page, "notes"), "a sentence")
     assert "the plate 128x64: choose two pictures of one size." in text(page, "notes")
 
