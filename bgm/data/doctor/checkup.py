@@ -11,7 +11,7 @@ from bgm.data.composites import Composites
 from bgm.data.doctor.diagnosis import diagnose
 from bgm.data.doctor.inventory import Finding, Part, part_of
 from bgm.data.doctor.item_report import ItemReport, ItemReports
-from bgm.data.mixture import Mixture
+from bgm.data.mixing import Mixture
 
 SAMPLED = 24  # items of a part at most
 
