@@ -14,7 +14,7 @@ from bgm.paths import conf_dir
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         model = open_model(
             cfg.model,
             device=cfg.device,
