@@ -177,12 +177,12 @@ def cover_box(inner: Size, outer: Size) -> Box:
     return fit_box(outer, inner)
 
 
-def check_count(name: str, what: str, number: int | None, found: int, exact: bool = False) -> None:
+def check_count(name: str, what: str, number: int | None, there: int, exact: bool = False) -> None:
     """Raise BadInput where there are fewer than `number`, or, if exact, another number."""
-    if number is not None and (found != number if exact else found < number):
+    if number is not None and (there != number if exact else there < number):
         exactly = "exactly" if exact else "at least"
         hint = ": name those to take in benchmark.subjects.names" if exact else ""
-        raise BadInput(f"benchmark {name} needs {exactly} {number} {what}, found {found}{hint}")
+        raise BadInput(f"benchmark {name} needs {exactly} {number} {what}, found {there}{hint}")
 
 
 def check_numbers(name: str, size: Sequence[int] | None, **counts: int) -> None:

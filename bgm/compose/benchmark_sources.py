@@ -84,8 +84,8 @@ class BackgroundFolder:
 
     def backgrounds(self, data_root: Path) -> dict[str, Source]:
         """The backgrounds; BadInput for a folder that is missing or empty."""
-        found = find_pictures(Path(data_root, self.root))
-        return {stem: _file(path, "RGB", data_root) for stem, path in found.items()}
+        paths = find_pictures(Path(data_root, self.root))
+        return {stem: _file(path, "RGB", data_root) for stem, path in paths.items()}
 
 
 def _file(path: Path, mode: str, data_root: Path) -> Source:
@@ -158,10 +158,10 @@ def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
 
 def describe(what: str, place: str | Path, missing: list[str], different: list[str]) -> str:
     """A sentence that counts and names files; "" for none."""
-    found = {"missing": missing, "not what the manifest says": different}
+    groups = {"missing": missing, "not what the manifest says": different}
     sentences = (
         f"{len(names)} {what} in {place} are {how}: {list_names(names)}"
-        for how, names in found.items()
+        for how, names in groups.items()
         if names
     )
     return "; ".join(sentences)

@@ -37,11 +37,11 @@ class Clips(SubjectSource):
         snapshot: FileSnapshot | None = None,
     ) -> None:
         self.has_fgr, self.snap = use_fgr, snap
-        found = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
-        self.stems = pair_by_stem(**found)
+        videos = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
+        self.stems = pair_by_stem(**videos)
         if snapshot:
             snapshot.check_same(self.stems, root)
-        self.videos = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
+        self.videos = {kind: [str(paths[s]) for s in self.stems] for kind, paths in videos.items()}
         self.frames = [_frames(*pair) for pair in zip(*self.videos.values(), strict=True)]
         self.starts = np.cumsum([0, *self.frames]).tolist()
         self._open: OrderedDict[int, tuple[FrameReader, FrameReader]] = OrderedDict()
