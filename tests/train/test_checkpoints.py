@@ -1,4 +1,4 @@
-"""Checkpoint files: whole or not at all, the one before kept, broken ones noticed; the kill test."""
+"""Checkpoint files: whole or not at all, the one before kept, broken ones seen; the kill test."""
 
 import errno
 import logging
