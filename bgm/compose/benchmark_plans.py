@@ -17,7 +17,7 @@ from bgm.compose.benchmark_sources import (
 from bgm.compose.manifest import LARGEST, Box, Manifest, Recipe, Scene, Trimap
 from bgm.compose.perturbation import PlateDifference, PlatePerturbation
 from bgm.compose.seeding import random_integer, shuffled_numbers
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 
 T = TypeVar("T")
 Size = tuple[int, int]
@@ -177,17 +177,16 @@ def cover_box(inner: Size, outer: Size) -> Box:
     return fit_box(outer, inner)
 
 
-def check_count(name: str, what: str, number: int | None, found: int, exact: bool = False) -> None:
+def check_count(name: str, what: str, number: int | None, there: int, exact: bool = False) -> None:
     """Raise BadInput where there are fewer than `number`, or, if exact, another number."""
-    if number is not None and (found != number if exact else found < number):
+    if number is not None and (there != number if exact else there < number):
         exactly = "exactly" if exact else "at least"
         hint = ": name those to take in benchmark.subjects.names" if exact else ""
-        raise BadInput(f"benchmark {name} needs {exactly} {number} {what}, found {found}{hint}")
+        raise BadInput(f"benchmark {name} needs {exactly} {number} {what}, found {there}{hint}")
 
 
 def check_numbers(name: str, size: Sequence[int] | None, **counts: int) -> None:
     """Raise BadInput for counts below 1 and for a size that is none."""
-    if wrong := {what: n for what, n in counts.items() if n < 1}:
-        raise BadInput(f"benchmark {name} has {wrong}, expected 1 or more")
+    check_at_least(f"benchmark {name}", 1, **counts)
     if size is not None and (len(size) != 2 or not all(1 <= n <= LARGEST for n in size)):
         raise BadInput(f"size of benchmark {name} is {list(size)}, expected [height, width]")

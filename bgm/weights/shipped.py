@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
+from bgm.paths import place
 from bgm.weights.hub_files import HUB, hub_file
 
 
 def folder() -> Path:
     """Where they lie: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "weights"
-    return beside if (package.parent / "conf").is_dir() else package / "shipped"
+    return place("weights", "shipped")
 
 
 def shipped() -> list[str]:

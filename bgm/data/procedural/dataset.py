@@ -9,7 +9,7 @@ from bgm.data.procedural.noise import octaves
 from bgm.data.procedural.ranges import Ranges
 from bgm.data.procedural.rasterise import render
 from bgm.data.procedural.scene_draws import PLANES, draw_motion, draw_scene
-from bgm.errors import BadInput
+from bgm.errors import check_at_least
 from bgm.pictures import to_uint8
 from bgm.types import Sample
 
@@ -32,11 +32,9 @@ class Procedural(Dataset[Sample]):
         self, size: int | tuple[int, int], length: int, seed: int, ranges: Ranges | None = None
     ) -> None:
         H, W = (size, size) if isinstance(size, int) else size
-        if min(H, W) < SMALLEST or length < 1 or seed < 0:
-            raise BadInput(
-                f"procedural pictures of {H}x{W}, length {length}, seed {seed}: expected sides of "
-                f"{SMALLEST} px or more, length >= 1, seed >= 0"
-            )
+        check_at_least("procedural", SMALLEST, height=H, width=W)
+        check_at_least("procedural", 1, length=length)
+        check_at_least("procedural", 0, seed=seed)
         self.size, self.length, self.seed = (int(H), int(W)), length, seed
         self.ranges = Ranges() if ranges is None else ranges
 

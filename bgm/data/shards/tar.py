@@ -46,9 +46,9 @@ class MemberList(Sequence[Member]):
         return Member(self.archives[archive], self.names[index], offset, size)
 
 
-def compact(found: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
+def compact(files: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
     """The files of stems in order: strings, far smaller than Paths, or Members."""
-    chosen = [found[stem] for stem in stems]
+    chosen = [files[stem] for stem in stems]
     members = [file for file in chosen if isinstance(file, Member)]
     if members:
         return MemberList(members)
@@ -66,7 +66,7 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     Made by `bgm pack` or any other webdataset of `stem.fgr.jpg`, `stem.pha.png` and so on. Raises
     BadInput for tar files that are broken, that have other members, or that have changed.
     """
-    found: dict[str, dict[str, Member]] = {}
+    kinds: dict[str, dict[str, Member]] = {}
     for tar in sorted(Path(folder).glob("*.tar")):
         for name, (offset, size) in _index(tar).items():
             _, _, rest = name.rpartition("/")[2].partition(".")
@@ -76,10 +76,10 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
                     f"{tar} holds {name}: expected STEM.fgr.*, STEM.pha.*, STEM.rgba.*, STEM.bgr.*"
                 )
             stem = unquote(name[: len(name) - len(rest) - 1])
-            found.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
-    if not found:
+            kinds.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
+    if not kinds:
         raise BadInput(f"the shards of {folder} hold 0 pictures")
-    return {kind: dict(sorted(members.items())) for kind, members in found.items()}
+    return {kind: dict(sorted(members.items())) for kind, members in kinds.items()}
 
 
 def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:

@@ -38,7 +38,7 @@ def open_nuke(path: str | Path, device: str | torch.device = "cpu") -> Exported:
         for option, value in options.items():
             known = option == "refine_mode" and value in SELECTIONS
             setattr(program, KNOBS[option], SELECTIONS.index(value) if known else value)
-        x = torch.cat([src, bgr], 1).to(device)
+        x = torch.cat([src, bgr], 1)
         refined = program.refine(x)  # these two are all that forward does
         rgba = program.picture(x, refined)
         return [
@@ -47,7 +47,7 @@ def open_nuke(path: str | Path, device: str | torch.device = "cpu") -> Exported:
             *(getattr(refined, name) for name in Refined._fields[2:]),
         ]
 
-    return Exported(run, Refined, metadata, options)
+    return Exported(run, metadata, path, device, options)
 
 
 class NukeExport(TorchScriptExport):

@@ -14,51 +14,31 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPPPooling
 
-from bgm.errors import BadInput
-from bgm.export.runtime import INPUTS, METADATA_FILE, Exported, first_line, require_file
+from bgm.export.runtime import METADATA_FILE, Exported, opening
 from bgm.export.runtime_options import OPTIONS, WithRuntimeOptions
 from bgm.export.target import Runtimes, Target
 from bgm.model import MattingRefine
 from bgm.ops import resize
-from bgm.types import Coarse, Refined
 
 
 def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open an exported TorchScript file on a device.
-
-    Raises BadInput for a broken file and for a program that does no matting.
-    """
+    """Open an exported TorchScript file on a device."""
     program, metadata = load_program(path, device)
-    schema = program.forward.schema
-    inputs = tuple(x.name for x in schema.arguments[1:])
-    name = str(schema.returns[0].type).split("(")[0].split(".")[-1].strip()
-    output_type = {"Refined": Refined, "Coarse": Coarse}.get(name)
-    if inputs != INPUTS or output_type is None:
-        raise BadInput(
-            f"{path} is not a matting network: it takes {', '.join(inputs)} and gives {name}; "
-            "expected src, bgr and Refined or Coarse"
-        )
     options = {name: getattr(program, name) for name in OPTIONS if hasattr(program, name)}
 
     def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
         for name, value in options.items():
             setattr(program, name, value)
-        return program(src.to(device), bgr.to(device))
+        return program(src, bgr)
 
-    return Exported(run, output_type, metadata, options)
+    return Exported(run, metadata, path, device, options)
 
 
 def load_program(path: str | Path, device: str | torch.device) -> tuple[Any, dict[str, str]]:
     """A TorchScript program on a device and what its file says of itself; BadInput if broken."""
-    path = require_file(path)
     extra = {METADATA_FILE: ""}
-    try:
-        with without_deprecation_warning():
-            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise BadInput(
-            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
-        ) from None
+    with opening(path, "TorchScript program") as file, without_deprecation_warning():
+        program = torch.jit.load(str(file), map_location=device, _extra_files=extra)
     return program, json.loads(extra[METADATA_FILE] or "{}")
 
 

@@ -7,6 +7,7 @@ teeth) among its 19,158 vertices. Bones are placed by 4x4 matrices; front is -y 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -212,7 +213,7 @@ def expression(draw: Stream) -> dict[str, float]:
     return found
 
 
-def write_npz(path: Path, **arrays: object) -> None:
+def write_npz(path: Path, **arrays: Any) -> None:
     """Write arrays whole or not at all."""
     partial = path.with_name(f".{path.name}.part.npz")
     np.savez(partial, **arrays)

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 from bgm.cli.render import main, options_of, sheet_path
 from bgm.data.folders import Subjects
 from bgm.errors import BadInput
-from bgm.render import run
-from bgm.render.run import LOG, Interpreters, check_interpreters, missing, read_log, render
+from bgm.render import rendering
+from bgm.render.rendering import LOG, Interpreters, check_interpreters, missing, read_log, render
 from tests.test_configs import composed
 
 # Plays both programs: writes the passes that Blender would, fails picture 2, has no faults else.
@@ -25,7 +25,7 @@ import numpy as np
 if "find_spec" in sys.argv[2]:
     sys.exit(0)
 job = json.loads(open(sys.argv[-1]).read())
-if "bgm.render.bodies" in sys.argv[2]:
+if "bgm.render.anny_bodies" in sys.argv[2]:
     sys.exit({bodies})
 if {crash} == "at once":
     sys.exit("no bpy")
@@ -135,7 +135,7 @@ def test_rooms_are_scenes(tmp_path):
 def test_a_program_that_fails_is_one_sentence(tmp_path):
     cfg = config(tmp_path)
     broken = Interpreters(cfg.blender_python, program(tmp_path, "broken", bodies="'no body'"))
-    with pytest.raises(BadInput, match=r"bgm\.render\.bodies failed in .*broken: no body"):
+    with pytest.raises(BadInput, match=r"bgm\.render\.anny_bodies failed in .*broken: no body"):
         render(tmp_out(cfg), options_of(cfg), broken, print)
 
 
@@ -197,7 +197,7 @@ def test_what_is_forced(tmp_path):
 
 def test_the_other_environment_sees_none_of_our_packages(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/ours")
-    assert "PYTHONPATH" not in run.environment()
+    assert "PYTHONPATH" not in rendering.environment()
 
 
 def test_config_has_no_path_of_a_machine(monkeypatch):

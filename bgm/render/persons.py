@@ -8,9 +8,9 @@ from bgm.render import materials
 from bgm.render.accessories import add_headwear, add_held
 from bgm.render.clothes import Worn, add_shoes, dress_body
 from bgm.render.hair import STYLES, Head, hairdo, scatter, tufted
+from bgm.render.hair_strands import add_strands
 from bgm.render.landmarks import Body, noise, smoothstep
 from bgm.render.meshes import Patch, add_mesh, add_object, subdivide
-from bgm.render.strands import add_strands
 from bgm.render.streams import Stream
 
 Array = NDArray[np.float64]

@@ -34,5 +34,7 @@ def palette(path: Path) -> list[list[float]]:
     points = small.reshape(-1, 3)[:, ::-1].astype(np.float32) / 255
     cv2.setRNGSeed(0)
     rule = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-3)
-    _, _, centres = cv2.kmeans(points, COLOURS, None, rule, 2, cv2.KMEANS_PP_CENTERS)
+    _, _, centres = cv2.kmeans(  # type: ignore[call-overload] # no labels to start from
+        points, COLOURS, None, rule, 2, cv2.KMEANS_PP_CENTERS
+    )
     return [[round(float(c), 4) for c in colour] for colour in centres]

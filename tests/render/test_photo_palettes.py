@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bgm.errors import BadInput
-from bgm.render.palettes import palettes
+from bgm.render.photo_palettes import palettes
 from bgm.render.streams import Stream
 
 

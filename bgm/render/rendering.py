@@ -126,7 +126,7 @@ def render(
     while todo := missing(out, options)[: options.per_process]:
         with tempfile.TemporaryDirectory(prefix=".work-", dir=out) as folder:
             job = write_job(Path(folder), todo, options)
-            call(interpreters.body, "bgm.render.bodies", job)
+            call(interpreters.body, "bgm.render.anny_bodies", job)
             for index, passes in blender(interpreters.blender, job):
                 entry = finish(out, index, passes, options)
                 report(entry)
