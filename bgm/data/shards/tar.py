@@ -4,7 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -46,9 +46,9 @@ class MemberList(Sequence[Member]):
         return Member(self.archives[archive], self.names[index], offset, size)
 
 
-def compact(found: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
+def compact(files: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
     """The files of stems in order: strings, far smaller than Paths, or Members."""
-    chosen = [found[stem] for stem in stems]
+    chosen = [files[stem] for stem in stems]
     members = [file for file in chosen if isinstance(file, Member)]
     if members:
         return MemberList(members)
@@ -66,7 +66,7 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     Made by `bgm pack` or any other webdataset of `stem.fgr.jpg`, `stem.pha.png` and so on. Raises
     BadInput for tar files that are broken, that have other members, or that have changed.
     """
-    found: dict[str, dict[str, Member]] = {}
+    kinds: dict[str, dict[str, Member]] = {}
     for tar in sorted(Path(folder).glob("*.tar")):
         for name, (offset, size) in _index(tar).items():
             _, _, rest = name.rpartition("/")[2].partition(".")
@@ -76,10 +76,10 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
                     f"{tar} holds {name}: expected STEM.fgr.*, STEM.pha.*, STEM.rgba.*, STEM.bgr.*"
                 )
             stem = unquote(name[: len(name) - len(rest) - 1])
-            found.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
-    if not found:
+            kinds.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
+    if not kinds:
         raise BadInput(f"the shards of {folder} hold 0 pictures")
-    return {kind: dict(sorted(members.items())) for kind, members in found.items()}
+    return {kind: dict(sorted(members.items())) for kind, members in kinds.items()}
 
 
 def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:
@@ -92,32 +92,23 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
     folder = Path(folder)
     if folder.exists():
         raise BadInput(f"{folder} exists already: name another folder, or delete it")
-    shards, ended, rest = 0, False, iter(pictures)
-    pending: list[PackedFile] = []
+    shards = 0
+    groups = (list(group) for _, group in groupby(pictures, key=lambda picture: picture.stem))
     with atomic_folder(folder) as partial:
-        while not ended:
-            pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
+        following = next(groups, None)
+        while following is not None or shards == 0:
+            path, written = partial / f"{shards:06d}.tar", 0
+            with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+                while following is not None and (not written or written < shard_bytes):
+                    for picture in following:
+                        info = tarfile.TarInfo(_name(picture))
+                        info.size = len(picture.content)
+                        tar.addfile(info, BytesIO(picture.content))
+                        written += info.size
+                    following = next(groups, None)
+            _write_index(path)
             shards += 1
     return shards
-
-
-def _write_shard(
-    path: Path, pictures: Iterable[PackedFile], pending: list[PackedFile], shard_bytes: int
-) -> tuple[list[PackedFile], bool]:
-    """Fill one shard; return the picture that belongs to the next, and whether there is none."""
-    left: list[PackedFile] = []
-    stem, written = None, 0
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for picture in chain(pending, pictures):
-            if written >= shard_bytes and picture.stem != stem:
-                left = [picture]
-                break
-            info = tarfile.TarInfo(_name(picture))
-            info.size = len(picture.content)
-            tar.addfile(info, BytesIO(picture.content))
-            stem, written = picture.stem, written + info.size
-    _write_index(path)
-    return left, not left
 
 
 def _name(picture: PackedFile) -> str:
