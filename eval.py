@@ -23,7 +23,7 @@ from bgm.paths import conf_dir
 
 @hydra.main(config_path=conf_dir(), config_name="eval", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         perturbations = perturbation_names(cfg.robustness)
         check_inputs_and_outputs(cfg.ckpt, cfg.pred, cfg.out, cfg.report, perturbations)
         scenes = finished_scenes(instantiate(cfg.data), cfg.split)

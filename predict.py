@@ -14,7 +14,7 @@ from bgm.paths import conf_dir
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         model = open_model(
             cfg.model,
             device=cfg.device,
@@ -27,7 +27,14 @@ def main(cfg: DictConfig) -> None:
             compile=cfg.compile,
         )
         frames = open_frames(cfg.src, cfg.bgr)
-        sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
+        sink = open_sink(
+            frames,
+            cfg.out,
+            list(cfg.outputs),
+            cfg.background,
+            output=cfg.output,
+            alpha=cfg.alpha,
+        )
         count = predict(
             model.net,
             with_progress(frames),

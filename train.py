@@ -16,7 +16,7 @@ from bgm.train.trainer import add_run_card, build_trainer, load_initial_weights,
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float | None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         if cfg.stages:
             run_curriculum(cfg)
             return None

@@ -57,7 +57,7 @@ def run(command: str, rest: list[str]) -> None:
     body = importlib.import_module(f"bgm.cli.{command}").main
 
     def task(cfg: DictConfig) -> None:
-        with errors_as_sentences(cfg):
+        with errors_as_sentences():
             body(cfg)
 
     if command in CONFIGURED:
