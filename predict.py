@@ -26,8 +26,16 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.precision,
             compile=cfg.compile,
         )
-        frames = open_frames(cfg.src, cfg.bgr)
-        sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
+        frames = open_frames(cfg.src, cfg.bgr, cfg.linear)
+        sink = open_sink(
+            frames,
+            cfg.out,
+            list(cfg.outputs),
+            cfg.background,
+            output=cfg.output,
+            alpha=cfg.alpha,
+            compression=cfg.compression,
+        )
         count = predict(
             model.net,
             with_progress(frames),

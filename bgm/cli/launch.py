@@ -12,11 +12,13 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
 from bgm.cli.run_id import run_id
 from bgm.console import is_first, say
 from bgm.errors import Stopped
+from bgm.pictures import limit_megapixels
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
@@ -44,9 +46,11 @@ def errors_as_sentences(cfg: Any = None) -> Iterator[None]:
 
     A run that was asked to stop ends with a sentence and code 75; of several processes only the
     first one does: Lightning kills the first when another ends with a code that is not 0. Defects
-    of ours keep their traceback. cfg: its values are named where they can be lowered.
+    of ours keep their traceback. cfg: its values are named where they can be lowered; its
+    max_megapixels holds for all pictures.
     """
     try:
+        limit_megapixels(cfg.get("max_megapixels") if isinstance(cfg, DictConfig) else None)
         yield
     except Stopped as stop:
         say(str(stop))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bgm.errors import BadInput
-from bgm.pictures import EXTENSIONS, find_pictures
+from bgm.pictures import COMMON, find_pictures
 
 SYSTEM = "system"  # the word, in the place of a folder
 WALLPAPERS = ("backgrounds", "wallpapers")  # in each of the folders for shared data
@@ -51,7 +51,7 @@ def wallpapers() -> list[Path]:
     folders = [shared / name for shared in shared_data() for name in WALLPAPERS]
     largest: dict[Path, Path] = {}
     for path in sorted(p for folder in folders if folder.is_dir() for p in folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS or path.stem in SMALL or path.is_symlink():
+        if path.suffix.lower() not in COMMON or path.stem in SMALL or path.is_symlink():
             continue
         sizes = path.parent if path.parent.parent.name == "contents" else path.with_suffix("")
         if sizes not in largest or path.stat().st_size > largest[sizes].stat().st_size:
