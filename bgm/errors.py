@@ -5,6 +5,13 @@ class BadInput(ValueError):
     """Input that cannot be used; the message is one sentence that names it, found and expected."""
 
 
+def check_at_least(what: str, least: int, **numbers: int) -> None:
+    """Raise BadInput unless all numbers, by their names, are least or more."""
+    if too_small := [f"{name} {n}" for name, n in numbers.items() if n < least]:
+        expected = ", ".join(f"{name} >= {least}" for name in numbers)
+        raise BadInput(f"{what} has {', '.join(too_small)}, expected {expected}")
+
+
 class Stopped(Exception):
     """A run that was asked to stop, and left what it takes to go on; the message says where."""
 

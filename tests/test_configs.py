@@ -1,13 +1,17 @@
 """Every config composes and every experiment's parts can be built."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
+from torch import nn
 
+from bgm.data.procedural import bodies, fields
 from bgm.data.procedural.ranges import Ranges
+from bgm.errors import BadInput
 from bgm.train.learning_rates import frozen, parameter_groups
 from bgm.weights import build
 
@@ -66,10 +70,13 @@ def drawn_from(name: str) -> dict:
     }
 
 
-def test_one_yaml_has_every_range_of_the_generator():
+def test_the_yaml_has_every_range_of_the_generator_and_no_other():
+    sources = (CONF.parent / "bgm" / "data" / "procedural").glob("*.py")
+    read = {name for path in sources for name in re.findall(r"\br\.(\w+)", path.read_text())}
     assert drawn_from("all") == vars(Ranges())
-    written = composed("train", "data_root=nowhere", "+ranges@drawn=all").drawn
-    assert set(written) - {"_target_", "_convert_"} == set(vars(Ranges()))
+    assert read | {*bodies.KINDS, *fields.KINDS} == set(vars(Ranges()))
+    with pytest.raises(BadInput, match=r"ranges/all.yaml has no hare"):
+        Ranges(hare=1.0)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +109,12 @@ def test_the_other_scripts_compose():
         assert composed("eval", "ckpt=x", f"select={select}").select._target_.startswith(
             "bgm.model"
         )
+
+
+@pytest.mark.parametrize(
+    "method",
+    sorted(p for kind in ("crop", "replace", "select") for p in (CONF / kind).glob("*.yaml")),
+    ids=lambda p: f"{p.parent.name}={p.stem}",
+)
+def test_every_patch_method_can_be_built(method):
+    assert isinstance(instantiate(OmegaConf.load(method)), nn.Module)

@@ -3,11 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bgm.errors import BadInput, lost_worker
@@ -15,10 +13,13 @@ from bgm.errors import BadInput, lost_worker
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
-ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
+MAKE_ROOM = (
+    "it does not fit in memory: lower batch_size, augment.crop or the size of the pictures; "
+    "trainer.accumulate_grad_batches=2 with half the batch_size adds up the same gradients"
+)
 
 
-def error_message(error: BaseException, cfg: Any = None) -> str | None:
+def error_message(error: BaseException) -> str | None:
     """The sentence for the user, or None for a defect of ours, which shows its traceback."""
     for cause in causes(error):
         if isinstance(cause, BadInput):
@@ -27,7 +28,7 @@ def error_message(error: BaseException, cfg: Any = None) -> str | None:
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
         if no_memory(cause):
-            return f"{first_line(cause)}: {make_room(cfg)}"
+            return f"{first_line(cause)}: {MAKE_ROOM}"
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)
         if lost_a_process(cause):
@@ -89,22 +90,6 @@ def lost_a_process(error: BaseException) -> bool:
         return False
     network = getattr(torch.distributed, "DistError", ())
     return isinstance(error, network) or LOST.search(str(error)) is not None
-
-
-def make_room(cfg: Any) -> str:
-    """What to lower, with what it is now."""
-    now = []
-    if isinstance(cfg, DictConfig):
-        for key in ROOM:
-            value = OmegaConf.select(cfg, key)
-            if value is not None:
-                now.append(f"{key}={value}".replace(" ", ""))
-    if not now:
-        return "it does not fit in memory, lower the batch or the size of the pictures"
-    return (
-        f"a batch does not fit in memory, lower what it takes ({', '.join(now)}); "
-        "trainer.accumulate_grad_batches=2 with half the batch_size adds up the same gradients"
-    )
 
 
 def first_line(error: BaseException) -> str:

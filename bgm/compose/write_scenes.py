@@ -162,9 +162,10 @@ def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) 
     unknown = sorted({name for name, _ in walk_files(folder)} - {*manifest.files, MANIFEST})
     sentences = [
         "" if data_root is None else changed_sources(manifest, data_root),
-        describe("composed files", folder, missing, "missing"),
-        describe("composed files", folder, different, "not what the manifest says"),
-        describe("files", folder, unknown, "not in the manifest"),
+        describe("composed files", folder, missing, different),
+        f"{len(unknown)} files in {folder} are not in the manifest: {list_names(unknown)}"
+        if unknown
+        else "",
     ]
     return "; ".join(filter(None, sentences))
 

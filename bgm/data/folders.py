@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.listing import Listing, list_backgrounds, list_subjects
+from bgm.data.listing import Folders, Listing, list_backgrounds, list_subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, take_snapshot
-from bgm.data.places import Folders
 from bgm.data.resizing import match, without_outside
 from bgm.data.shards.tar import compact
 from bgm.errors import BadInput

@@ -8,8 +8,9 @@ from bgm.errors import BadInput
 from bgm.infer.frame import Frame
 from bgm.infer.models import AUTO
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
-from bgm.infer.sinks import PictureSink, VideoSink
+from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.video_sink import VideoSink
 
 
 def open_frames(src: str, bgr: str, linear: bool | str = AUTO) -> Pictures | Clip:
@@ -35,13 +36,22 @@ def open_sink(
     alpha: str | None = None,
     compression: str = "zip",
 ) -> Sink:
-    """Picture files for pictures, videos for a video; options as for `PictureSink`.
+    """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
     """
     if isinstance(frames, Clip):
-        return VideoSink(out, outputs, background, rate=frames.rate)
+        return VideoSink(
+            out,
+            outputs,
+            background,
+            rate=frames.rate,
+            output=output,
+            alpha=alpha or "straight",
+            source=frames.header,
+            say=say,
+        )
     folders = [Path(out).resolve() / kind for kind in outputs]
     for shot in frames.shots.values():
         if any(folder in shot.resolve().parents for folder in folders):

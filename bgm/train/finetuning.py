@@ -152,12 +152,8 @@ class ForgettingGuard(BestCheckpoint):
 
     def best_row(self) -> dict[str, Any] | None:
         """The validation whose weights are in the checkpoint; None where none was written."""
-        best = None
-        for row in self.rows[1:]:
-            than = self.new_score(best or self.rows[0])
-            if self.is_within_limit(row) and self.better(self.new_score(row), than):
-                best = row
-        return best
+        rows = (row for row in self.rows[1:] if self.new_score(row) == self.best_score)
+        return next(rows, None)
 
     def write_scores(self, trainer) -> None:
         """Write what is known so far to finetune.json."""

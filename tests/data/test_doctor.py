@@ -9,7 +9,7 @@ from PIL import Image
 
 from bgm.data import Backgrounds, Composites, Procedural, Subjects
 from bgm.data.doctor import ItemReports, checkup, diagnose, take_inventory
-from bgm.data.doctor.near_duplicates import find_near_duplicates
+from bgm.data.doctor.diagnosis import find_near_duplicates
 from tests.data.folders import disc, make, noise, save
 
 

@@ -16,7 +16,7 @@ from bgm.errors import BadInput
 from bgm.eval import scoring
 from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, StoredCases, quantise
-from bgm.eval.partial_scores import PartialScores
+from bgm.eval.partial_scores import keep_partial_scores
 from bgm.eval.predictions import Predictions, read_matte
 from bgm.eval.scoring import Rules, score_cases
 from bgm.eval.trimaps import Trimaps
@@ -75,6 +75,18 @@ def test_a_folder_is_scored_like_its_arrays(place):
     assert (found["quantise"], found["data"], found["scenes"]) == ("floor", "scenes", 8)
     assert found["interval"]["mad"] == {"low": None, "high": None}  # all frames of one clip
     assert not list(place.glob(".scores*"))
+
+
+def test_an_optimized_network_has_the_scores_of_its_checkpoint(place):
+    found = []
+    for optimize in ("true", "false"):
+        out = f"out={place / optimize}"
+        words = ["ckpt=mobilenetv2", "quantise=none", "examples=0", f"optimize={optimize}"]
+        assert evaluate(place, *words, out)[0] == 0
+        found.append(json.loads((place / f"{optimize}.json").read_text()))
+    assert [x["optimize"] for x in found] == [True, False]
+    assert found[0]["mean"] == pytest.approx(found[1]["mean"], abs=1e-5, rel=1e-5)
+    assert found[0]["mean"]["mad"] != found[1]["mean"]["mad"]  # another order of additions
 
 
 def test_bgmv2_crops_makes_trimaps_and_skips(place):
@@ -226,14 +238,14 @@ def test_a_killed_run_goes_on_where_it_was(place):
     asked = []
     for last in (3, 2):
         part = Slow(cases, last)
-        with pytest.raises(KeyboardInterrupt), PartialScores(file, "key") as partial:
+        with pytest.raises(KeyboardInterrupt), keep_partial_scores(file, "key") as partial:
             score_cases(part, Rules(), threads=1, partial=partial)
         asked += part.asked
         assert list(partial.entries) == [NAMES[i] for i in asked]
         with file.open("a") as left:
             left.write('["clip/07", {"mad": 1')  # a line that the kill cut off
     rest = Slow(cases, 99)
-    with PartialScores(file, "key") as partial:
+    with keep_partial_scores(file, "key") as partial:
         resumed = score_cases(rest, Rules(), threads=2, partial=partial)
     assert len(asked) == 5
     assert sorted(asked + rest.asked) == list(range(8))
@@ -245,11 +257,14 @@ def test_a_killed_run_goes_on_where_it_was(place):
 
 def test_partial_scores_of_something_else_are_not_taken(place):
     for key in ("one", "other"):
-        with contextlib.suppress(KeyboardInterrupt), PartialScores(place / "j", key) as partial:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            keep_partial_scores(place / "j", key) as partial,
+        ):
             assert partial.entries == {}
             partial.add("a", {"mad": float("nan")})
             raise KeyboardInterrupt
-    with PartialScores(place / "j", "other") as partial:
+    with keep_partial_scores(place / "j", "other") as partial:
         assert np.isnan(partial.entries["a"]["mad"])
 
 

@@ -9,8 +9,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.loaders.resumable import Loader
-from bgm.data.loaders.sampler import ShardSampler
+from bgm.data.loaders.resumable import Loader, ShardSampler
 from bgm.data.resizing import cover_square, resize_subject
 from bgm.data.shards.tar import PackedFile
 from bgm.errors import BadInput

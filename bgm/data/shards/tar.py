@@ -4,7 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -92,32 +92,23 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
     folder = Path(folder)
     if folder.exists():
         raise BadInput(f"{folder} exists already: name another folder, or delete it")
-    shards, ended, rest = 0, False, iter(pictures)
-    pending: list[PackedFile] = []
+    shards = 0
+    groups = (list(group) for _, group in groupby(pictures, key=lambda picture: picture.stem))
     with atomic_folder(folder) as partial:
-        while not ended:
-            pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
+        following = next(groups, None)
+        while following is not None or shards == 0:
+            path, written = partial / f"{shards:06d}.tar", 0
+            with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+                while following is not None and (not written or written < shard_bytes):
+                    for picture in following:
+                        info = tarfile.TarInfo(_name(picture))
+                        info.size = len(picture.content)
+                        tar.addfile(info, BytesIO(picture.content))
+                        written += info.size
+                    following = next(groups, None)
+            _write_index(path)
             shards += 1
     return shards
-
-
-def _write_shard(
-    path: Path, pictures: Iterable[PackedFile], pending: list[PackedFile], shard_bytes: int
-) -> tuple[list[PackedFile], bool]:
-    """Fill one shard; return the picture that belongs to the next, and whether there is none."""
-    left: list[PackedFile] = []
-    stem, written = None, 0
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for picture in chain(pending, pictures):
-            if written >= shard_bytes and picture.stem != stem:
-                left = [picture]
-                break
-            info = tarfile.TarInfo(_name(picture))
-            info.size = len(picture.content)
-            tar.addfile(info, BytesIO(picture.content))
-            stem, written = picture.stem, written + info.size
-    _write_index(path)
-    return left, not left
 
 
 def _name(picture: PackedFile) -> str:

@@ -50,12 +50,6 @@ def published(protocol: str, factors: dict[str, float]) -> list[tuple[Published,
     rows = [row for row in ROWS if row.protocol == wanted]
     table = {name: metric.scale for name, metric in metrics_of(wanted, "table").items()}
     return [
-        (
-            row,
-            {
-                m: v * factors.get(m, table.get(m, 1)) / table.get(m, 1)
-                for m, v in row.values.items()
-            },
-        )
+        (row, {m: v * factors.get(m, table[m]) / table[m] for m, v in row.values.items()})
         for row in rows
     ]
