@@ -51,6 +51,14 @@ class Member(NamedTuple):
 File = str | Path | Member
 
 
+def read_bytes(path: File) -> bytes:
+    """A picture file as it is; BadInput names one that cannot be read."""
+    try:
+        return path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from None
+
+
 @lru_cache(maxsize=8)
 def _open_zip(path: str, process: int, changed: int) -> zipfile.ZipFile:
     """An open zip of this process: a file position that forked workers share would be moved."""
@@ -123,6 +131,17 @@ def some_pictures(where: str, files: Iterable[tuple[str, F]]) -> dict[str, F]:
 
 def _looked_for() -> str:
     return f"looked for {' '.join(EXTENSIONS)} in any case, at any depth"
+
+
+def one_size(sizes: Mapping[Any, tuple[int, int]]) -> tuple[int, int]:
+    """The (H, W) that pictures, by their files, have in common; BadInput names two that differ."""
+    (first, (H, W)), *others = sizes.items()
+    for other, (h, w) in others:
+        if (h, w) != (H, W):
+            raise BadInput(
+                f"{first} is {W}x{H} pixels and {other} is {w}x{h}: they must have one size"
+            )
+    return H, W
 
 
 def pair_by_stem(**folders: Mapping[str, Any]) -> list[str]:

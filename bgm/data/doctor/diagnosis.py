@@ -27,7 +27,7 @@ def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndar
     """
     _, kept = np.unique(np.stack([groups.astype(np.uint64), hashes]), axis=1, return_index=True)
     hashes, thumbs, groups = hashes[kept], thumbs[kept], groups[kept]
-    found: set[tuple[int, int]] = set()
+    alike: set[tuple[int, int]] = set()
     for band in range(4):
         turned = (hashes << np.uint64(16 * band)) | (hashes >> np.uint64((64 - 16 * band) % 64))
         order = np.argsort(turned, kind="stable")
@@ -39,14 +39,14 @@ def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndar
             a, b = a[near], b[near]
             off = np.abs(thumbs[a].astype(np.int16) - thumbs[b]).mean(axis=(1, 2, 3))
             pairs = np.sort(kept[np.stack([a, b], axis=1)[off <= ALIKE]], axis=1)
-            found.update(map(tuple, pairs.tolist()))
-    return np.array(sorted(found), np.int64).reshape(-1, 2)
+            alike.update(map(tuple, pairs.tolist()))
+    return np.array(sorted(alike), np.int64).reshape(-1, 2)
 
 
 def diagnose(parts: Sequence[Part], reports: Sequence[ItemReport]) -> list[Finding]:
     """All findings of reports on parts, errors first."""
-    found = [*_parts(parts), *_items(parts, reports), *_pairs(parts, reports)]
-    return sorted(found, key=lambda finding: LEVELS[finding.level])
+    findings = [*_parts(parts), *_items(parts, reports), *_pairs(parts, reports)]
+    return sorted(findings, key=lambda finding: LEVELS[finding.level])
 
 
 def _parts(parts: Sequence[Part]) -> Iterator[Finding]:
