@@ -12,11 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export import CertifyOptions, Target, export_and_certify
 from bgm.export.certify.compare import Wrong
 from bgm.export.certify.matting_set import MattingSet
-from bgm.export.runtime import first_line
 from bgm.paths import conf_dir
 
 CALIBRATION_SCENES = 4
