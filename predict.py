@@ -27,7 +27,14 @@ def main(cfg: DictConfig) -> None:
             compile=cfg.compile,
         )
         frames = open_frames(cfg.src, cfg.bgr)
-        sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
+        sink = open_sink(
+            frames,
+            cfg.out,
+            list(cfg.outputs),
+            cfg.background,
+            output=cfg.output,
+            alpha=cfg.alpha,
+        )
         count = predict(
             model.net,
             with_progress(frames),

@@ -102,7 +102,16 @@ def from_linear(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
 
 
 def convert(x: Tensor, source: Encoding, target: Encoding) -> Tensor:
-    """The same light in another encoding, float32; x itself where both mean the same."""
+    """The same light in another encoding, float32; x itself where both mean the same.
+
+    BT.709's numbers count as sRGB's, as screens show them: a frame grabbed from a video into a PNG
+    keeps its numbers.
+    """
+    source, target = (
+        e._replace(transfer="srgb") if e.transfer == "bt709" else e for e in (source, target)
+    )
+    if source.as_shown and target.as_shown:
+        return x
     if source[:2] == target[:2] and (source.primaries != "icc" or source.icc == target.icc):
         return x
     light = to_linear(x, source)

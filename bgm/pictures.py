@@ -61,6 +61,14 @@ class Member(NamedTuple):
 File = str | Path | Member
 
 
+def read_bytes(path: File) -> bytes:
+    """A picture file as it is; BadInput names one that cannot be read."""
+    try:
+        return path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from None
+
+
 @lru_cache(maxsize=8)
 def _open_zip(path: str, process: int, changed: int) -> zipfile.ZipFile:
     """An open zip of this process: a file position that forked workers share would be moved."""
@@ -206,6 +214,17 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
 def read_picture(path: File, mode: str = "RGB") -> Tensor:
     """Read a picture as uint8 (C, H, W) in 0..255, as `open_picture` gives it."""
     return to_tensor(open_picture(path, mode)[0])
+
+
+def one_size(sizes: Mapping[Any, tuple[int, int]]) -> tuple[int, int]:
+    """The (H, W) that pictures, by their files, have in common; BadInput names two that differ."""
+    (first, (H, W)), *others = sizes.items()
+    for other, (h, w) in others:
+        if (h, w) != (H, W):
+            raise BadInput(
+                f"{first} is {W}x{H} pixels and {other} is {w}x{h}: they must have one size"
+            )
+    return H, W
 
 
 def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:

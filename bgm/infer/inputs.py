@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bgm.console import tracked
+from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
-from bgm.infer.sinks import PictureSink, VideoSink
+from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.video_sink import VideoSink
 
 
 def open_frames(src: str, bgr: str) -> Pictures | Clip:
@@ -20,15 +21,30 @@ def open_frames(src: str, bgr: str) -> Pictures | Clip:
 
 
 def open_sink(
-    frames: Pictures | Clip, out: str, outputs: list[str], background: str | None
+    frames: Pictures | Clip,
+    out: str,
+    outputs: list[str],
+    background: str | None,
+    *,
+    output: str | None = None,
+    alpha: str = "straight",
 ) -> Sink:
-    """PNG files for pictures, videos for a video.
+    """PNG files for pictures, videos for a video; output and alpha: see `VideoSink`.
 
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
     """
     if isinstance(frames, Clip):
-        return VideoSink(out, outputs, background, rate=frames.rate)
+        return VideoSink(
+            out,
+            outputs,
+            background,
+            rate=frames.rate,
+            output=output,
+            alpha=alpha,
+            source=frames.header,
+            say=say,
+        )
     folders = [Path(out).resolve() / kind for kind in outputs]
     for shot in frames.shots.values():
         if any(folder in shot.resolve().parents for folder in folders):

@@ -1,13 +1,14 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
 
 from bgm.errors import BadInput
-from bgm.infer.decode import decode, read_header
 from bgm.infer.frame import Frame, Shot
 from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
+from bgm.video.decode import Header, decode, read_header
 
 
 class Pictures:
@@ -75,7 +76,8 @@ class Clip:
     def __init__(self, path: Path, plate: Path):
         self.path, self.plate = path, plate
         self._still = read_shot(plate) if is_picture(plate) else None
-        self.size, self.rate, self.frames = read_header(path)
+        self.header = read_header(path)
+        self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
         if self._still is not None:
             check_size(path, self.size, plate, self._still.size)
             return
@@ -85,14 +87,21 @@ class Clip:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
 
     def __iter__(self) -> Iterator[Frame]:
-        plates = repeat((self._still, None)) if self._still else decode(self.plate)
-        for count, (src, time) in enumerate(decode(self.path)):
+        plates = repeat((self._still, None)) if self._still else video_shots(self.plate)
+        for count, (src, time) in enumerate(video_shots(self.path, self.header)):
             bgr, _ = next(plates, (None, None))
             if bgr is None:
                 raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
             if still := self._still:
                 bgr = self._still = still.encoded_as(src.encoding)
             yield Frame(self.path.stem, src, bgr.encoded_as(src.encoding), time)
+
+
+def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot, Fraction]]:
+    """Yield (frame in the file's own encoding, seconds since the first), see `decode`."""
+    encoding = (header or read_header(path)).encoding
+    for values, time in decode(path):
+        yield Shot(values, encoding), time
 
 
 def video(src: str | Path, bgr: str | Path | None) -> Clip:

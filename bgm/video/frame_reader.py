@@ -1,40 +1,15 @@
-"""Videos: find them, read any frame by its number, upright and in true colours (PyAV)."""
+"""Read any frame of a video by its number, upright and in true colours, as 8 bits."""
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.pictures import by_stem, walk_files
+from bgm.video.containers import pyav
 
-VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
 UNSPECIFIED = 2  # of a colour space
-
-
-def pyav(why: str) -> ModuleType:
-    """Import PyAV; raises BadInput that names the extra when it is not installed."""
-    try:
-        import av
-    except ImportError:
-        raise BadInput(f"{why} needs PyAV: pip install 'bgm[video]'") from None
-    return av
-
-
-def find_videos(folder: str | Path, needed: bool = True) -> dict[str, Path]:
-    """Map relative stem to file for every video under folder, sorted by stem.
-
-    Raises BadInput for two files of one stem and, if needed, for a folder that is missing or empty.
-    """
-    folder = Path(folder)
-    found: dict[str, Path] = {}
-    if folder.is_dir():
-        found, _ = by_stem(walk_files(folder), VIDEOS)
-    if needed and not found:
-        raise BadInput(f"folder {folder} holds 0 videos (looked for {' '.join(VIDEOS)})")
-    return found
 
 
 def upright(frame, quarter: int) -> np.ndarray:
