@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export.cells_refiner import SharedCells
 from bgm.export.prepare import refiner_of
-from bgm.export.runtime import INPUTS, first_line, require_package
+from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.eight_bit_weights import store_in_eight_bits
 from bgm.export.targets.graphs import example_inputs, free_axes
