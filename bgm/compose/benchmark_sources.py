@@ -1,6 +1,6 @@
 """Where a benchmark's subjects and backgrounds come from, and whether they are what they were."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,14 @@ from bgm.compose.drawing import draw
 from bgm.compose.manifest import Manifest, key_of, list_names
 from bgm.errors import BadInput
 from bgm.files import sha256
-from bgm.pictures import find_pictures, open_image, pair_by_stem, picture_size, read_picture
+from bgm.pictures import (
+    find_pictures,
+    one_size,
+    open_image,
+    pair_by_stem,
+    picture_size,
+    read_picture,
+)
 
 
 class Source(NamedTuple):
@@ -77,8 +84,8 @@ class BackgroundFolder:
 
     def backgrounds(self, data_root: Path) -> dict[str, Source]:
         """The backgrounds; BadInput for a folder that is missing or empty."""
-        found = find_pictures(Path(data_root, self.root))
-        return {stem: _file(path, "RGB", data_root) for stem, path in found.items()}
+        paths = find_pictures(Path(data_root, self.root))
+        return {stem: _file(path, "RGB", data_root) for stem, path in paths.items()}
 
 
 def _file(path: Path, mode: str, data_root: Path) -> Source:
@@ -124,9 +131,7 @@ class DrawnBackgrounds(_Drawn):
 
 def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
     """The subject, if its files have one size and alpha; BadInput names them otherwise."""
-    (h, w), (H, W) = (source.size() for source in (subject.fgr, subject.pha))
-    if (h, w) != (H, W):
-        raise BadInput(f"{subject.fgr.path} is {w}x{h} pixels and {subject.pha.path} is {W}x{H}")
+    one_size({source.path or source.key: source.size() for source in subject[1:]})
     if subject.fgr.path and subject.fgr.spec["mode"] == "RGBA":
         with open_image(subject.fgr.path) as image:
             if not image.has_transparency_data:
@@ -139,24 +144,35 @@ def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
 
 def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
     """A sentence on source files that are missing or not what they were; "" if there are none."""
-    missing, different = [], []
-    for key, spec in manifest.sources.items():
-        if "drawn" in spec:
-            continue
-        try:
-            if sha256(Path(data_root, key)) != spec.get("sha256"):
-                different.append(key)
-        except OSError:
-            missing.append(key)
-    return describe("source files", data_root, missing, different)
+    files = {key: spec for key, spec in manifest.sources.items() if "drawn" not in spec}
+    digests = {key: spec.get("sha256", "") for key, spec in files.items()}
+    return describe_changes("source files", data_root, digests, _file_digest)
 
 
-def describe(what: str, place: str | Path, missing: list[str], different: list[str]) -> str:
-    """A sentence that counts and names files; "" for none."""
-    found = {"missing": missing, "not what the manifest says": different}
+def _file_digest(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:
+        return None
+
+
+def describe_changes(
+    what: str,
+    place: str | Path,
+    expected: Mapping[str, str],
+    digest: Callable[[Path], str | None],
+) -> str:
+    """A sentence that counts and names the files below place whose digest (None: missing) differs.
+
+    "" where there is none.
+    """
+    actual = {name: digest(Path(place, name)) for name in expected}
+    changed = [name for name, now in actual.items() if now is not None and now != expected[name]]
+    missing = [name for name, now in actual.items() if now is None]
+    groups = {"missing": missing, "not what the manifest says": changed}
     sentences = (
         f"{len(names)} {what} in {place} are {how}: {list_names(names)}"
-        for how, names in found.items()
+        for how, names in groups.items()
         if names
     )
     return "; ".join(sentences)

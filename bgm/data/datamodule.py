@@ -12,8 +12,7 @@ from bgm.data.fingerprint import about, fingerprint
 from bgm.data.interfaces import ResizableAugment
 from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
 from bgm.data.loaders.file_snapshot import file_snapshots
-from bgm.data.loaders.resumable import Loader
-from bgm.data.loaders.sampler import DrawSampler, ShardSampler
+from bgm.data.loaders.resumable import DrawSampler, Loader, ShardSampler
 from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.errors import BadInput, check_at_least

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bgm.colour import srgb_code, srgb_light
 from bgm.export.runtime_options import MODES, WithRuntimeOptions
 from bgm.model import MattingRefine
 from bgm.ops import repeat_pixels, resize
@@ -58,7 +59,7 @@ class NukeMatte(nn.Module):
         # A pixel that is no number would make the whole matte none: the ASPP takes a mean.
         x = torch.nan_to_num(x.float(), 0.0).clamp(0.0, 1.0)
         if self.linear != 0:
-            x = encoded(x)
+            x = srgb_code(x)
         if below > 0 or right > 0:
             x = F.pad(x, [0, right, 0, below], mode="replicate")
         x = x.to(self.net.net.refiner.conv1.weight.dtype)
@@ -76,7 +77,7 @@ class NukeMatte(nn.Module):
         if self.output == 0:
             fgr = refined.fgr[:, :, :H, :W].float()
             if self.linear != 0:
-                fgr = decoded(fgr)
+                fgr = srgb_light(fgr)
             colour = fgr + pha * (shot - shot.clamp(max=1.0))
         elif self.output == 1:
             colour = shot
@@ -98,15 +99,3 @@ class NukeMatte(nn.Module):
 def opaque(x: Tensor, like: Tensor) -> Tensor:
     """One channel (B, 1, H, W) as RGBA with alpha 1, of the type of another tensor."""
     return torch.cat([x, x, x, torch.ones_like(x)], 1).to(like.dtype)
-
-
-def encoded(x: Tensor) -> Tensor:
-    """Linear light in [0, 1] to sRGB in [0, 1]; IEC 61966-2-1."""
-    curve = 1.055 * x.clamp(min=0.0031308).pow(1 / 2.4) - 0.055
-    return torch.where(x <= 0.0031308, 12.92 * x, curve)
-
-
-def decoded(x: Tensor) -> Tensor:
-    """sRGB in [0, 1] to linear light in [0, 1]; IEC 61966-2-1."""
-    curve = ((x.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
-    return torch.where(x <= 0.04045, x / 12.92, curve)

@@ -24,7 +24,7 @@ DECIDES = (
 def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     """The checkpoint to go on from, or None for a new run.
 
-    cfg.resume: null, a checkpoint (the one before it when it is torn), the folder of a run (its
+    cfg.resume: null, a checkpoint (the one before it when it is broken), the folder of a run (its
     newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
     fits: raises BadInput for a checkpoint of another network, which is said first. Raises
     BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's

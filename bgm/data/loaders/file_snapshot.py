@@ -29,7 +29,7 @@ class FileSnapshot(NamedTuple):
     sizes: dict[str, list[int]]  # kind -> bytes of each file, 0 where that was not known
 
     def apply_to(
-        self, found: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
+        self, files: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
     ) -> dict[str, dict[str, Path]]:
         """The files of every kind (stem -> file) that are there, the others in their places.
 
@@ -38,10 +38,10 @@ class FileSnapshot(NamedTuple):
         """
         whole = {}
         for kind, endings in self.endings.items():
-            if kind not in found:
-                now = ", ".join(found)
+            if kind not in files:
+                now = ", ".join(files)
                 raise BadInput(f"this run began with {kind} files, {folders} has {now} now")
-            there, folder = found[kind], Path(folders[kind])
+            there, folder = files[kind], Path(folders[kind])
             named = zip(self.stems, endings, strict=True)
             whole[kind] = {s: there.get(s) or folder / (s + ending) for s, ending in named}
             gone = [path for stem, path in whole[kind].items() if stem not in there]
@@ -93,12 +93,12 @@ def file_snapshots(data: Any) -> dict[str, Any]:
     data: a dataset or a datamodule. {"train": {"subjects": {"snapshot": ...}}}, for instance: the
     keywords that make the same data again. Parts without files on disk are not in it.
     """
-    found: dict[str, Any] = {}
+    snapshots: dict[str, Any] = {}
     for name, part in vars(data).items():
         own = getattr(part, "file_snapshot", None)
         inner = file_snapshots(part) if isinstance(part, Dataset | SubjectSource) else {}
         if own is not None:
-            found[name] = {"snapshot": own()._asdict()}
+            snapshots[name] = {"snapshot": own()._asdict()}
         elif inner:
-            found[name] = inner
-    return found
+            snapshots[name] = inner
+    return snapshots

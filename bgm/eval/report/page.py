@@ -13,7 +13,7 @@ from bgm.eval.report.published import published
 from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
 from bgm.files import write_text
 from bgm.metrics import interval, paired
-from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
+from bgm.metrics.scores import LEVEL, RESAMPLES, Interval
 from bgm.templates import fill_template
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
