@@ -8,7 +8,7 @@ import torch
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from bgm.errors import BadInput, lost_worker
+from bgm.errors import BadInput, first_line, lost_worker
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
@@ -28,14 +28,14 @@ def error_message(error: BaseException) -> str | None:
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
         if no_memory(cause):
-            return f"{first_line(cause)}: {MAKE_ROOM}"
+            return f"{first_sentence(cause)}: {MAKE_ROOM}"
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)
         if lost_a_process(cause):
             return (
                 f"process {os.environ.get('RANK', os.environ.get('LOCAL_RANK', '0'))} lost contact "
                 f"with another one of this training, which has ended or hangs "
-                f"({first_line(cause)}): go on with resume=RUN_FOLDER"
+                f"({first_sentence(cause)}): go on with resume=RUN_FOLDER"
             )
     if isinstance(error, OmegaConfBaseException):
         missing = re.match(r"Missing mandatory value: (\S+)", str(error))
@@ -92,9 +92,8 @@ def lost_a_process(error: BaseException) -> bool:
     return isinstance(error, network) or LOST.search(str(error)) is not None
 
 
-def first_line(error: BaseException) -> str:
+def first_sentence(error: BaseException) -> str:
     """The first sentence of a message, without where in somebody's source it was written."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    said = re.sub(r"^\[[^\]]*\.(cc|cpp|h):\d+\]\s*", "", lines[0])
+    said = re.sub(r"^\[[^\]]*\.(cc|cpp|h):\d+\]\s*", "", first_line(error))
     said = re.sub(r"^\[enforce fail at [^\]]*\]\s*", "", said)
     return said.split(". ")[0].rstrip(".")

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
 from bgm.cli.run_id import run_id
 from bgm.console import is_first, say
 from bgm.errors import Stopped
+from bgm.paths import conf_dir
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
@@ -65,6 +69,14 @@ def errors_as_sentences() -> Iterator[None]:
             raise
         print(f"error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def compose_config(name: str, words: list[str]) -> DictConfig:
+    """The config that the command of this name makes of these words, inside of Hydra or not."""
+    if GlobalHydra.instance().is_initialized():
+        return compose(name, as_typed(words))
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose(name, as_typed(words))
 
 
 def silence_lightning() -> None:

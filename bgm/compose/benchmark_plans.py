@@ -55,10 +55,10 @@ class PhotoBenchmark:
         for number in range(len(subjects) * self.each):
             subject, place = subjects[number // self.each], places[order[number % len(places)]]
             own = check_subject(subject).fgr.size()
-            size = whole(self.size or own)
+            H, W = self.size or own
             plate = self.plate.draw(self.seed, "scene", number) if self.plate else None
-            boxes = fit_box(own, size), cover_box(place.size(), size)
-            planned.append(plan_scene(f"{number:04d}", subject, place, size, boxes, False, plate))
+            boxes = fit_box(own, (H, W)), fit_box((H, W), place.size())  # the cut that covers it
+            planned.append(plan_scene(f"{number:04d}", subject, place, (H, W), boxes, False, plate))
         recipe = Recipe("round", "weighted", asdict(self.trimap) if self.trimap else None)
         return manifest_of(self.name, self.seed, recipe, planned)
 
@@ -115,9 +115,9 @@ class ClipBenchmark:
         for time in range(self.frames):
             subject = check_subject(frames[first + time])
             bgr = place[time % len(place)]  # a still one has one frame
-            size = whole(self.size or subject.fgr.size())
-            boxes = (0, 0, *size), (0, 0, *bgr.size())
-            yield plan_scene(f"{name}/{time:04d}", subject, bgr, size, boxes, flip)
+            H, W = self.size or subject.fgr.size()
+            boxes = (0, 0, H, W), (0, 0, *bgr.size())
+            yield plan_scene(f"{name}/{time:04d}", subject, bgr, (H, W), boxes, flip)
 
     def _check_length(self, clips: dict[str, list[T]], what: str) -> None:
         for name, frames in clips.items():
@@ -157,11 +157,6 @@ def by_clip(frames: dict[str, T]) -> dict[str, list[T]]:
     return clips
 
 
-def whole(size: Sequence[int]) -> Size:
-    """(H, W) of a config's list."""
-    return int(size[0]), int(size[1])
-
-
 def fit_box(inner: Size, outer: Size) -> Box:
     """The largest box of inner's shape inside outer, centred; rounded in integers."""
     (h, w), (H, W) = inner, outer
@@ -170,11 +165,6 @@ def fit_box(inner: Size, outer: Size) -> Box:
     else:
         size = (H, max(1, (2 * w * H + h) // (2 * h)))
     return (H - size[0]) // 2, (W - size[1]) // 2, *size
-
-
-def cover_box(inner: Size, outer: Size) -> Box:
-    """The largest box of outer's shape inside inner, centred: the cut that covers outer."""
-    return fit_box(outer, inner)
 
 
 def check_count(name: str, what: str, number: int | None, there: int, exact: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Where a benchmark's subjects and backgrounds come from, and whether they are what they were."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -144,21 +144,32 @@ def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
 
 def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
     """A sentence on source files that are missing or not what they were; "" if there are none."""
-    missing, different = [], []
-    for key, spec in manifest.sources.items():
-        if "drawn" in spec:
-            continue
-        try:
-            if sha256(Path(data_root, key)) != spec.get("sha256"):
-                different.append(key)
-        except OSError:
-            missing.append(key)
-    return describe("source files", data_root, missing, different)
+    files = {key: spec for key, spec in manifest.sources.items() if "drawn" not in spec}
+    digests = {key: spec.get("sha256", "") for key, spec in files.items()}
+    return describe_changes("source files", data_root, digests, _file_digest)
 
 
-def describe(what: str, place: str | Path, missing: list[str], different: list[str]) -> str:
-    """A sentence that counts and names files; "" for none."""
-    groups = {"missing": missing, "not what the manifest says": different}
+def _file_digest(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:
+        return None
+
+
+def describe_changes(
+    what: str,
+    place: str | Path,
+    expected: Mapping[str, str],
+    digest: Callable[[Path], str | None],
+) -> str:
+    """A sentence that counts and names the files below place whose digest (None: missing) differs.
+
+    "" where there is none.
+    """
+    actual = {name: digest(Path(place, name)) for name in expected}
+    changed = [name for name, now in actual.items() if now is not None and now != expected[name]]
+    missing = [name for name, now in actual.items() if now is None]
+    groups = {"missing": missing, "not what the manifest says": changed}
     sentences = (
         f"{len(names)} {what} in {place} are {how}: {list_names(names)}"
         for how, names in groups.items()

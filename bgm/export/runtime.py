@@ -1,7 +1,6 @@
 """Exported files as callables: (src, bgr) -> Refined or Coarse, in torch tensors."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export.shapes import Shape
 from bgm.model.base import check_pictures
 from bgm.types import Coarse, Refined
@@ -87,9 +86,3 @@ def require_package(name: str) -> Any:
         package = name.split(".")[0]
         extra = EXTRAS.get(package, "runtimes")
         raise BadInput(f"{package} is not installed: pip install 'bgm[{extra}]'") from None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, without terminal colours."""
-    lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

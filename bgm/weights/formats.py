@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.files import atomic_write
 from bgm.weights.eight_bits import from_eight_bits
 from bgm.weights.shipped import weights_file
@@ -84,8 +84,7 @@ def read_pickle(path: Path) -> object:
             f"{path} is no checkpoint (it is neither a PyTorch file nor safetensors)"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInput(f"{path} is no checkpoint, or a broken one ({first})") from None
+        raise BadInput(f"{path} is no checkpoint, or a broken one ({first_line(error)})") from None
 
 
 def identify(path: Path, content: dict) -> Stored:

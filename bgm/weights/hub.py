@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 import bgm
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.files import atomic_folder
 from bgm.weights.build import load, network_of
 from bgm.weights.formats import read_weights, write_safetensors
-from bgm.weights.hub_files import HUB, MODEL_FILE, check_name, first_line, require_hub
+from bgm.weights.hub_files import HUB, MODEL_FILE, check_name, require_hub
 from bgm.weights.model_card import CARD, check_card, model_card
 from bgm.weights.shipped import weights_file
 

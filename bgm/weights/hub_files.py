@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bgm
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 
 HUB = "hf:"
 MODEL_FILE = "model.safetensors"
@@ -62,9 +62,3 @@ def require_hub() -> Any:
         return import_module("huggingface_hub")
     except ImportError:
         raise BadInput("huggingface_hub is not installed: pip install 'bgm[hub]'") from None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -15,7 +15,7 @@ from bgm.compose import (
     Trimap,
     by_clip,
 )
-from bgm.compose.benchmark_plans import cover_box, fit_box
+from bgm.compose.benchmark_plans import fit_box
 from bgm.errors import BadInput
 from tests.compose.pictures import backgrounds, matte, picture, save, subjects
 
@@ -118,7 +118,6 @@ def test_fgr_and_pha_of_different_sizes_are_named(root):
 )
 def test_boxes(inner, outer, box):
     assert fit_box(inner, outer) == box
-    assert cover_box(outer, inner) == box
 
 
 def clips(**changes):

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.curriculum.ledger import NAME, Ledger, Stages, open_ledger, train
 from bgm.cli.error_messages import error_message
-from bgm.cli.launch import as_typed
+from bgm.cli.launch import compose_config
 from bgm.console import say
 from bgm.errors import BadInput, Stopped
-from bgm.paths import conf_dir
 from bgm.train.checkpointing.find import newest_checkpoint
 from bgm.train.resume import build_data
 
@@ -112,7 +109,7 @@ def check_stages(stages: Stages, ledger: Ledger) -> None:
     for number, (name, words) in enumerate(stages.items(), 1):
         where = f"stage {number} of {len(stages)} ({name})"
         try:
-            cfg = compose_training(words)
+            cfg = compose_config("train", words)
             if name not in ledger.best:
                 checkpoint = newest_checkpoint(ledger.run_folder(name))
                 build_data(cfg, str(checkpoint) if checkpoint else None)
@@ -127,11 +124,3 @@ def check_stages(stages: Stages, ledger: Ledger) -> None:
                 f"it trains a {before[1]} one"
             )
         before = name, "refined" if "refiner" in cfg.network else "base"
-
-
-def compose_training(words: list[str]) -> DictConfig:
-    """The config that train.py makes of these words."""
-    if GlobalHydra.instance().is_initialized():  # inside of hydra.main, which is entered once
-        return compose("train", as_typed(words))
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return compose("train", as_typed(words))

@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-
-from bgm.cli.launch import as_typed
+from bgm.cli.launch import compose_config
 from bgm.cli.matrix.pages import write_pages
 from bgm.cli.matrix.run import Result, command_lines, compose_export, is_wanted
 from bgm.cli.matrix.worker import Worker
@@ -13,7 +11,6 @@ from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance
 from bgm.export.certify.certificate import environment
-from bgm.paths import conf_dir
 
 
 def main(args: list[str]) -> None:
@@ -22,8 +19,7 @@ def main(args: list[str]) -> None:
     Results gather in OUT.jsonl, so that a stopped run goes on where it was; they count for the
     checkpoint and the package versions that they were made with.
     """
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        cfg = compose("matrix", as_typed(args))
+    cfg = compose_config("matrix", args)
     log = Path(f"{cfg.out}.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
     versions = checkpoint_and_versions(cfg.ckpt)

@@ -7,17 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.errors import BadInput
+from bgm.cli.launch import compose_config
+from bgm.errors import BadInput, first_line
 from bgm.export import CertifyOptions, Target, export_and_certify
 from bgm.export.certify.compare import Wrong
 from bgm.export.certify.matting_set import MattingSet
-from bgm.export.runtime import first_line
-from bgm.paths import conf_dir
 
 CALIBRATION_SCENES = 4
 SCORED_SCENES = 6
@@ -90,8 +88,7 @@ class Exporter:
 
 def compose_export(words: list[str]) -> DictConfig:
     """What export.py would instantiate for these words; a HydraException where they are wrong."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return compose("export", ["ckpt=none", *words]).export
+    return compose_config("export", ["ckpt=none", *words]).export
 
 
 def make_target(words: list[str]) -> Target:

@@ -2,14 +2,12 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
-
-import numpy as np
 
 from bgm.errors import BadInput
 from bgm.files import atomic_folder
@@ -27,32 +25,10 @@ class PackedFile(NamedTuple):
     content: bytes
 
 
-class MemberList(Sequence[Member]):
-    """Many members at the memory of few: workers copy the pages of every object they touch."""
-
-    def __init__(self, members: Iterable[Member]) -> None:
-        members = list(members)
-        self.archives = sorted({member.archive for member in members})
-        numbers = {archive: number for number, archive in enumerate(self.archives)}
-        rows = [(numbers[m.archive], m.offset, m.size) for m in members]
-        self.rows = np.array(rows, np.int64).reshape(-1, 3)
-        self.names = [member.name for member in members]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index):
-        archive, offset, size = (int(x) for x in self.rows[index])
-        return Member(self.archives[archive], self.names[index], offset, size)
-
-
-def compact(files: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
-    """The files of stems in order: strings, far smaller than Paths, or Members."""
-    chosen = [files[stem] for stem in stems]
-    members = [file for file in chosen if isinstance(file, Member)]
-    if members:
-        return MemberList(members)
-    return [str(path) for path in chosen]
+def compact(files: Mapping[str, Path | Member], stems: list[str]) -> list[str | Member]:
+    """The files of stems in order: Paths as strings, which are far smaller."""
+    chosen = (files[stem] for stem in stems)
+    return [file if isinstance(file, Member) else str(file) for file in chosen]
 
 
 def is_packed(folder: str | Path) -> bool:

@@ -136,7 +136,7 @@ def compare_mattes(
     of_net, of_file = matting_set(net), matting_set(run)
     if not of_file["mad"] <= of_net["mad"] * (1 + limits.mad_rise) + MAD_NOISE:
         raise BadInput(
-            f"the exported file mattes worse than its network: MAD x1e3 {of_file['mad']:.3f} on "
+            f"the file mattes worse than its network: MAD x1e3 {of_file['mad']:.3f} on "
             f"{matting_set.name}, the network {of_net['mad']:.3f}; allowed is "
             f"{limits.mad_rise:.0%} more"
         )

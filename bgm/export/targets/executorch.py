@@ -11,7 +11,7 @@ from bgm.errors import BadInput
 from bgm.export.runtime import Exported, opening, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import export_graph
-from bgm.model import RoiAlignCrop, Thresholding
+from bgm.model import RoiAlignCrop
 
 METADATA_METHOD = "bgm_card"  # a second method of the program: its metadata as a tensor of bytes
 
@@ -45,13 +45,7 @@ class ExecuTorchExport(Target):
 
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)
-        if self.shape is None:
-            raise BadInput("export=executorch needs a fixed shape=[batch, height, width]")
-        if isinstance(self.method(net, "select"), Thresholding):
-            raise BadInput(
-                "export=executorch: thresholding refines a number of patches that depends on the"
-                " picture; use select=sampling, select=full or part=base"
-            )
+        self.check_static(net)
         if isinstance(self.method(net, "crop"), RoiAlignCrop):
             raise BadInput("export=executorch has no roi_align: use crop=unfold or crop=gather")
 
