@@ -10,6 +10,7 @@ from bgm.infer.inputs import open_frames, open_sink, plate_fixes, with_progress
 from bgm.infer.models import open_model
 from bgm.infer.predict import predict
 from bgm.paths import conf_dir
+from bgm.pictures import limit_megapixels
 
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
@@ -26,7 +27,8 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.precision,
             compile=cfg.compile,
         )
-        frames = open_frames(cfg.src, cfg.bgr)
+        limit_megapixels(cfg.max_megapixels)
+        frames = open_frames(cfg.src, cfg.bgr, cfg.linear)
         sink = open_sink(
             frames,
             cfg.out,
@@ -34,6 +36,7 @@ def main(cfg: DictConfig) -> None:
             cfg.background,
             output=cfg.output,
             alpha=cfg.alpha,
+            compression=cfg.compression,
         )
         count = predict(
             model.net,

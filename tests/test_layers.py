@@ -52,6 +52,9 @@ THIRD = {  # third parties, and the rooms that may import them
     "onnxruntime": {"export"},
     "onnxscript": {"export"},
     "av": {"infer", "video"},
+    "OpenImageIO": {"pictures"},
+    "pillow_heif": {"pictures"},
+    "PyOpenColorIO": {"infer"},
     "torchvision": {"model", "train", "export"},
 }
 # Names of named tuples and of Hydra's configs, which are public in spite of their underscore.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bgm.data.shards.tar import is_packed, read_shards
 from bgm.errors import BadInput
-from bgm.pictures import EXTENSIONS, HIDDEN, ZIPPED, Member, find_pictures, some_pictures
+from bgm.pictures import COMMON, HIDDEN, ZIPPED, Member, find_pictures, some_pictures
 
 SYSTEM = "system"  # the word, in the place of a folder
 WALLPAPERS = ("backgrounds", "wallpapers")  # in each of the folders for shared data
@@ -91,7 +91,7 @@ def wallpapers() -> list[Path]:
     folders = [folder / name for folder in shared for name in WALLPAPERS]
     largest: dict[Path, Path] = {}
     for path in sorted(p for folder in folders if folder.is_dir() for p in folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS or path.stem in SMALL or path.is_symlink():
+        if path.suffix.lower() not in COMMON or path.stem in SMALL or path.is_symlink():
             continue
         sizes = path.parent if path.parent.parent.name == "contents" else path.with_suffix("")
         if sizes not in largest or path.stat().st_size > largest[sizes].stat().st_size:

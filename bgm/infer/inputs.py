@@ -6,18 +6,24 @@ from pathlib import Path
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame
+from bgm.infer.models import AUTO
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
 from bgm.infer.video_sink import VideoSink
 
 
-def open_frames(src: str, bgr: str) -> Pictures | Clip:
-    """Frames of a picture, of a folder of pictures, or of a video (any other existing file)."""
+def open_frames(src: str, bgr: str, linear: bool | str = AUTO) -> Pictures | Clip:
+    """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
+
+    linear: what the numbers of pictures mean, "auto" as each file says.
+    """
+    if linear not in (True, False, AUTO):
+        raise BadInput(f"linear is {linear}, expected true, false or auto")
     path = Path(src)
     if path.is_file() and not is_picture(path):
         return video(src, bgr)
-    return pictures(src, bgr)
+    return pictures(src, bgr, None if linear == AUTO else bool(linear))
 
 
 def open_sink(
@@ -27,9 +33,10 @@ def open_sink(
     background: str | None,
     *,
     output: str | None = None,
-    alpha: str = "straight",
+    alpha: str | None = None,
+    compression: str = "zip",
 ) -> Sink:
-    """PNG files for pictures, videos for a video; output and alpha: see `VideoSink`.
+    """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
@@ -41,7 +48,7 @@ def open_sink(
             background,
             rate=frames.rate,
             output=output,
-            alpha=alpha,
+            alpha=alpha or "straight",
             source=frames.header,
             say=say,
         )
@@ -51,7 +58,9 @@ def open_sink(
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
-    return PictureSink(out, outputs, background)
+    return PictureSink(
+        out, outputs, background, output=output, alpha=alpha, compression=compression, say=say
+    )
 
 
 def plate_fixes(align: bool, exposure: bool) -> list[PlateFix]:

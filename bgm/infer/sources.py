@@ -7,18 +7,28 @@ from pathlib import Path
 
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
-from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
+from bgm.pictures import (
+    EXTENSIONS,
+    find_pictures,
+    is_deep,
+    open_image,
+    pair_by_stem,
+    picture_size,
+    read_encoded,
+)
+from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
-    plates: one path for every name in shots. A plate that follows itself is read once.
+    plates: one path for every name in shots. A plate that follows itself is read once. linear:
+    what the files' numbers mean; None: as each file says.
     """
 
-    def __init__(self, shots: dict[str, Path], plates: dict[str, Path]):
-        self.shots, self.plates = shots, plates
+    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], linear: bool | None = None):
+        self.shots, self.plates, self.linear = shots, plates, linear
         self._check_sizes()
 
     def __len__(self) -> int:
@@ -28,10 +38,10 @@ class Pictures:
         last: Path | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_shot(path)
+            src = read_shot(path, self.linear)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-                bgr = read_shot(last)
+                bgr = read_shot(last, self.linear)
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
@@ -43,12 +53,12 @@ class Pictures:
             check_size(path, picture_size(path), plate, sizes[plate])
 
 
-def read_shot(path: str | Path) -> Shot:
-    """A picture file in its own encoding."""
-    return Shot(read_picture(path))
+def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
+    """A picture file in its own encoding, see `read_encoded`."""
+    return Shot(*read_encoded(path, linear))
 
 
-def pictures(src: str | Path, bgr: str | Path) -> Pictures:
+def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
     Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
@@ -58,7 +68,7 @@ def pictures(src: str | Path, bgr: str | Path) -> Pictures:
     src, bgr = Path(src), Path(bgr)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)))
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -67,7 +77,7 @@ def pictures(src: str | Path, bgr: str | Path) -> Pictures:
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates)
+    return Pictures(shots, plates, linear)
 
 
 class Clip:
@@ -118,8 +128,17 @@ def video(src: str | Path, bgr: str | Path | None) -> Clip:
 
 
 def is_picture(path: str | Path) -> bool:
-    """Whether the file's suffix is that of a picture."""
-    return Path(path).suffix.lower() in EXTENSIONS
+    """Whether a file is a picture: by its suffix, else by what is in it."""
+    suffix = Path(path).suffix.lower()
+    if suffix in EXTENSIONS or suffix in VIDEOS:
+        return suffix in EXTENSIONS
+    try:
+        if is_deep(path):
+            return True
+        with open_image(path):
+            return True
+    except BadInput:
+        return False
 
 
 def _too_short(src: Path, frames: int | str, bgr: Path, plates: int) -> str:

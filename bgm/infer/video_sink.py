@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bgm.colour import Encoding, from_display
+from bgm.colour import SRGB, Encoding, convert
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background, open_background
@@ -170,7 +170,7 @@ def render_values(
     match kind:
         case "com" if background is not None:
             H, W = pha.shape[-2:]
-            behind = from_display(background(H, W).to(pha.device), encoding)
+            behind = convert(background(H, W).to(pha.device), SRGB, encoding)
             return composite(fgr, pha, behind), encoding
         case "com":
             colour = fgr * (pha if alpha == "premultiplied" else pha >= 0.5 / 255)
