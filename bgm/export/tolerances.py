@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Tolerance(NamedTuple):
-    """Absolute differences from the network in float64, over any one output.
+    """Absolute differences from the network, over any one output; see `certify.compare.Comparison`.
 
     largest: of any value. mean: over a batch. steered: the same as mean, on pictures that steer the
     predicted error (`bgm.export.certify.test_pictures`). rounding: times the error of the network
