@@ -27,12 +27,12 @@ def test_every_switch_makes_another_recipe(tmp_path):
 def test_a_switch_sets_what_it_names(tmp_path):
     cfg = ablations.composed(ablations.SWITCHES["+ all of these"], str(tmp_path))
     augment = instantiate(cfg.augment)
-    assert all(getattr(augment, name).p > 0 for name in ablations.NEW)
+    assert all(augment.ingredients[name].p > 0 for name in ablations.NEW)
     assert augment.size == 128
-    assert augment.noise.p == 0.9  # the rest is the recipe's
+    assert augment.ingredients["noise"].p == 0.9  # the rest is the recipe's
     assert instantiate(cfg.data.train.dataset).ranges.motion > 0
     one = instantiate(ablations.composed(ablations.SWITCHES["+ cast"], str(tmp_path)).augment)
-    assert [getattr(one, name).p > 0 for name in ablations.NEW] == [False, False, False, True]
+    assert [one.ingredients[name].p > 0 for name in ablations.NEW] == [False, False, False, True]
     plain = ablations.composed(ablations.SWITCHES["- textures"], str(tmp_path))
     drawn = instantiate(plain.data.train.dataset).ranges
     assert drawn.smooth > 0

@@ -18,6 +18,7 @@ LEVELS = {
             "console",
             "paths",
             "pictures",
+            "colour",
             "video",
             "trimap",
             "people",

@@ -1,14 +1,10 @@
 """Turn collated Samples into Batches on the device: geometry, colour, light, composing, noise."""
 
-from bgm.augment.cast import CastShadow
-from bgm.augment.geometry import Affine
-from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.parallax import Parallax
+from bgm.augment.geometry import Affine, Parallax
+from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spill
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.recipe import Augment, Draws
-from bgm.augment.rng import BatchRng
-from bgm.augment.shadow import Shadow
-from bgm.augment.spill import Spill
+from bgm.augment.rng import BatchRng, Ingredient
 
 __all__ = [
     "Affine",
@@ -20,6 +16,7 @@ __all__ = [
     "ContactShadow",
     "Draws",
     "ExposureJitter",
+    "Ingredient",
     "Jpeg",
     "Noise",
     "Parallax",

@@ -1,39 +1,79 @@
 """The augmentation recipe: the order in which a Sample becomes a Batch."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from bgm.augment.cast import CastShadow
-from bgm.augment.crops import check_list, check_range, random_choice, random_size
-from bgm.augment.draws import Draws
-from bgm.augment.geometry import Affine, joint_map, warp_same
-from bgm.augment.ground import ContactShadow, Reflection
-from bgm.augment.parallax import Parallax
+from bgm.augment.geometry import Affine, Parallax, joint_map, move, warp_same
+from bgm.augment.image_ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
+from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spill
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
-from bgm.augment.placing import Placing
-from bgm.augment.rng import BatchRng, apply_drawn, row_chunks, take_rows
-from bgm.augment.shadow import Shadow
-from bgm.augment.spill import Spill
+from bgm.augment.rng import BatchRng, Draw, Ingredient, apply_drawn, take_rows
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
+
+CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
+KINDS: dict[str, type[Ingredient]] = {
+    "fgr_affine": Affine,
+    "bgr_affine": Affine,
+    "blur": Blur,
+    "sharpen": Sharpen,
+    "jitter": ColourJitter,
+    "shadow": Shadow,
+    "noise": Noise,
+    "plate_jitter": ColourJitter,
+    "plate_affine": Affine,
+    "plate_shift": Affine,
+    "plate_exposure": ExposureJitter,
+    "plate_blur": Blur,
+    "jpeg": Jpeg,
+    "spill": Spill,
+    "reflection": Reflection,
+    "contact": ContactShadow,
+    "cast": CastShadow,
+    "plate_parallax": Parallax,
+}
+# What is drawn, in this order, and by which ingredient where that has another name. `noise` is
+# drawn for src and plate. What was added later has a stream of its own: older samples stay.
+OF_BOTH = {f"{of}_{name}": name for of in ("fgr", "bgr") for name in ("blur", "sharpen", "jitter")}
+INGREDIENT = OF_BOTH | {
+    f"{of}_{name}": name for of in ("src", "plate") for name in ("noise", "jpeg")
+}
+ORDER = (
+    *("shadow", "src_noise", "plate_noise"),
+    *("fgr_affine", "fgr_blur", "fgr_sharpen", "fgr_jitter"),
+    *("bgr_affine", "bgr_blur", "bgr_sharpen", "bgr_jitter"),
+    *("plate_jitter", "plate_affine", "plate_shift", "plate_exposure", "plate_blur"),
+    *("src_jpeg", "plate_jpeg"),
+)
+LIGHT = ("spill", "reflection", "contact", "cast")
+LATER = (*LIGHT, "plate_parallax")
+
+
+class Draws(NamedTuple):
+    """Every random choice for a batch: keep it and `Augment.replay` repeats it."""
+
+    crop: Tensor  # (2,) int64 H, W; the only choice that a batch shares
+    drawn: dict[str, Draw]  # by the names of `ORDER` and `LATER`
 
 
 class Augment(nn.Module):
     """Sample -> Batch by the recipe of Lin et al. 2021; everything off (the default) is identity.
 
-    size: side of the square in which subject and background are placed. crop: range [low, high]
-    of H and W (each uniform, rounded down to `multiple`), at most size; None: always size.
-    crops: a list of sides or [H, W] to take one of, in the place of that range: a GPU's memory
-    and a compiler's programs are those of a few shapes, where a new shape every step piles them up.
-    Lengths in pixels (blur radius, shadow width) are those of a 512 picture and grow with size.
-    How large subjects and backgrounds are at scale 1: see `bgm.augment.placing.Placing`.
-    Ingredients: `fgr_*` and `bgr_*` act before composing (fgr_affine, _blur, _sharpen on alpha,
-    too), `plate_*` on the captured background after it, shadow, noise, jpeg on the shot as well.
-    spill, reflection, contact, cast: what subject and surroundings do to each other in the shot.
+    size: side of the square in which subject and background are placed, each by itself. A subject
+    whose canvas has both sides >= size is taken as delivered at scale 1 (short side == size,
+    padding around it), a smaller one is enlarged until it covers size; a background always covers
+    size at scale 1. crop: range [low, high] of H and W (each uniform, rounded down to `multiple`),
+    at most size; None: always size. crops: a list of sides or [H, W] to take one of, in the place
+    of that range: a GPU's memory and a compiler's programs are those of a few shapes, where a new
+    shape every step piles them up.
+    ingredients: of the kinds in `KINDS`, by name; None or absent: off. Before composing act
+    fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two; `plate_*` on
+    the captured background after it, shadow on the shot, noise and jpeg on both. spill, reflection,
+    contact, cast: what subject and surroundings do to each other in the shot.
     """
 
     def __init__(
@@ -42,46 +82,18 @@ class Augment(nn.Module):
         crop: tuple[int, int] | None = None,
         multiple: int = 4,
         seed: int = 0,
-        fgr_affine: Affine | None = None,
-        bgr_affine: Affine | None = None,
-        blur: Blur | None = None,
-        sharpen: Sharpen | None = None,
-        jitter: ColourJitter | None = None,
-        shadow: Shadow | None = None,
-        noise: Noise | None = None,
-        plate_jitter: ColourJitter | None = None,
-        plate_affine: Affine | None = None,
-        plate_shift: Affine | None = None,
-        plate_exposure: ExposureJitter | None = None,
-        plate_blur: Blur | None = None,
-        jpeg: Jpeg | None = None,
         crops: Sequence[int | Sequence[int]] | None = None,
-        spill: Spill | None = None,
-        reflection: Reflection | None = None,
-        contact: ContactShadow | None = None,
-        cast: CastShadow | None = None,
-        plate_parallax: Parallax | None = None,
+        **ingredients: Any,
     ) -> None:
         super().__init__()
+        if strange := ingredients.keys() - KINDS.keys():
+            raise BadInput(f"augment has no {', '.join(sorted(strange))}, but {', '.join(KINDS)}")
         self.multiple, self.seed = multiple, seed
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)
-        self.placing = Placing(
-            fgr_affine or Affine(),
-            bgr_affine or Affine(),
-            blur or Blur(),
-            sharpen or Sharpen(),
-            jitter or ColourJitter(),
-        )
-        self.shadow, self.noise = shadow or Shadow(), noise or Noise()
-        self.plate_jitter = plate_jitter or ColourJitter()
-        self.plate_affine, self.plate_shift = plate_affine or Affine(), plate_shift or Affine()
-        self.plate_exposure = plate_exposure or ExposureJitter()
-        self.plate_blur = plate_blur or Blur()
-        self.jpeg = jpeg or Jpeg()
-        self.spill, self.reflection = spill or Spill(), reflection or Reflection()
-        self.contact, self.cast = contact or ContactShadow(), cast or CastShadow()
-        self.plate_parallax = plate_parallax or Parallax()
+        self.ingredients: dict[str, Any] = {
+            name: ingredients.get(name) or kind() for name, kind in KINDS.items()
+        }
 
     def resize(
         self,
@@ -96,8 +108,11 @@ class Augment(nn.Module):
                 "augment.crops or callbacks.grow"
             )
         low, high = crop or (size, size)
-        check_range(low, high, self.multiple, size)
-        self.crops = check_list(crops or (), self.multiple, size)
+        if not self.multiple <= low <= high <= size:
+            raise BadInput(
+                f"crop {low}-{high} does not lie in {self.multiple} (multiple)-{size} (size)"
+            )
+        self.crops = _pairs(crops or (), self.multiple, size)
         self.size, self.crop = size, (low, high)
 
     @property
@@ -107,36 +122,22 @@ class Augment(nn.Module):
 
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
-        numbers = draws.tolist()
-        rng, unit = BatchRng(self.seed, numbers), self.size / 512
-        sides = BatchRng(self.seed, numbers[:1], salt=1)
-        # What was added later has a stream of its own: older samples stay as they were.
-        later = BatchRng(self.seed, numbers, salt=2)
-        if self.crops:
-            crop = random_choice(self.crops, sides)
-        else:
-            crop = random_size(self.crop, self.multiple, sides)
-        shadow = self.shadow.draw(rng, unit)
-        src_noise, plate_noise = self.noise.draw(rng)
-        return Draws(
-            crop=crop,
-            **self.placing.draw(rng, unit),
-            shadow=shadow,
-            src_noise=src_noise,
-            plate_noise=plate_noise,
-            plate_jitter=self.plate_jitter.draw(rng),
-            plate_affine=self.plate_affine.draw(rng),
-            plate_shift=self.plate_shift.draw(rng),
-            plate_exposure=self.plate_exposure.draw(rng),
-            plate_blur=self.plate_blur.draw(rng, unit),
-            src_jpeg=self.jpeg.draw(rng),
-            plate_jpeg=self.jpeg.draw(rng),
-            spill=self.spill.draw(later, unit),
-            reflection=self.reflection.draw(later, unit),
-            contact=self.contact.draw(later, unit),
-            cast=self.cast.draw(later, unit),
-            plate_parallax=self.plate_parallax.draw(later),
+        numbers, unit = draws.tolist(), self.size / 512
+        rng, sides, later = (
+            BatchRng(self.seed, n, salt) for salt, n in enumerate((numbers, numbers[:1], numbers))
         )
+        if self.crops:
+            crop = torch.tensor(self.crops[int(sides.integers(0, len(self.crops) - 1))])
+        else:
+            crop = torch.cat([sides.integers(*self.crop) for _ in range(2)])
+            crop = crop // self.multiple * self.multiple
+        drawn: dict[str, Draw] = {}
+        for name in ORDER:
+            if name == "plate_noise":  # noisy together, each with its own strength and grain
+                drawn[name] = drawn["src_noise"] | self.ingredients["noise"].grain(rng)
+            else:
+                drawn[name] = self._ingredient(name).draw(rng, unit)
+        return Draws(crop, drawn | {n: self._ingredient(n).draw(later, unit) for n in LATER})
 
     @torch.no_grad()
     def replay(self, sample: Sample, params: Draws) -> Batch:
@@ -145,54 +146,101 @@ class Augment(nn.Module):
         Replays to the bit on one device. In float32, autocast or not. Raises BadInput when
         samples and draws differ in number, fgr and pha in size.
         """
-        B, drawn = len(sample.pha), len(params.shadow.on)
+        B, drawn = len(sample.pha), len(params.drawn["shadow"]["on"])
         if drawn != B:
             raise BadInput(f"augmentation got {B} samples and parameters for {drawn}")
         if sample.fgr.shape[-2:] != sample.pha.shape[-2:]:
             sizes = f"{tuple(sample.fgr.shape)} and pha {tuple(sample.pha.shape)}"
             raise BadInput(f"fgr {sizes} differ in height or width")
         device = sample.pha.device
-        parts = row_chunks(B, self.size**2, device)
+        # A picture does not depend on the others: few large ones at once are faster on a CPU.
+        step = max(1, CHUNK // self.size**2) if device.type == "cpu" else B
+        done, (H, W) = [], params.crop.tolist()
         with torch.autocast(device.type, enabled=False):
-            done = [self._compose(take_rows(sample, rows), params.rows(rows)) for rows in parts]
+            for start in range(0, B, step):
+                rows = slice(start, start + step)
+                some = {name: take_rows(draw, rows) for name, draw in params.drawn.items()}
+                part = Sample(*(field[rows] for field in sample))
+                done.append(self._compose(part, some, (H, W)))
         return Batch(*(torch.cat(x) for x in zip(*done, strict=True))) if len(done) > 1 else done[0]
 
     def forward(self, sample: Sample) -> Batch:
         """Draw for sample.draw, then apply."""
         return self.replay(sample, self.draw(sample.draw))
 
-    def _compose(self, sample: Sample, params: Draws) -> Batch:
-        fgr, pha = self.placing.subject(sample, params, self.size)
-        bgr = self.placing.background(sample, params, self.size)
-        fgr, backdrop = self._light(fgr, pha, bgr, params)
-        src, bgr = self._shoot(fgr, pha, backdrop, bgr, params)
-        return Batch(src=src, bgr=bgr, pha=pha, fgr=fgr, has_fgr=sample.has_fgr)
+    def _ingredient(self, name: str) -> Any:
+        return self.ingredients[INGREDIENT.get(name, name)]
 
-    def _light(self, fgr: Tensor, pha: Tensor, bgr: Tensor, d: Draws) -> tuple[Tensor, Tensor]:
-        """fgr in the light of its surroundings; backdrop: bgr with the subject's traces on it."""
-        steps: list[tuple[Any, Any]] = [(d.spill, self.spill), (d.reflection, self.reflection)]
-        steps += [(d.contact, self.contact), (d.cast, self.cast)]
-        if not any(drawn.on.any() for drawn, _ in steps):
-            return fgr, bgr
-        x = torch.cat([bgr, fgr, pha], dim=1)
-        for drawn, step in steps:
-            x = apply_drawn(x, drawn, step.apply)
-        return x[:, 3:6], x[:, :3]
+    def _change(self, x: Tensor, d: dict[str, Draw], *names: str) -> Tensor:
+        for name in names:
+            x = apply_drawn(x, d[name], self._ingredient(name).apply)
+        return x
 
-    def _shoot(
-        self, fgr: Tensor, pha: Tensor, backdrop: Tensor, bgr: Tensor, d: Draws
+    def _compose(self, sample: Sample, d: dict[str, Draw], crop: tuple[int, int]) -> Batch:
+        fgr, pha = self._subject(sample, d, crop)
+        bgr = self._background(sample, d, crop)
+        backdrop = bgr
+        if any(d[name]["on"].any() for name in LIGHT):
+            x = self._change(torch.cat([bgr, fgr, pha], dim=1), d, *LIGHT)
+            fgr, backdrop = x[:, 3:6], x[:, :3]
+        shaded = self._change(torch.cat([backdrop, pha], dim=1), d, "shadow")[:, :3]
+        src = self._change(composite(fgr, pha, shaded), d, "src_noise", "src_jpeg")
+        return Batch(src, self._plate(bgr, d), pha, fgr, sample.has_fgr)
+
+    def _subject(
+        self, sample: Sample, d: dict[str, Draw], crop: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """src: subject and its shadow before backdrop; bgr: the plate of another moment."""
-        shaded = apply_drawn(torch.cat([backdrop, pha], dim=1), d.shadow, self.shadow.apply)[:, :3]
-        src = apply_drawn(composite(fgr, pha, shaded), d.src_noise, self.noise.apply)
-        bgr = apply_drawn(bgr, d.plate_exposure, self.plate_exposure.apply)
-        bgr = apply_drawn(bgr, d.plate_blur, self.plate_blur.apply)
-        bgr = apply_drawn(bgr, d.plate_noise, self.noise.apply)
-        bgr = apply_drawn(bgr, d.plate_jitter, self.plate_jitter.apply)
-        bgr = apply_drawn(bgr, d.plate_parallax, self.plate_parallax.apply)
-        plate_map = joint_map(d.plate_affine, d.plate_shift, bgr.shape[-2:])
-        bgr = apply_drawn(bgr, plate_map, warp_same)
-        return (
-            apply_drawn(src, d.src_jpeg, self.jpeg.apply),
-            apply_drawn(bgr, d.plate_jpeg, self.jpeg.apply),
-        )
+        """fgr (B, 3, h, w) and pha at the crop's size; what averages pixels moves both as one."""
+        x = torch.cat([to_float(sample.fgr), to_float(sample.pha)], dim=1)
+        factor = max(1.0, self.size / min(x.shape[-2:]))
+        names = ("fgr_affine", "fgr_blur", "fgr_sharpen")
+        on = torch.stack([d[name]["on"] for name in names]).any(0) | (factor > 1)
+        if on.all():
+            x = self._average(x, d, factor)
+        else:  # the rest keeps its colours to the bit, where alpha is 0, too
+            rows = on.nonzero().squeeze(1)
+            there = rows.to(x.device)
+            unmoved = d["fgr_affine"] | {"on": on & False}
+            still = move(x, unmoved, (self.size, self.size), 1.0, "zeros")
+            if len(rows):
+                some = {name: take_rows(d[name], rows) for name in names}
+                y = self._average(x.index_select(0, there), some, factor)
+                still = still.index_copy(0, there, y)
+            x = still
+        fgr, pha = self._change(x[:, :3], d, "fgr_jitter"), x[:, 3:]
+        if max(crop) == self.size:
+            return crop_centre(fgr, crop), crop_centre(pha, crop)
+        x = unpremultiply(cover_crop(premultiply(torch.cat([fgr, pha], dim=1)), crop))
+        return x[:, :3], x[:, 3:]
+
+    def _average(self, x: Tensor, d: dict[str, Draw], factor: float) -> Tensor:
+        """Move, blur and sharpen fgr and pha (B, 4, h, w) premultiplied: (B, 4, size, size)."""
+        x = move(premultiply(x), d["fgr_affine"], (self.size, self.size), factor, "zeros")
+        return unpremultiply(self._change(x, d, "fgr_blur", "fgr_sharpen"))
+
+    def _background(self, sample: Sample, d: dict[str, Draw], crop: tuple[int, int]) -> Tensor:
+        """bgr (B, 3, h, w) at the crop's size; what an affine map leaves empty is mirrored."""
+        x = to_float(sample.bgr)
+        factor = self.size / min(x.shape[-2:])
+        x = move(x, d["bgr_affine"], (self.size, self.size), factor, "reflection")
+        x = self._change(x, d, "bgr_blur", "bgr_sharpen").clamp(0.0, 1.0)
+        return cover_crop(self._change(x, d, "bgr_jitter"), crop)
+
+    def _plate(self, bgr: Tensor, d: dict[str, Draw]) -> Tensor:
+        """The background of another moment."""
+        bgr = self._change(bgr, d, "plate_exposure", "plate_blur", "plate_noise", "plate_jitter")
+        bgr = self._change(bgr, d, "plate_parallax")
+        joint = joint_map(d["plate_affine"], d["plate_shift"], bgr.shape[-2:])
+        return self._change(apply_drawn(bgr, joint, warp_same), d, "plate_jpeg")
+
+
+def _pairs(crops: Sequence[int | Sequence[int]], multiple: int, size: int) -> list[tuple[int, int]]:
+    """Sides, or [H, W], as pairs; BadInput unless they are multiples up to size."""
+    pairs: list[Any] = [(c, c) if isinstance(c, int) else tuple(c) for c in crops]
+    for pair in pairs:
+        if len(pair) != 2 or not all(n % multiple == 0 < n <= size for n in pair):
+            raise BadInput(
+                f"crops has {list(pair)}, expected sides or [H, W] that are multiples of "
+                f"{multiple} up to {size} (size)"
+            )
+    return pairs

@@ -1,16 +1,18 @@
 """Random numbers that belong to samples, not to batches: row i is a function of (seed, draw[i])."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
 COLUMNS = 96  # more than all ingredients together ever ask for; BatchRng raises when it runs out
-CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
-D = TypeVar("D", bound=Any)  # a named tuple of (B, ...) tensors
 SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
+
+# What was drawn for one ingredient, on the CPU: "on" (B,) bool, its other numbers (B, ...).
+Draw = dict[str, Tensor]
 
 
 class BatchRng:
@@ -34,6 +36,10 @@ class BatchRng:
         """(B,) float32 uniform in [low, high]."""
         return (low + (high - low) * next(self._columns)).float()
 
+    def pair(self, most: float) -> Tensor:
+        """(B, 2) float32 uniform in [-most, most]."""
+        return torch.stack([self.uniform(-most, most) for _ in range(2)], dim=1)
+
     def chance(self, p: float) -> Tensor:
         """(B,) bool, true with probability p (never for 0, always for 1)."""
         return next(self._columns) < p
@@ -43,30 +49,50 @@ class BatchRng:
         return (low + (high - low + 1) * next(self._columns)).long()
 
 
-def apply_drawn(x: Tensor, draw: D, change: Callable[[Tensor, D], Tensor]) -> Tensor:
-    """Pass the rows of x (B, ...) where draw.on to change(rows, draw of these rows); keep the rest.
+@dataclass(frozen=True)
+class Ingredient(ABC):
+    """Something that happens to a picture with probability p, by numbers drawn for each sample.
 
-    draw is a named tuple of (B, ...) CPU tensors with a bool field `on`; change keeps the shape.
-    kornia's p computes the whole batch and then masks; this computes what was drawn.
+    Every field behind p is a range, out of which `draw` takes a number for each sample, uniformly;
+    of an ingredient with other fields it says itself what they are. `width` is softness, in pixels
+    of a 512 picture.
     """
-    if not draw.on.any():
+
+    p: float = 0.0
+
+    def draw(self, rng: BatchRng, unit: float) -> Draw:
+        """Draw a column for p and one a range; unit: pixels of the picture that one of 512 is."""
+        draw = {"on": rng.chance(self.p)}
+        for field in fields(self)[1:]:
+            number = rng.uniform(*getattr(self, field.name))
+            draw[field.name] = unit * number if field.name == "width" else number
+        return draw
+
+    @abstractmethod
+    def apply(self, x: Tensor, draw: Draw) -> Tensor:
+        """Do it to all rows of x (B, C, H, W), in [0, 1]; what is not drawn is not passed here."""
+
+
+def per_sample(x: Tensor, like: Tensor) -> Tensor:
+    """(B,) as (B, 1, 1, 1) on the device of like."""
+    return x.to(like.device)[:, None, None, None]
+
+
+def take_rows(draw: Draw, rows: Tensor | slice) -> Draw:
+    """What was drawn for these samples."""
+    return {name: field[rows] for name, field in draw.items()}
+
+
+def apply_drawn(x: Tensor, draw: Draw, change: Callable[[Tensor, Draw], Tensor]) -> Tensor:
+    """Pass the rows of x (B, ...) where it is on to change(rows, draw of these); keep the rest.
+
+    change keeps the shape. kornia's p computes the whole batch and then masks; this computes what
+    was drawn.
+    """
+    if not draw["on"].any():
         return x
-    if draw.on.all():
+    if draw["on"].all():
         return change(x, draw)
-    rows = draw.on.nonzero().squeeze(1)
+    rows = draw["on"].nonzero().squeeze(1)
     there = rows.to(x.device)
     return x.index_copy(0, there, change(x.index_select(0, there), take_rows(draw, rows)))
-
-
-def row_chunks(pictures: int, pixels: int, device: torch.device) -> list[slice]:
-    """Which of so many pictures to work on together: all of them on a GPU, few large ones on a CPU.
-
-    It changes the speed only: what is done to a picture does not depend on the others.
-    """
-    step = max(1, CHUNK // pixels) if device.type == "cpu" else pictures
-    return [slice(start, start + step) for start in range(0, pictures, step)]
-
-
-def take_rows(draw: D, rows: Tensor | slice) -> D:
-    """The given rows of every tensor in a named tuple of (B, ...) tensors."""
-    return type(draw)(*(field[rows] for field in draw))

@@ -85,7 +85,7 @@ def summary(parts: list[Part], reports: list[ItemReport]) -> Table:
     table.add_column("folder", overflow="fold")
     for number, part in enumerate(parts):
         seen = [s for s in reports if s.part == number]
-        sizes = sorted({s.size for s in seen if not s.broken}, key=lambda s: s[0] * s[1])
+        sizes = sorted({s.size for s in seen if s.thumb is not None}, key=lambda s: s[0] * s[1])
         shown = [f"{W}x{H}" for H, W in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)]
         alpha = sum(s.alpha / s.alpha.sum() for s in seen if s.alpha.any())
         share = ""

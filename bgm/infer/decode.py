@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.infer.frame import Shot
 from bgm.video import pyav, upright
 
 
@@ -27,8 +27,8 @@ def read_header(path: str | Path) -> Header:
     raise BadInput(f"video {path} holds 0 frames")
 
 
-def decode(path: str | Path) -> Iterator[tuple[Tensor, Fraction]]:
-    """Yield (frame (3, H, W) uint8 RGB, seconds since the first frame) of the first video stream.
+def decode(path: str | Path) -> Iterator[tuple[Shot, Fraction]]:
+    """Yield (frame, 8 bits of RGB, seconds since the first frame) of the first video stream.
 
     Rotation flags are applied. Untagged colours are BT.709 from 720 lines on and BT.601 below, as
     players have it. An alpha channel is ignored. Raises BadInput for files that are missing, broken
@@ -41,7 +41,7 @@ def decode(path: str | Path) -> Iterator[tuple[Tensor, Fraction]]:
             (h, w), (H, W) = header.size, size
             raise BadInput(f"video {path} changes from {W}x{H} to {w}x{h} at {time - first:.2f} s")
         size = header.size
-        yield torch.from_numpy(picture().transpose(2, 0, 1).copy()), time - first
+        yield Shot(torch.from_numpy(picture().transpose(2, 0, 1).copy())), time - first
 
 
 def _decode(path: str | Path):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from bgm.console import tracked
 from bgm.errors import BadInput
+from bgm.infer.frame import Frame
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
 from bgm.infer.sinks import PictureSink, VideoSink
-from bgm.infer.sources import Clip, Frame, Pictures, is_picture, pictures, video
+from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
 
 
 def open_frames(src: str, bgr: str) -> Pictures | Clip:

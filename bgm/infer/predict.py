@@ -4,20 +4,25 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from bgm.colour import from_linear, srgb_code, srgb_light, to_linear
 from bgm.infer.any_size import Matte, Network, run_any_size
+from bgm.infer.foreground import network_foreground
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.plate.align import Alignment, align, move
-from bgm.infer.plate.exposure import MISMATCH, match_exposure, mismatch
+from bgm.infer.plate.exposure import MISMATCH, Exposure, match_exposure, mismatch
 from bgm.infer.prefetch import BackgroundWriter, prefetch
-from bgm.infer.sources import Frame
 from bgm.model import OptimizedRefine
 from bgm.model.coarse import CoarseAtMost
 from bgm.model.optimize import Plate
 from bgm.types import Coarse, Refined
 
-PlateFix = Callable[[Frame], tuple[Tensor, str]]  # the new plate, and one sentence about it
+PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and one sentence about it
+MatteStep = Callable[[Frame, Matte], Matte]  # what is done to a matte before it is written
 
 
 class Sink(AbstractContextManager, Protocol):
@@ -32,17 +37,21 @@ def predict(
     sink: Sink,
     *,
     fixes: Iterable[PlateFix] = (),
+    steps: Iterable[MatteStep] = (),
+    foreground: MatteStep = network_foreground,
     device: str | torch.device = "cpu",
     scale: float = 1.0,
     say: Callable[[str], None] = print,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
-    fixes: of the plate, such as `AlignPlate()` and `fix_exposure`, in their order. say: takes their
-    sentences, and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`);
-    each is said once for a video. scale: see `run_any_size`.
+    fixes: of the plate, such as `AlignPlate()` and `fix_exposure`, in their order. steps: change
+    mattes, in their order, whose foreground is still what the network sees (sRGB codes); foreground
+    comes last and brings it to the shot's own encoding. say: takes the fixes' sentences, and a
+    warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said once
+    for a video. scale: see `run_any_size`.
     """
-    fixes, count = list(fixes), 0
+    fixes, steps, count = list(fixes), [*steps, foreground], 0
     said: set[tuple[object, str]] = set()
 
     def say_once(about: object, frame: Frame, sentence: str) -> None:
@@ -51,26 +60,25 @@ def predict(
             say(f"{frame.name}: {sentence}")
 
     net = StillPlate(net)
-    last, plate = torch.empty(0), torch.empty(0)  # as it was read, and on the device
+    last: Shot | None = None
+    plate = torch.empty(0)  # the last one on the device
     with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
         for frame in reader:
             for fix in fixes:
                 bgr, sentence = fix(frame)
                 frame = frame._replace(bgr=bgr)
                 say_once(fix, frame, sentence)
-            number = mismatch(frame.src, frame.bgr)
+            number = mismatch(frame.src.display8, frame.bgr.display8)
             if number > MISMATCH:
                 say_once("mismatch", frame, mismatch_warning(number))
             if frame.bgr is not last:
-                last, plate = frame.bgr, as_input(frame.bgr, device)
-            write(frame, run_any_size(net, as_input(frame.src, device), plate, scale=scale))
+                last, plate = frame.bgr, frame.bgr.input_on(device)
+            matte = run_any_size(net, frame.src.input_on(device), plate, scale=scale)
+            for step in steps:
+                matte = step(frame, matte)
+            write(frame, matte)
             count += 1
     return count
-
-
-def as_input(picture: Tensor, device: str | torch.device) -> Tensor:
-    """A picture (3, H, W) uint8 as (1, 3, H, W) in [0, 1] on a device."""
-    return picture[None].to(device).float() / 255
 
 
 class StillPlate:
@@ -103,20 +111,37 @@ class AlignPlate:
         self._name = ""
         self._alignment: Alignment | None = None
 
-    def __call__(self, frame: Frame) -> tuple[Tensor, str]:
+    def __call__(self, frame: Frame) -> tuple[Shot, str]:
         known = self._alignment
         if known is None or frame.time is None or self._name != frame.name:
-            first = align(frame.src, frame.bgr)
-            self._name, self._alignment = frame.name, first
-            return first.bgr, first.reason
-        bgr = frame.bgr if known.kept else move(frame.src, frame.bgr, known.homography)
-        return bgr, known.reason
+            known = align(frame.src.display8, frame.bgr.display8)
+            self._name, self._alignment = frame.name, known
+        return frame.bgr if known.kept else moved_plate(frame, known.homography), known.reason
 
 
-def fix_exposure(frame: Frame) -> tuple[Tensor, str]:
+def moved_plate(frame: Frame, homography: NDArray[np.float64]) -> Shot:
+    """The frame's plate through a homography, in its own numbers; outside of it, the shot."""
+    src, bgr = frame.src.stored, frame.bgr.stored
+    if not src.dtype == bgr.dtype == torch.uint8:
+        src, bgr = frame.src.values, frame.bgr.values
+    return frame.bgr.with_stored(move(src, bgr, homography))
+
+
+def fix_exposure(frame: Frame) -> tuple[Shot, str]:
     """The frame's plate with the exposure of its shot, see `match_exposure`."""
-    exposure = match_exposure(frame.src, frame.bgr)
-    return exposure.bgr, exposure.reason
+    exposure = match_exposure(frame.src.display8, frame.bgr.display8)
+    return exposed_plate(frame.bgr, exposure), exposure.reason
+
+
+def exposed_plate(bgr: Shot, exposure: Exposure) -> Shot:
+    """A plate with the gain and bias that were found, in its own encoding."""
+    if exposure.kept:
+        return bgr
+    if bgr.shown_as_stored:
+        return bgr.with_stored(exposure.bgr)
+    gain, bias = (torch.tensor(x).view(3, 1, 1) for x in (exposure.gain, exposure.bias))
+    code = srgb_code(to_linear(bgr.values, bgr.encoding)) * gain + bias
+    return bgr.with_stored(from_linear(srgb_light(code), bgr.encoding))
 
 
 def mismatch_warning(number: float) -> str:

@@ -10,8 +10,8 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import open_background
 from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile, pyav
+from bgm.infer.frame import Frame
 from bgm.infer.outputs import check_outputs, render
-from bgm.infer.sources import Frame
 from bgm.pictures import write_png
 
 

@@ -1,25 +1,13 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
-
-from torch import Tensor
 
 from bgm.errors import BadInput
 from bgm.infer.decode import decode, read_header
+from bgm.infer.frame import Frame, Shot
 from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
-
-
-class Frame(NamedTuple):
-    """One shot and its plate, as read: uint8 in 0..255, of one size."""
-
-    name: str  # relative stem, "clip7/0001"; of a video: the file's stem, the same for all frames
-    src: Tensor  # (3, H, W)
-    bgr: Tensor  # (3, H, W)
-    time: Fraction | None = None  # seconds since the first frame of a video, None for pictures
 
 
 class Pictures:
@@ -37,12 +25,13 @@ class Pictures:
 
     def __iter__(self) -> Iterator[Frame]:
         last: Path | None = None
-        bgr: Tensor | None = None
+        bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_picture(path)
+            src = read_shot(path)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-                bgr = read_picture(last)
+                bgr = read_shot(last)
+            bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
     def _check_sizes(self) -> None:
@@ -51,6 +40,11 @@ class Pictures:
         for name, path in self.shots.items():
             plate = self.plates[name]
             check_size(path, picture_size(path), plate, sizes[plate])
+
+
+def read_shot(path: str | Path) -> Shot:
+    """A picture file in its own encoding."""
+    return Shot(read_picture(path))
 
 
 def pictures(src: str | Path, bgr: str | Path) -> Pictures:
@@ -80,10 +74,10 @@ class Clip:
 
     def __init__(self, path: Path, plate: Path):
         self.path, self.plate = path, plate
-        self._still = read_picture(plate) if is_picture(plate) else None
+        self._still = read_shot(plate) if is_picture(plate) else None
         self.size, self.rate, self.frames = read_header(path)
         if self._still is not None:
-            check_size(path, self.size, plate, (self._still.shape[-2], self._still.shape[-1]))
+            check_size(path, self.size, plate, self._still.size)
             return
         other = read_header(plate)
         check_size(path, self.size, plate, other.size)
@@ -91,12 +85,14 @@ class Clip:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
 
     def __iter__(self) -> Iterator[Frame]:
-        plates = decode(self.plate) if self._still is None else repeat((self._still, None))
+        plates = repeat((self._still, None)) if self._still else decode(self.plate)
         for count, (src, time) in enumerate(decode(self.path)):
             bgr, _ = next(plates, (None, None))
             if bgr is None:
                 raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
-            yield Frame(self.path.stem, src, bgr, time)
+            if still := self._still:
+                bgr = self._still = still.encoded_as(src.encoding)
+            yield Frame(self.path.stem, src, bgr.encoded_as(src.encoding), time)
 
 
 def video(src: str | Path, bgr: str | Path | None) -> Clip:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from bgm.metrics.arrays import Pair
-from bgm.metrics.components import Order
-from bgm.metrics.conn import connectivity_error
+from bgm.metrics.conn import Order, connectivity_error
 from bgm.metrics.functional import Mask, absolute, change, count, foreground, ratio, squared
 from bgm.metrics.grad import gradient_error
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bgm.errors import BadInput
 from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
-from bgm.metrics.components import Order
+from bgm.metrics.conn import Order
 from bgm.metrics.functional import Mask
 from bgm.metrics.metric import METRICS, Metric, MetricInput
 

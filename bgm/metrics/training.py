@@ -17,7 +17,7 @@ class MatteMetrics(torchmetrics.Metric):
 
     update(pred, true): mattes (B, 1, H, W), float in [0, 1], any size; both are rounded to 8 bits,
     so that the numbers are those of eval.py on the same scenes. They are computed on the CPU:
-    about 0.02 s a picture of 1920x1080. compute: {metric: mean over all pictures of all ranks}.
+    about 0.1 s a picture of 1920x1080. compute: {metric: mean over all pictures of all ranks}.
     metrics: some of those that need no more than the mattes; None: all of them (`METRICS`).
     Raises BadInput for others, and for NaN in pred.
     """

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from bgm.augment import BatchRng, image_ops
-from bgm.augment.geometry import Affine, AffineDraw, affine_matrix, joint_map, move, warp
+from bgm.augment.geometry import Affine, affine_matrix, joint_map, move, warp
 from bgm.ops import composite
 
 
@@ -16,11 +16,11 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def affine_draw(B: int = 1, **fields: list) -> AffineDraw:
+def affine_draw(B: int = 1, **fields: list) -> dict[str, torch.Tensor]:
     still = {"angle": [0.0], "shear": [0.0], "scale": [1.0], "shift": [[0.0, 0.0]]}
     chosen = {"on": [True] * B, "flip": [False] * B}
     chosen |= {name: value * B for name, value in still.items()} | fields
-    return AffineDraw(**{name: torch.tensor(value) for name, value in chosen.items()})
+    return {name: torch.tensor(value) for name, value in chosen.items()}
 
 
 def test_hue_is_kornias():
@@ -99,19 +99,19 @@ def test_matrix_is_the_closed_form():
 @given(st.integers(0, 2**31), st.sampled_from([(9, 30), (64, 48)]), st.sampled_from([1.0, 1.7]))
 def test_matrix_is_kornias(seed: int, given: tuple[int, int], factor: float):
     draw = Affine(0.7, 30.0, 0.2, (0.4, 2.0), 20.0, flip=0.5).draw(BatchRng(seed, list(range(8))))
-    (h, w), (H, W), on = given, (40, 52), draw.on.float()
+    (h, w), (H, W), on = given, (40, 52), draw["on"].float()
     centre = torch.tensor([(w - 1) / 2, (h - 1) / 2])
     moved = torch.tensor([(W - 1) / 2, (H - 1) / 2]) - centre
     matrix = kornia.geometry.get_affine_matrix2d(
-        translations=draw.shift * torch.tensor([W, H]) * on[:, None] + moved,
+        translations=draw["shift"] * torch.tensor([W, H]) * on[:, None] + moved,
         center=centre.expand(8, 2),
-        scale=(torch.where(draw.on, draw.scale, 1.0) * factor)[:, None].expand(8, 2),
-        angle=draw.angle * on,
-        sx=torch.deg2rad(draw.shear * on),
+        scale=(torch.where(draw["on"], draw["scale"], 1.0) * factor)[:, None].expand(8, 2),
+        angle=draw["angle"] * on,
+        sx=torch.deg2rad(draw["shear"] * on),
         sy=torch.zeros(8),
     )
     mirror = torch.eye(3).repeat(8, 1, 1)
-    mirror[draw.flip, 0] = torch.tensor([-1.0, 0.0, W - 1.0])
+    mirror[draw["flip"], 0] = torch.tensor([-1.0, 0.0, W - 1.0])
     ours = affine_matrix(draw, given, (H, W), factor)
     torch.testing.assert_close(ours, mirror @ matrix, rtol=1e-5, atol=1e-4)  # pixels
 
@@ -138,11 +138,11 @@ def test_joined_is_one_map_after_the_other_and_skips_what_is_off():
     first = affine_draw(2, on=[True, False], angle=[9.0, 9.0], scale=[0.8, 0.8])
     second = affine_draw(2, on=[True, False], shift=[[0.1, 0.0]] * 2, shear=[5.0, 5.0])
     both = joint_map(first, second, (16, 16))
-    assert both.on.tolist() == [True, False]
-    torch.testing.assert_close(both.matrix[1], torch.eye(3))
+    assert both["on"].tolist() == [True, False]
+    torch.testing.assert_close(both["matrix"][1], torch.eye(3))
     point = torch.tensor([3.0, 4.0, 1.0])
     one, two = (affine_matrix(draw, (16, 16), (16, 16))[0] for draw in (first, second))
-    torch.testing.assert_close(both.matrix[0] @ point, two @ (one @ point))
+    torch.testing.assert_close(both["matrix"][0] @ point, two @ (one @ point))
 
 
 def test_small_pictures_are_enlarged_until_they_cover():
@@ -190,6 +190,6 @@ def test_affine_defaults_draw_the_identity():
     from bgm.augment.rng import BatchRng
 
     draw = Affine(p=1.0).draw(BatchRng(0, [0, 1]))
-    assert draw.on.all()
-    assert not draw.flip.any()
+    assert draw["on"].all()
+    assert not draw["flip"].any()
     torch.testing.assert_close(affine_matrix(draw, (8, 8), (8, 8)), torch.eye(3).repeat(2, 1, 1))

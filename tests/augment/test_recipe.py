@@ -25,7 +25,6 @@ from bgm.augment import (
     Sharpen,
     Spill,
 )
-from bgm.augment.parallax import ParallaxDraw
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
@@ -117,7 +116,7 @@ def test_a_sample_does_not_depend_on_its_batch():
 def test_what_is_worked_on_at_once_changes_nothing(pictures, monkeypatch: pytest.MonkeyPatch):
     augment, sample = all_on((32, 44)), make([4, 5, 6, 7, 8], size=(60, 52), bgr=70)
     whole = augment(sample)
-    monkeypatch.setattr("bgm.augment.rng.CHUNK", pictures * S * S)
+    monkeypatch.setattr("bgm.augment.recipe.CHUNK", pictures * S * S)
     same(augment(sample), whole, atol=2e-6)
 
 
@@ -160,9 +159,9 @@ def test_each_ingredient_changes_the_drawn_samples_and_no_other(name: str):
     got, want = augment.replay(sample, params), Augment(S)(sample)
     drawn = torch.ones(10, dtype=torch.bool)
     if name in ("fgr_affine", "bgr_affine"):
-        assert getattr(params, name).on.all()
+        assert params.drawn[name]["on"].all()
     else:
-        drawn = torch.stack([draw.on for draw in params[1:]]).any(0)
+        drawn = torch.stack([draw["on"] for draw in params.drawn.values()]).any(0)
         assert 0 < drawn.sum() < 10
     changed = torch.zeros(10, dtype=torch.bool)
     for x, y in zip(got[:4], want[:4], strict=True):
@@ -180,11 +179,11 @@ def test_p_zero_is_absence():
 
 def test_a_probability_does_not_disturb_the_other_choices():
     draws = torch.arange(20)
-    few = all_on(plate_jitter=ColourJitter(0.3, 0.18, 0.18, 0.18, 0.1)).draw(draws)
-    many = all_on(plate_jitter=ColourJitter(0.8, 0.18, 0.18, 0.18, 0.1)).draw(draws)
-    assert (few.plate_jitter.on <= many.plate_jitter.on).all()
-    assert torch.equal(few.plate_jitter.hue, many.plate_jitter.hue)
-    assert torch.equal(few.plate_affine.angle, many.plate_affine.angle)
+    few = all_on(plate_jitter=ColourJitter(0.3, 0.18, 0.18, 0.18, 0.1)).draw(draws).drawn
+    many = all_on(plate_jitter=ColourJitter(0.8, 0.18, 0.18, 0.18, 0.1)).draw(draws).drawn
+    assert (few["plate_jitter"]["on"] <= many["plate_jitter"]["on"]).all()
+    assert torch.equal(few["plate_jitter"]["hue"], many["plate_jitter"]["hue"])
+    assert torch.equal(few["plate_affine"]["angle"], many["plate_affine"]["angle"])
 
 
 def test_statistics_of_the_draws():
@@ -193,27 +192,30 @@ def test_statistics_of_the_draws():
         fgr_affine=Affine(1.0, 5.0, 0.1, (0.4, 1.0), 5.0, flip=0.5), blur=Blur(0.1, 5.0),
         shadow=Shadow(0.3, 0.3, (20.0, 40.0)), noise=Noise(0.4, 0.1732, power=0.5),
     )  # fmt: skip
-    d = augment.draw(torch.arange(3000))
-    for on, p in ((d.fgr_blur.on, 0.1), (d.shadow.on, 0.3), (d.src_noise.on, 0.4),
-                  (d.fgr_affine.flip, 0.5), (d.plate_jitter.on, 0.0)):  # fmt: skip
+    d = augment.draw(torch.arange(3000)).drawn
+    for on, p in ((d["fgr_blur"]["on"], 0.1), (d["shadow"]["on"], 0.3), (d["src_noise"]["on"], 0.4),
+                  (d["fgr_affine"]["flip"], 0.5), (d["plate_jitter"]["on"], 0.0)):  # fmt: skip
         assert on.float().mean().item() == pytest.approx(p, abs=0.04)
-    for x, low, high in ((d.fgr_affine.scale, 0.4, 1.0), (d.fgr_affine.angle, -5, 5),
-                         (d.fgr_affine.shift, -0.1, 0.1), (d.fgr_blur.value, 1, 11),
-                         (d.shadow.depth, 0, 0.3), (d.shadow.width, 20, 40),
-                         (d.src_noise.std**2, 0, 0.03)):  # fmt: skip
+    for x, low, high in ((d["fgr_affine"]["scale"], 0.4, 1.0), (d["fgr_affine"]["angle"], -5, 5),
+                         (d["fgr_affine"]["shift"], -0.1, 0.1), (d["fgr_blur"]["width"], 1, 11),
+                         (d["shadow"]["depth"], 0, 0.3), (d["shadow"]["width"], 20, 40),
+                         (d["src_noise"]["std"]**2, 0, 0.03)):  # fmt: skip
         assert low <= x.min() < low + 0.01 * (high - low)
         assert high - 0.01 * (high - low) < x.max() <= high + 1e-5
         assert x.mean().item() == pytest.approx((low + high) / 2, abs=0.02 * (high - low))
-    assert torch.equal(d.src_noise.on, d.plate_noise.on)
-    assert not torch.equal(d.src_noise.std, d.plate_noise.std)
-    assert d.src_noise.seed.unique().numel() == 3000
+    assert torch.equal(d["src_noise"]["on"], d["plate_noise"]["on"])
+    assert not torch.equal(d["src_noise"]["std"], d["plate_noise"]["std"])
+    assert d["src_noise"]["seed"].unique().numel() == 3000
 
 
 def test_seeds_and_draws_differ():
     one, other = all_on(), Augment(S, (32, 44), seed=4, **INGREDIENTS)
     draws = torch.tensor([5, 5 + 2**33])
-    assert (one.draw(draws).fgr_affine.angle != other.draw(draws).fgr_affine.angle).all()
-    assert one.draw(draws).fgr_affine.angle.unique().numel() == 2
+    assert (
+        one.draw(draws).drawn["fgr_affine"]["angle"]
+        != other.draw(draws).drawn["fgr_affine"]["angle"]
+    ).all()
+    assert one.draw(draws).drawn["fgr_affine"]["angle"].unique().numel() == 2
 
 
 def test_crop_sizes_cover_their_range():
@@ -256,6 +258,8 @@ def test_bad_input_is_named():
         augment(make([0, 1])._replace(pha=torch.zeros(2, 1, 9, 9)))
     with pytest.raises(BadInput, match="scale"):
         Affine(scale=(0.0, 1.0))
+    with pytest.raises(BadInput, match="augment has no glow, but fgr_affine, "):
+        Augment(S, glow=Noise())
 
 
 def test_dice_rows_belong_to_draws():
@@ -325,7 +329,7 @@ def test_fixed_crops_do_not_grow():
 def test_parallax_moves_the_plate_by_nearness_along_one_line():
     ramp = torch.linspace(0, 1, S).expand(1, 1, S, S)
     nearness = torch.linspace(-1, 1, 4).expand(1, 4, 4)  # from left to right
-    draw = ParallaxDraw(torch.tensor([True]), torch.tensor([[0.1, 0.0]]), nearness)
+    draw = {"on": torch.tensor([True]), "shift": torch.tensor([[0.1, 0.0]]), "nearness": nearness}
     moved = Parallax().apply(ramp, draw)[0, 0] - ramp[0, 0]
     inner = moved[:, 8:-8]
     torch.testing.assert_close(inner, inner[:1].expand_as(inner), atol=1e-6, rtol=0)

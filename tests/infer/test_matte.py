@@ -8,9 +8,9 @@ from PIL import Image
 import bgm
 from bgm.errors import BadInput
 from bgm.infer.any_size import run_any_size
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import Model
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Frame
 from bgm.model import MattingRefine
 from bgm.pictures import read_picture, to_uint8
 from tests.export.networks import tiny
@@ -82,7 +82,7 @@ def test_a_network_is_run_as_predict_does(tmp_path):
     smaller = MattingRefine(net.base, net.refiner, 720 / 2000).eval()
     expected = run_any_size(smaller, src[None] / 255, bgr[None] / 255)
     with PictureSink(tmp_path, ["com", "pha", "fgr", "err", "ref"]) as sink:
-        sink.write(Frame("a", src, bgr), expected)
+        sink.write(Frame("a", Shot(src), Shot(bgr)), expected)
     for name, picture in found._asdict().items():
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(picture)]
         assert torch.equal(picture, read_picture(tmp_path / name / "a.png", mode)), name

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.plate.exposure import MISMATCH
 from bgm.infer.predict import AlignPlate, StillPlate, fix_exposure, predict
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Frame, pictures
+from bgm.infer.sources import pictures
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize
 from bgm.model.coarse import CoarseAtMost
 from bgm.pictures import read_picture, write_png
@@ -74,9 +75,10 @@ def test_a_videos_plate_is_aligned_once():
     big = scenes.scene(H + 2 * MARGIN, W + 2 * MARGIN)
     plate, shot = scenes.moved_view(big, scenes.turn(H, W, px=(9.0, 4.0)), MARGIN)
     step = AlignPlate()
-    first, _ = step(Frame("clip", shot, plate, time=0))
-    later, _ = step(Frame("clip", torch.zeros_like(shot), plate, time=1))
-    assert torch.equal(first[:, 6:, 11:], later[:, 6:, 11:])
+    black = torch.zeros_like(shot)
+    first, _ = step(Frame("clip", Shot(shot), Shot(plate), time=0))
+    later, _ = step(Frame("clip", Shot(black), Shot(plate), time=1))
+    assert torch.equal(first.stored[:, 6:, 11:], later.stored[:, 6:, 11:])
 
 
 def test_an_error_of_the_network_ends_the_sink_and_the_reader(tmp_path):

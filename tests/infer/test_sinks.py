@@ -6,9 +6,9 @@ from PIL import Image
 
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.outputs import OUTPUTS
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Frame
 from bgm.pictures import read_picture, to_uint8, write_png
 from tests.infer import networks
 
@@ -21,7 +21,7 @@ def found(H=7, W=9) -> Matte:
 
 
 def frame(name) -> Frame:
-    nothing = torch.zeros(3, 1, 1, dtype=torch.uint8)
+    nothing = Shot(torch.zeros(3, 1, 1, dtype=torch.uint8))
     return Frame(name, nothing, nothing)
 
 

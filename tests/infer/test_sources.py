@@ -18,7 +18,7 @@ def test_a_picture_with_a_plate(tmp_path):
     (frame,) = frames
     assert len(frames) == 1
     assert frame.name == "a (1),="
-    assert (frame.src.unique().tolist(), frame.bgr.unique().tolist()) == ([9], [3])
+    assert (frame.src.stored.unique().tolist(), frame.bgr.stored.unique().tolist()) == ([9], [3])
     assert frame.time is None
 
 
@@ -28,8 +28,8 @@ def test_folders_pair_by_relative_stem_at_any_depth(tmp_path):
         picture(tmp_path / f"bgr/{name}.PNG", value=10 + i)
     frames = {f.name: f for f in pictures(tmp_path / "src", tmp_path / "bgr")}
     assert list(frames) == ["1", "x/1", "x/2"]
-    assert frames["x/2"].src[0, 0, 0] == 1
-    assert frames["x/2"].bgr[0, 0, 0] == 11
+    assert frames["x/2"].src.stored[0, 0, 0] == 1
+    assert frames["x/2"].bgr.stored[0, 0, 0] == 11
 
 
 def test_one_plate_for_all_is_read_once(tmp_path, monkeypatch):
@@ -50,7 +50,7 @@ def test_a_picture_takes_its_namesake_from_a_folder_of_plates(tmp_path):
     picture(tmp_path / "bgr/a.png", value=1)
     picture(tmp_path / "bgr/b.png", value=2)
     (frame,) = pictures(src, tmp_path / "bgr")
-    assert frame.bgr[0, 0, 0] == 2
+    assert frame.bgr.stored[0, 0, 0] == 2
     with pytest.raises(BadInput, match="none named c"):
         pictures(picture(tmp_path / "c.png"), tmp_path / "bgr")
 

@@ -9,9 +9,10 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import run_any_size
 from bgm.infer.decode import decode, read_header
 from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.predict import predict
 from bgm.infer.sinks import VideoSink
-from bgm.infer.sources import Frame, video
+from bgm.infer.sources import video
 from bgm.pictures import write_png
 from tests.infer import networks
 
@@ -44,7 +45,7 @@ def test_colours_rate_and_times_survive(tmp_path, codec):
     path = write(tmp_path / f"a{codec.suffix}", codec=codec, alpha=None if codec is OPAQUE else 255)
     assert read_header(path)[:2] == ((H, W), RATE)
     for i, (frame, time) in enumerate(decode(path)):
-        assert (frame.float().mean((1, 2)) - COLOURS[i % 5]).abs().max() <= 4
+        assert (frame.stored.float().mean((1, 2)) - COLOURS[i % 5]).abs().max() <= 4
         assert abs(time - i / RATE) <= (Fraction(1, 1000) if codec.suffix == ".webm" else 0)
     assert i == 5
     with av.open(str(path)) as container:
@@ -84,8 +85,8 @@ def test_rotation_flags_are_applied(tmp_path, degrees):
         container.mux(stream.encode(None))
     ((frame, _),) = decode(tmp_path / "a.mp4")
     expected = np.rot90(picture, degrees // 90)  # both counterclockwise
-    assert read_header(tmp_path / "a.mp4").size == expected.shape[:2] == tuple(frame.shape[-2:])
-    assert abs(frame.permute(1, 2, 0).numpy().astype(int) - expected).mean() < 4
+    assert read_header(tmp_path / "a.mp4").size == expected.shape[:2] == frame.size
+    assert abs(frame.stored.permute(1, 2, 0).numpy().astype(int) - expected).mean() < 4
 
 
 def test_odd_sizes(tmp_path):
@@ -108,7 +109,7 @@ def test_a_clip_with_a_picture_or_a_video_as_plate(tmp_path):
         assert [f.time for f in frames] == [i / RATE for i in range(6)]
         assert {f.name for f in frames} == {"shot"}
         colour = COLOURS[1 if plate == "plate.png" else 2]
-        assert (frames[2].bgr.float().mean((1, 2)) - colour).abs().max() <= 2
+        assert (frames[2].bgr.stored.float().mean((1, 2)) - colour).abs().max() <= 2
 
 
 def test_clips_that_cannot_be_matted(tmp_path):
@@ -142,7 +143,7 @@ def test_from_video_to_videos(tmp_path, background):
     assert left(tmp_path / "out") == [com[4:], "pha/my shot.mp4"]
     for name in (com, "out/pha/my shot.mp4"):
         assert [time for _, time in decode(tmp_path / name)] == [i / RATE for i in range(6)]
-    pha = [frame.float().mean() for frame, _ in decode(tmp_path / "out/pha/my shot.mp4")]
+    pha = [frame.stored.float().mean() for frame, _ in decode(tmp_path / "out/pha/my shot.mp4")]
     expected = COLOURS.amax(1).float()  # the network's alpha is the largest difference
     assert (torch.stack(pha)[:5] - expected).abs().max() <= 4
 
@@ -154,7 +155,7 @@ def test_a_run_that_fails_leaves_no_video(tmp_path):
     def fail():
         with VideoSink(tmp_path, rate=25) as sink:
             for i in range(80):  # until the encoders hand out their first packets
-                sink.write(Frame("a", flat(0), flat(1), Fraction(i, 25)), found)
+                sink.write(Frame("a", Shot(flat(0)), Shot(flat(1)), Fraction(i, 25)), found)
             partial.extend(left(tmp_path))
             raise RuntimeError("out of memory")
 
@@ -176,7 +177,7 @@ def test_untagged_colours_are_read_as_players_do(tmp_path, lines, space):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     ((frame, _),) = decode(tmp_path / "a.mp4")
-    assert (frame.float().mean((1, 2)) - torch.tensor([20, 200, 40])).abs().max() <= 3
+    assert (frame.stored.float().mean((1, 2)) - torch.tensor([20, 200, 40])).abs().max() <= 3
 
 
 def test_a_video_of_one_frame_lasts_one_frame(tmp_path):
@@ -191,7 +192,7 @@ def test_a_sink_finishes_one_clip_before_the_next(tmp_path):
     with VideoSink(tmp_path, ["com"], rate=25, cutout="vp9") as sink:
         for name in ("a", "x/b"):
             for i in range(2):
-                sink.write(Frame(name, flat(0), flat(1), Fraction(i, 25)), found)
+                sink.write(Frame(name, Shot(flat(0)), Shot(flat(1)), Fraction(i, 25)), found)
     assert left(tmp_path) == ["com/a.webm", "com/x/b.webm"]
 
 

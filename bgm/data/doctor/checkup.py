@@ -1,7 +1,8 @@
 """The doctor's short form for the start of every training: seconds, one line if all is well."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import combinations, zip_longest
 
 from torch.utils.data import Dataset
 
@@ -54,35 +55,26 @@ def parts_of(split: str, dataset: Dataset) -> list[Part]:
 def _inspect_until(parts: list[Part], until: float) -> list[ItemReport]:
     """Looks at items of all parts in turn until time is up, one of each at least."""
     reports = ItemReports(parts, SAMPLED)
-    turns = sorted(range(len(reports)), key=lambda i: (_rank(reports, i), reports.chosen[i][0]))
+    chosen: dict[int, list[int]] = {}
+    for index, (part, _) in enumerate(reports.chosen):
+        chosen.setdefault(part, []).append(index)
     seen: list[ItemReport] = []
-    for index in turns:
-        if time.monotonic() > until and len(seen) >= len(parts):
-            break
-        seen.append(reports[index])
+    for turn in zip_longest(*chosen.values()):
+        for index in turn:
+            if index is None or (time.monotonic() > until and len(seen) >= len(parts)):
+                continue
+            seen.append(reports[index])
     return seen
 
 
-def _rank(reports: ItemReports, index: int) -> int:
-    """How many items of the same part come before this one."""
-    part = reports.chosen[index][0]
-    return index - next(i for i, (other, _) in enumerate(reports.chosen) if other == part)
-
-
-def _shared_paths(parts: list[Part]) -> list[Finding]:
+def _shared_paths(parts: list[Part]) -> Iterator[Finding]:
     """Files that two splits name: the surest leak, and cheap to find."""
-    found = []
-    for n, part in enumerate(parts):
-        for other in parts[n + 1 :]:
-            if other.role != part.role or other.split == part.split:
-                continue
-            shared = sorted(_paths(part) & _paths(other))
-            if shared:
-                where = f"{part.where} and {other.where}"
-                found.append(
-                    Finding("error", "leak", where, "splits share files", len(shared), (shared[0],))
-                )
-    return found
+    for one, other in combinations(parts, 2):
+        shared = sorted(_paths(one) & _paths(other))
+        if shared and other.role == one.role and other.split != one.split:
+            where = f"{one.where} and {other.where}"
+            sentence = "splits share files"
+            yield Finding("error", "leak", where, sentence, len(shared), (shared[0],))
 
 
 def _paths(part: Part) -> set[str]:

@@ -1,6 +1,7 @@
 """One item examined: whether it can be read, its sizes, its alpha, what it looks like."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,17 @@ from bgm.pictures import File, Member, open_image, picture_size, to_mode
 
 SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
+SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them
 NONE = np.zeros(256, np.int64)
+
+
+class Problem(NamedTuple):
+    """What is wrong with one item, and the file or the sentence that shows it."""
+
+    level: str  # "error", "warning" or "note"
+    code: str
+    sentence: str
+    example: str
 
 
 class ItemReport(NamedTuple):
@@ -24,15 +35,10 @@ class ItemReport(NamedTuple):
     part: int  # which of the parts
     name: str  # the file that is named when something is wrong
     stem: str
-    broken: str = ""  # the sentence of what cannot be read or does not fit
-    code: str = "broken"  # or "sizes", "no alpha"
+    problems: tuple[Problem, ...] = ()
     size: tuple[int, int] = (0, 0)  # (H, W)
-    mode: str = ""  # Pillow's mode of the alpha file, "L" where it is as it should be
-    alpha_name: str = ""  # the file that alpha is in
     alpha: np.ndarray = NONE  # (256,) pixels of each value; all 0 where alpha was not read
-    inverted: bool = False  # alpha is high along the border and low in the middle
-    jpeg_alpha: bool = False
-    thumb: np.ndarray | None = None  # (8, 8, 3) uint8
+    thumb: np.ndarray | None = None  # (8, 8, 3) uint8; None where the item cannot be read
     dhash: int = 0  # dHash, 64 bits: near-duplicates differ in few of them
     digest: bytes = b""  # of the bytes of the file
 
@@ -51,66 +57,52 @@ class ItemReports(Dataset[ItemReport]):
 
     def __getitem__(self, index: int) -> ItemReport:
         number, item = self.chosen[index]
-        return inspect_item(number, self.parts[number], item)
+        part = self.parts[number]
+        files = {kind: paths[item] for kind, paths in part.files.items()}
+        stem = part.name(item)
+        name = str(next(iter(files.values()))) if files else f"{part.root}: {stem}"
+        report = ItemReport(number, name, stem)
+        try:
+            if part.source is not None:
+                return _inspect_picture(report, part.source.open(item))
+            return _inspect_files(report, part.role, files)
+        except BadInput as error:
+            return _broken(report, "broken", "files cannot be read", str(error))
 
 
-def inspect_item(number: int, part: Part, item: int) -> ItemReport:
-    """Examine one item of a part."""
-    stem = part.name(item)
-    files = {kind: paths[item] for kind, paths in part.files.items()}
-    name = str(next(iter(files.values()))) if files else f"{part.root}: {stem}"
-    report = ItemReport(number, name, stem)
-    try:
-        if part.source is not None:
-            return _inspect_picture(report, part.source.open(item))
-        return _inspect_files(report, part.role, files)
-    except BadInput as error:
-        return report._replace(broken=str(error))
+def _broken(report: ItemReport, code: str, sentence: str, example: str) -> ItemReport:
+    return report._replace(problems=(Problem("error", code, sentence, example),))
 
 
 def _inspect_picture(report: ItemReport, picture: Image.Image) -> ItemReport:
     """A picture that is in no picture file: a frame of a clip, a background made by a program."""
-    colour, content = picture.convert("RGB"), picture.tobytes()
-    report = report._replace(size=picture.size[::-1])
+    report, content = report._replace(size=picture.size[::-1]), picture.tobytes()
     if picture.mode != "RGBA":
-        return _with_fingerprints(report, colour, None, content)
+        return _with_fingerprints(report, picture.convert("RGB"), None, content)
     alpha = picture.getchannel("A")
-    report = report._replace(alpha_name=report.name, jpeg_alpha=True, mode="L")
-    return _with_fingerprints(_with_alpha(report, alpha), colour, alpha, content)
+    report = _with_alpha(report, alpha, report.name, "L", jpeg=True)
+    return _with_fingerprints(report, picture.convert("RGB"), alpha, content)
 
 
-def _with_alpha(report: ItemReport, alpha: Image.Image) -> ItemReport:
-    """Add the histogram of alpha ("L"), and whether it looks inverted."""
-    x = np.asarray(alpha.resize((16, 16), Image.Resampling.BOX)).astype(float) / 255
-    border = np.concatenate([x[0], x[:, 0], x[:, -1]]).mean()  # subjects touch the lower one
-    return report._replace(
-        alpha=np.array(alpha.histogram(), np.uint32),
-        inverted=bool(border > 0.6 and x[4:12, 4:12].mean() < border - 0.4),
-    )
-
-
-def _inspect_files(report: ItemReport, role: str, files: dict) -> ItemReport:
+def _inspect_files(report: ItemReport, role: str, files: dict[str, File]) -> ItemReport:
     main = next(iter(files.values()))
     sizes = {path: picture_size(path) for path in files.values()}
     if len(set(sizes.values())) > 1:
-        sentence = ", ".join(f"{path} is {W}x{H}" for path, (H, W) in sizes.items())
-        return report._replace(broken=f"sizes differ: {sentence}", code="sizes")
-    report = report._replace(size=next(iter(sizes.values())))
-    colour, *others = (_decoded(path) for path in files.values())
-    pha = None
+        named = ", ".join(f"{path} {W}x{H}" for path, (H, W) in sizes.items())
+        return _broken(report, "sizes", "pictures of one item differ in size", named)
+    report = report._replace(size=sizes[main])
+    images = {kind: _decoded(path) for kind, path in files.items()}
+    colour, pha = images[next(iter(files))], None
     if "rgba" in files:
         if not colour.has_transparency_data:
-            sentence = f"{main} has no alpha channel (mode {colour.mode})"
-            return report._replace(broken=sentence, code="no alpha")
-        pha, mode = colour.convert("RGBA").getchannel("A"), "L"
-    for kind, image in zip(list(files)[1:], others, strict=True):
-        if kind == "pha":
-            mode = _mode(image)
-            pha = to_mode(image, "L")
-    if pha is not None:
-        jpeg = str(files.get("pha", "")).lower().endswith((".jpg", ".jpeg"))
-        name = str(files.get("pha", main))
-        report = _with_alpha(report._replace(alpha_name=name, jpeg_alpha=jpeg, mode=mode), pha)
+            named = f"{main} has no alpha channel (mode {colour.mode})"
+            return _broken(report, "no alpha", "files have no alpha channel", named)
+        pha = colour.convert("RGBA").getchannel("A")
+        report = _with_alpha(report, pha, str(main), "L", jpeg=False)
+    elif "pha" in files:
+        pha, name = to_mode(images["pha"], "L"), str(files["pha"])
+        jpeg = name.lower().endswith((".jpg", ".jpeg"))
+        report = _with_alpha(report, pha, name, _mode(images["pha"]), jpeg)
     shown = pha if role == "subjects" else None
     return _with_fingerprints(report, colour.convert("RGB"), shown, _bytes(main))
 
@@ -139,6 +131,55 @@ def _mode(image: Image.Image) -> str:
         rgb = np.asarray(image.convert("RGB").resize((SMALL, SMALL), Image.Resampling.NEAREST))
         return "RGB" if np.ptp(rgb.astype(int), axis=2).max() > 8 else "L"
     return "L" if image.mode.startswith("I") else image.mode
+
+
+def _with_alpha(
+    report: ItemReport, pha: Image.Image, name: str, mode: str, jpeg: bool
+) -> ItemReport:
+    """Add the histogram of alpha ("L"), and what is wrong with it in the file of that name."""
+    histogram = np.array(pha.histogram(), np.uint32)
+    problems = (Problem(*problem, name) for problem in _alpha_problems(histogram, pha, mode, jpeg))
+    return report._replace(alpha=histogram, problems=tuple(problems))
+
+
+def _alpha_problems(
+    alpha: np.ndarray, pha: Image.Image, mode: str, jpeg: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Level, code and sentence of all that is wrong with alpha, given as (256,) pixels a value."""
+    pixels, above_1 = alpha.sum(), alpha[2:].any()
+    dark, bright = alpha[: SNAP + 1].sum(), alpha[255 - SNAP :].sum()
+    soft = alpha[SNAP + 1 : 255 - SNAP].sum()
+    near = dark - alpha[0] + bright - alpha[255]
+    small = np.asarray(pha.resize((16, 16), Image.Resampling.BOX)).astype(float) / 255
+    border = np.concatenate([small[0], small[:, 0], small[:, -1]]).mean()  # not the lower one
+    if alpha[1] > 0.005 * pixels and not above_1:
+        yield "error", "0 and 1", "alpha is stored as 0 and 1, expected 0 to 255: multiply by 255"
+    if border > 0.6 and small[4:12, 4:12].mean() < border - 0.4:
+        sentence = "alpha is high along the border and low in the middle: is it inverted?"
+        yield "error", "inverted", sentence
+    if alpha[0] == pixels:
+        yield "warning", "empty", "alpha is 0 everywhere: no subject"
+    if alpha[255] == pixels:
+        yield "warning", "full", "alpha is 255 everywhere: no edge"
+    if dark and bright and soft < 1e-4 * pixels:
+        sentence = "alpha is 0 or 255 with nothing between: a mask, from which no soft edge is"
+        yield "warning", "binary", f"{sentence} learnt"
+    if dark == 0:
+        yield "warning", "never 0", "alpha is 0 nowhere: no place is clear background"
+    if near > 0.01 * pixels and above_1 and jpeg:
+        yield (
+            "note",
+            "jpeg alpha",
+            "alpha is JPEG: values within 3 of 0 and 255 are snapped to them",
+        )
+    elif near > 0.01 * pixels and above_1:
+        sentence = "alpha is noisy near 0 and 255 as after JPEG, in files that are not JPEG"
+        yield "warning", "noise", f"{sentence} (not snapped)"
+    if mode == "RGB":
+        yield "warning", "coloured alpha", "alpha files are in colour: their luminance is taken"
+    if mode == "A":
+        sentence = "alpha files have an alpha channel, which is not looked at: their luminance is"
+        yield "warning", "alpha of alpha", f"{sentence} taken"
 
 
 def _with_fingerprints(

@@ -67,7 +67,7 @@ def align(src: Tensor, bgr: Tensor) -> Alignment:
 
 
 def move(src: Tensor, bgr: Tensor, found: NDArray[np.float64]) -> Tensor:
-    """The plate (3, H, W) uint8 through a homography found before; outside of it, src."""
+    """The plate (3, H, W) uint8 or float through a homography found before; outside of it, src."""
     warped, inside = _warp(bgr, found)
     return torch.where(torch.from_numpy(inside), warped, src.cpu()).to(bgr.device)
 
