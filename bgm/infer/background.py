@@ -38,7 +38,7 @@ def open_background(background: str | Path) -> Background:
     def cover(H: int, W: int) -> Tensor:
         if (H, W) not in sized:
             sized.clear()
-            sized[H, W] = _cover(picture, H, W)
+            sized[H, W] = cover(picture, H, W)
         return sized[H, W]
 
     return cover
@@ -49,7 +49,7 @@ def _colour(rgb: list[int]) -> Background:
     return lambda H, W: value.expand(3, H, W)
 
 
-def _cover(x: Tensor, H: int, W: int) -> Tensor:
+def cover(x: Tensor, H: int, W: int) -> Tensor:
     """Scale (3, h, w) with antialiasing until it covers H x W, then crop the centre."""
     h, w = x.shape[-2:]
     factor = max(H / h, W / w)
