@@ -6,6 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
+from torch import nn
 
 from bgm.data.procedural.ranges import Ranges
 from bgm.train.learning_rates import frozen, parameter_groups
@@ -102,3 +103,12 @@ def test_the_other_scripts_compose():
         assert composed("eval", "ckpt=x", f"select={select}").select._target_.startswith(
             "bgm.model"
         )
+
+
+@pytest.mark.parametrize(
+    "method",
+    sorted(p for kind in ("crop", "replace", "select") for p in (CONF / kind).glob("*.yaml")),
+    ids=lambda p: f"{p.parent.name}={p.stem}",
+)
+def test_every_patch_method_can_be_built(method):
+    assert isinstance(instantiate(OmegaConf.load(method)), nn.Module)

@@ -27,7 +27,7 @@ from bgm.metrics import Scores
 from bgm.run_info import hardware, versions
 from bgm.weights import weights_file
 
-MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale")
+MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale", "optimize")
 
 
 class Evaluation(NamedTuple):
@@ -109,7 +109,8 @@ def open_model_or_predictions(
         model = open_model(ckpt, **{**options, "select": select})
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
-        answer = ("select", "backbone_scale", *(["base_scale"] if model.scale != 1 else []))
+        answer = ["select", "backbone_scale", "optimize"]
+        answer += ["base_scale"] if model.scale != 1 else []
         changes = {k: options[k] for k in answer if options[k] is not None}
         if options["select"] is not None:
             changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))

@@ -77,6 +77,18 @@ def test_a_folder_is_scored_like_its_arrays(place):
     assert not list(place.glob(".scores*"))
 
 
+def test_an_optimized_network_has_the_scores_of_its_checkpoint(place):
+    found = []
+    for optimize in ("true", "false"):
+        out = f"out={place / optimize}"
+        words = ["ckpt=mobilenetv2", "quantise=none", "examples=0", f"optimize={optimize}"]
+        assert evaluate(place, *words, out)[0] == 0
+        found.append(json.loads((place / f"{optimize}.json").read_text()))
+    assert [x["optimize"] for x in found] == [True, False]
+    assert found[0]["mean"] == pytest.approx(found[1]["mean"], abs=1e-5, rel=1e-5)
+    assert found[0]["mean"]["mad"] != found[1]["mean"]["mad"]  # another order of additions
+
+
 def test_bgmv2_crops_makes_trimaps_and_skips(place):
     write_png(place / "scenes" / "pha" / "clip" / "03.png", torch.zeros(1, *SIZE))  # nobody there
     code, found = evaluate(place, f"pred={place / 'pred'}", "protocol=bgmv2", "scale=table")

@@ -65,6 +65,14 @@ def worst(net: nn.Module, run, *sizes: tuple[int, int, int]) -> float:
     return found
 
 
+def mean_alpha_error(net: nn.Module, run, size: tuple[int, int, int]) -> float:
+    """The mean difference of alpha from net's at this batch, height, width."""
+    batch, height, width = size
+    src, bgr = torch.rand(2, batch, 3, height, width, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        return (net(src, bgr).pha - run(src, bgr).pha).abs().mean().item()
+
+
 def write(target, net: nn.Module, path):
     """Write net with a target, without its proof, and open the file."""
     target.check_request(net, path)

@@ -32,7 +32,7 @@ from bgm.model import (
 )
 from bgm.paths import conf_dir
 from bgm.types import Coarse
-from tests.export.networks import TinyEncoder, tiny, worst, write
+from tests.export.networks import TinyEncoder, mean_alpha_error, tiny, worst, write
 from tests.weights_by_formula import fill
 
 SHAPE = [1, 64, 96]
@@ -131,8 +131,10 @@ def test_an_onnx_file_in_every_runtime(onnx_file, runtime):
         pytest.importorskip("openvino")
     net, path = onnx_file
     model = open_model(str(path), **OPTIONS, runtime=runtime)
-    limit = 2e-2 if runtime.endswith("bfloat16") else 1e-5  # 8 bits of mantissa
-    assert worst(net, model.net.exported, tuple(SHAPE)) < limit
+    if runtime.endswith("bfloat16"):  # a matte may be off by half an 8-bit step in the mean
+        assert mean_alpha_error(net, model.net.exported, tuple(SHAPE)) <= 2e-3
+    else:
+        assert worst(net, model.net.exported, tuple(SHAPE)) < 1e-5
     assert model.net.metadata == open_onnx(path).metadata
 
 

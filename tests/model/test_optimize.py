@@ -1,9 +1,11 @@
 """The optimized network and the plain one (`tests/plain.py`): one picture, one gradient."""
 
 import copy
+import functools
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,12 +28,15 @@ from bgm.model import (
     optimize,
     resnet50,
     sparse,
+    swap_patches,
 )
+from bgm.model.upsample import upsampled
 from bgm.ops import resize, shrink
 from tests.plain import Plain, refined
 from tests.weights_by_formula import fill
 
 sides = st.integers(1, 40).map(lambda n: 4 * n)
+small_sides = st.integers(1, 24).map(lambda n: 4 * n)  # for a whole network
 scales = st.sampled_from([1 / 2, 1 / 4, 1 / 8, 1 / 16, 3 / 7, 0.3, 0.217])
 crops = st.sampled_from([UnfoldCrop, RoiAlignCrop, GatherCrop])
 replaces = st.sampled_from([ScatterNdReplace, ScatterElementReplace])
@@ -114,6 +119,75 @@ def test_every_selection_and_chunk_gives_the_plain_picture(select, chunk, monkey
     for found in (by_sparse(net, *given), unfolded):
         for a, b in zip(found, expected, strict=True):
             assert_close(a, b)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    small_sides, small_sides, st.integers(1, 3), st.integers(1, 500), scales,
+    st.sampled_from([3, 1]), crops, replaces, seeds,
+)  # fmt: skip
+def test_every_way_through_a_whole_network_gives_the_plain_picture(
+    height, width, batch, k, scale, kernel_size, crop, replace, seed
+):
+    net = whole(kernel_size, 16 * k, max(scale, 1 / min(height, width)))
+    generator = torch.Generator().manual_seed(seed)
+    src, bgr = torch.rand(2, batch, 3, height, width, generator=generator)
+    with torch.no_grad():
+        expected = Plain(net)(src, bgr)
+        ways = {"net": net(src, bgr), "optimized": optimize(net)(src, bgr)}
+        ways["swapped"] = swap_patches(net, crop(), replace())(src, bgr)
+    chosen = expected.ref_sm
+    for way, found in ways.items():
+        # Patches whose errors tie up to rounding may be chosen otherwise: these are not compared.
+        same = F.interpolate((found.ref_sm == chosen).float(), scale_factor=4) > 0
+        for name in ("pha", "fgr"):
+            off = (getattr(found, name) - getattr(expected, name)).abs() * same
+            assert off.max() <= 1e-4, (way, name)
+        for name in ("pha_sm", "fgr_sm", "err_sm"):
+            off = (getattr(found, name) - getattr(expected, name)).abs()
+            assert off.max() <= 1e-4, (way, name)
+        assert (found.ref_sm != chosen).sum() <= 2 + chosen.sum() / 50, way
+
+
+@functools.cache
+def weights(kernel_size):
+    return fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size)))
+
+
+def whole(kernel_size, sample_pixels, scale):
+    """A refined network; its refiner's patch methods are its own."""
+    net = weights(kernel_size)
+    refiner = copy.deepcopy(net.refiner)
+    refiner.select = Sampling(sample_pixels).eval()
+    return MattingRefine(net.base, refiner, scale).eval()
+
+
+@pytest.mark.parametrize(
+    ("changed", "in_place"),
+    [
+        (lambda net: net, True),
+        (lambda net: swap_patches(net, GatherCrop(), ScatterNdReplace()), False),
+        (lambda net: net.double(), False),
+        (lambda net: net.train(), False),
+    ],
+    ids=["as it is", "with a crop", "float64", "training"],
+)
+def test_only_plain_inference_writes_in_place(changed, in_place, monkeypatch):
+    called = []
+
+    def spy(*args):
+        called.append(args)
+        return upsampled(*args)
+
+    monkeypatch.setattr("bgm.model.refine.upsampled", spy)
+    net = changed(copy.deepcopy(weights(3)))
+    like = next(net.parameters())
+    src, bgr = torch.rand(2, 2, 3, 32, 32).to(like)
+    with torch.no_grad():
+        net(src, bgr)
+    assert len(called) == in_place
+    assert net(src, bgr).pha.requires_grad
+    assert len(called) == in_place
 
 
 def networks():

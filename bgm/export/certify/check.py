@@ -29,7 +29,7 @@ class Report:
 
     @property
     def eager(self) -> float:
-        """The largest absolute error of the network in eager float32."""
+        """The largest absolute error of the network in eager float32; 0 where none was needed."""
         return max(error for x in self.comparisons for error in x.eager.values())
 
     @property
@@ -56,7 +56,8 @@ class Report:
                 f"{len(self.comparisons)} comparisons: batches {batches}, {len(sizes)} sizes, "
                 f"{self.refined} patches refined",
                 *lines,
-                f"largest {self.largest:.1e}, PyTorch in float32 {self.eager:.1e}",
+                f"largest {self.largest:.1e}"
+                + (f", PyTorch in float32 {self.eager:.1e}" if self.eager else ""),
             ]
         )
 
