@@ -1,4 +1,4 @@
-"""How well a plate is moved onto its shot: known camera movements, and what the network makes of it.
+"""How well plates are moved onto their shots: known movements, and what the network makes of it.
 
     python benchmarks/alignment.py [--cases N] [--photographs FOLDER] [--mad SCENES]
 
@@ -45,7 +45,9 @@ def drawn_case(seed: int, size: tuple[int, int] = (540, 960)) -> Case:
     margin = round(MARGIN * size[1])
     around = [side + 2 * margin for side in size]
     place = draw({"drawn": "place", "mode": "RGB", "seed": seed, "size": around, "time": 0})
-    subject = draw({"drawn": "subject", "mode": "RGBA", "seed": seed, "size": list(size), "time": 0})
+    subject = draw(
+        {"drawn": "subject", "mode": "RGBA", "seed": seed, "size": list(size), "time": 0}
+    )
     return make_case(seed, place, subject)
 
 
@@ -122,7 +124,20 @@ def main() -> None:
             if errors[-1] > 0.5:
                 print(kind, seed, round(errors[-1], 2), found.reason)
         e = np.array(errors)
-        print(kind, len(e), "good", (e < 0.5).mean(), "median", np.median(e), "p95", np.percentile(e, 95), "kept", kept, "s", np.median(seconds))
+        print(
+            kind,
+            len(e),
+            "good",
+            (e < 0.5).mean(),
+            "median",
+            np.median(e),
+            "p95",
+            np.percentile(e, 95),
+            "kept",
+            kept,
+            "s",
+            np.median(seconds),
+        )
 
 
 if __name__ == "__main__":

@@ -5,18 +5,49 @@ from pathlib import Path
 
 from bgm.console import tracked
 from bgm.errors import BadInput
-from bgm.infer.frame import Frame
-from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
+from bgm.infer.decode import decode
+from bgm.infer.frame import Frame, Shot
+from bgm.infer.plate.fixes import AUTO, AlignPlate, FitPlate, fix_exposure
+from bgm.infer.plate.median import MEDIAN, median_shot, parse_range, range_plate
+from bgm.infer.predict import MatteStep, PlateFix, Sink
 from bgm.infer.sinks import PictureSink, VideoSink
-from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.sources import Clip, Pictures, is_picture, pictures, read_shot, video
+from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
+from bgm.pictures import find_pictures
 
 
-def open_frames(src: str, bgr: str) -> Pictures | Clip:
-    """Frames of a picture, of a folder of pictures, or of a video (any other existing file)."""
-    path = Path(src)
+def open_frames(src: str, bgr: str, fit: bool = False) -> Pictures | Clip:
+    """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
+
+    bgr: a file or a folder, "clip.mp4@0:00-0:03", or "median", see `open_plate`. fit: it may have
+    another size.
+    """
+    path, plate = Path(src), open_plate(src, bgr)
     if path.is_file() and not is_picture(path):
-        return video(src, bgr)
-    return pictures(src, bgr)
+        return video(src, plate, fit)
+    return pictures(src, plate, fit)
+
+
+def open_plate(src: str, bgr: str) -> str | Shot:
+    """The plate that is a median: of a range of a clip, or ("median") of the shot itself.
+
+    Other words, and names of files, come back as they are.
+    """
+    if Path(bgr).exists():
+        return bgr
+    if bgr == MEDIAN:
+        return median_shot(_shots(Path(src)), f"bgr=median of {src}")
+    part = parse_range(bgr)
+    return range_plate(part) if part else bgr
+
+
+def _shots(src: Path) -> Iterable[Shot]:
+    """The pictures of a folder, or the frames of a video."""
+    if src.is_dir():
+        return (read_shot(path) for path in find_pictures(src).values())
+    if is_picture(src):
+        raise BadInput(f"bgr=median needs a video or a folder of pictures, but src {src} is one")
+    return (shot for shot, _ in decode(src))
 
 
 def open_sink(
@@ -38,9 +69,33 @@ def open_sink(
     return PictureSink(out, outputs, background)
 
 
-def plate_fixes(align: bool, exposure: bool) -> list[PlateFix]:
-    """What is done to every plate, in this order."""
-    return ([AlignPlate()] if align else []) + ([fix_exposure] if exposure else [])
+def plate_fixes(
+    align: bool | str, exposure: bool, align_every: int | None = None, fit: bool = False
+) -> list[PlateFix]:
+    """What is done to every plate, in this order; keys of conf/predict.yaml."""
+    if align not in (True, False, AUTO):
+        raise BadInput(f"align is {align}, expected true, false or auto")
+    if align_every and not align:
+        raise BadInput(f"align_every={align_every} needs align=auto or align=true")
+    fixes: list[PlateFix] = [FitPlate()] if fit else []
+    if align:
+        fixes.append(AlignPlate(align_every, quiet=align == AUTO))
+    return [*fixes, fix_exposure] if exposure else fixes
+
+
+def matte_steps(
+    calm: float = 0,
+    despeckle: float = 0,
+    holdout: str | None = None,
+    garbage: str | None = None,
+) -> list[MatteStep]:
+    """What is done to every matte, in this order: what was drawn by hand has the last word."""
+    steps: list[MatteStep] = [Calm(calm)] if calm else []
+    if despeckle:
+        steps.append(Despeckle(despeckle))
+    if holdout:
+        steps.append(Holdout(holdout))
+    return [*steps, Garbage(garbage)] if garbage else steps
 
 
 def with_progress(frames: Pictures | Clip) -> Iterable[Frame]:

@@ -1,4 +1,4 @@
-"""How well two pictures agree in their detail, whatever their exposure and wherever a subject is."""
+"""How well two pictures agree in their detail, whatever their exposure and their subject."""
 
 from typing import NamedTuple
 

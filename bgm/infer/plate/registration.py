@@ -27,6 +27,7 @@ POINTS = 16000  # pixels of a level that are compared, about
 FLAT = 0.015  # gradient in log units a px, about what noise makes
 QUANTILE, NORMAL = 0.35, 0.454  # of absolute residuals: the subject may take more than half
 FLOOR = 0.015  # least residual, in log units, that counts as one of noise
+SAME = 1e-6  # cost of pictures that are the same
 TUNING = 2.5  # residual, in deviations of the noise, where the weight is a quarter
 
 Matrix = NDArray[np.float64]
@@ -84,12 +85,13 @@ def register(plate: Detail, shot: Detail, start: Matrix | None = None) -> Moveme
         found, cost, spread = [fit[0] for fit in fits[:count]], fits[0][1], fits[0][2]
     if not np.isfinite(cost):
         return None
+    cost = max(cost, SAME)
     bent, bent_cost, bent_spread = level.fit(found[0], PROJECTIVE)
     best = found[0]
     # Four numbers more have to buy a better picture: as Schwarz 1978, for pixels that are not
     # independent of each other.
     independent = level.count / 10
-    if independent * np.log(cost / bent_cost) > 4 * np.log(max(independent, 2)):
+    if independent * np.log(cost / max(bent_cost, SAME)) > 4 * np.log(max(independent, 2)):
         best, spread = bent, bent_spread
     homography = np.linalg.inv(unit) @ best @ unit
     return Movement(homography / homography[2, 2], spread * max(H, W) / max(level.size))

@@ -73,7 +73,9 @@ def noise_of(change: Tensor) -> float:
     """Deviation of the noise, from the change between two frames (1, 1, H, W) of a still camera."""
     # Of the largest of three channels the median is 1.26 deviations of a difference, which are
     # those of a picture times the root of 2.
-    deviation = change.flatten()[:: max(change.numel() // 65536, 1)].median().item() / (1.26 * 2**0.5)
+    deviation = change.flatten()[:: max(change.numel() // 65536, 1)].median().item() / (
+        1.26 * 2**0.5
+    )
     return min(max(deviation, NOISE[0]), NOISE[1])
 
 

@@ -86,5 +86,5 @@ class Holdout:
         held = self.matte.of(frame)[None].to(matte.pha)
         src = frame.src.display[None].to(matte.fgr)
         # Nothing but the shot itself can stand where alpha is forced to 1.
-        fgr = torch.where(held > matte.pha, matte.fgr + held * (src - matte.fgr), matte.fgr)
+        fgr = torch.where(held > matte.pha, (1 - held) * matte.fgr + held * src, matte.fgr)
         return matte._replace(pha=torch.maximum(matte.pha, held), fgr=fgr)
