@@ -17,7 +17,7 @@ from bgm.paths import conf_dir
 
 @hydra.main(config_path=conf_dir(), config_name="export", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         net = bgm.load(cfg.ckpt)
         target = instantiate(cfg.export)
         if cfg.get("data") is not None:

@@ -10,11 +10,12 @@ from bgm.infer.inputs import matte_steps, open_frames, open_sink, plate_fixes, w
 from bgm.infer.models import open_model
 from bgm.infer.predict import predict
 from bgm.paths import conf_dir
+from bgm.pictures import limit_megapixels
 
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
         model = open_model(
             cfg.model,
             device=cfg.device,
@@ -26,8 +27,22 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.precision,
             compile=cfg.compile,
         )
+<<<<<<< HEAD
         frames = open_frames(cfg.src, cfg.bgr, cfg.fit)
         sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
+=======
+        limit_megapixels(cfg.max_megapixels)
+        frames = open_frames(cfg.src, cfg.bgr, cfg.linear)
+        sink = open_sink(
+            frames,
+            cfg.out,
+            list(cfg.outputs),
+            cfg.background,
+            output=cfg.output,
+            alpha=cfg.alpha,
+            compression=cfg.compression,
+        )
+>>>>>>> main
         count = predict(
             model.net,
             with_progress(frames),

@@ -9,6 +9,7 @@ from pytorch_lightning import seed_everything
 from bgm.cli.curriculum import run_curriculum
 from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
 from bgm.paths import conf_dir
+from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run
 from bgm.train.resume import build_data, find_checkpoint
 from bgm.train.trainer import add_run_card, build_trainer, load_initial_weights, report_result
@@ -16,7 +17,8 @@ from bgm.train.trainer import add_run_card, build_trainer, load_initial_weights,
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float | None:
-    with errors_as_sentences(cfg):
+    with errors_as_sentences():
+        limit_megapixels(cfg.max_megapixels)
         if cfg.stages:
             run_curriculum(cfg)
             return None

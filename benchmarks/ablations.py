@@ -179,9 +179,9 @@ def finished(out: Path) -> list[dict[str, Any]]:
 
 def append(out: Path, line: dict[str, Any]) -> None:
     """Add a line, on the disk when this returns."""
-    torn = out.exists() and not out.read_bytes().endswith((b"\n",)) and out.stat().st_size > 0
+    cut_off = out.exists() and not out.read_bytes().endswith((b"\n",)) and out.stat().st_size > 0
     with open(out, "a") as file:
-        file.write(("\n" if torn else "") + json.dumps(line) + "\n")
+        file.write(("\n" if cut_off else "") + json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
 

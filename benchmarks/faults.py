@@ -1,13 +1,13 @@
-"""Train for minutes while something goes wrong every minute; say what was named and what was lost.
+"""Train while something goes wrong every so many steps; say what was named and what was lost.
 
-    python benchmarks/faults.py --minutes 10
+    python benchmarks/faults.py --faults 10 --every 24
 
 Pictures are made, damaged and deleted (nobody puts them back), workers killed, the disk filled (a
 small tmpfs where we may mount one, else a limit on the size of files), the run terminated and
-killed, and started again with resume=auto, as a supervisor would. Faults come a minute apart from
-the first steps on; one waits for a training that is not yet going again, and the table says when.
-Exit code 1: a fault that the log does not name, steps lost beyond the last checkpoint, a start that
-did not go on from it, or a run that ended otherwise than it was made to.
+killed, and started again with resume=auto, as a supervisor would. Faults come by steps, which the
+training tells of: never after a time. Exit code 1: a fault that the log does not name, steps lost
+beyond the last checkpoint, a start that did not go on from it, or a run that ended otherwise than
+it was made to.
 """
 
 import argparse
@@ -22,7 +22,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +63,7 @@ class End(NamedTuple):
 
 
 class Run:
-    """A training that is started again when it ends."""
+    """A training whose log is read line by line, and that is started again when it ends."""
 
     def __init__(self, args: list[str], folder: Path, log: Path) -> None:
         self.args = [*args, f"hydra.run.dir={folder}"]
@@ -73,20 +72,36 @@ class Run:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "train.py", *self.args]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+        self.process = subprocess.Popen(
+            [sys.executable, "train.py", *self.args],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
-    def look(self) -> None:
-        """Start it again when it has ended; note what its checkpoint lacks."""
-        if self.process.poll() is not None:
-            self.ended()
-            self.start()
+    def read_line(self) -> str:
+        """The next line of the training, which is waited for; "" when all its processes ended."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        with open(self.log, "ab") as log:
+            log.write(line)
+        return line.decode(errors="replace")
+
+    def go_on(self, count: int) -> None:
+        """Wait until the training has told of so many more steps, started again where it ended."""
+        while count > 0:
+            line = self.read_line()
+            count -= len(steps(line))
+            if not line:
+                self.ended()
+                if len(self.ends) > 1 and self.ends[-1].kept == self.ends[-2].kept:
+                    sys.exit(f"the training does not go on:\n{self.said()[-3000:]}")
+                self.start()
 
     def ended(self) -> None:
-        """Note how it ended."""
+        """Note how it ended, and what its checkpoint lacks."""
+        self.process.wait()
         said, path = self.said(), newest_checkpoint(self.folder)
         kept = read_lazily(path)["global_step"] if path else 0
         lost = (steps(said) or [0])[-1] - kept
@@ -146,12 +161,12 @@ def small_disk(folder: Path, megabytes: int = 420) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
-def fill(disk: Path, ours: bool, run: Run, seconds: float) -> None:
-    """No room for a checkpoint, for a while."""
+def fill(disk: Path, ours: bool, run: Run) -> None:
+    """No room for a checkpoint, for the steps of two."""
     pid = run.process.pid
     if not ours:
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
-        time.sleep(seconds)
+        run.go_on(2 * EVERY)
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         return
@@ -159,11 +174,11 @@ def fill(disk: Path, ours: bool, run: Run, seconds: float) -> None:
     with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
         while True:
             file.write(bytes(2**16))
-    time.sleep(seconds)
+    run.go_on(2 * EVERY)
     ballast.unlink()
 
 
-def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterator[Fault]:
+def faults(root: Path, disk: Path, ours: bool, run: Run) -> Iterator[Fault]:
     """What goes wrong, in turn, with other files each time."""
     dice, left = random.Random(0), list(range(8))
     dice.shuffle(left)
@@ -183,7 +198,7 @@ def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterat
             yield Fault("file vanishes", png.unlink, rf"pha/{png.name}.*{lost}")
         yield Fault("worker killed", lambda: os.kill(run.workers()[0], signal.SIGKILL),
                     "a worker that loads data was lost")  # fmt: skip
-        yield Fault("disk full", lambda: fill(disk, ours, run, every / 2),
+        yield Fault("disk full", lambda: fill(disk, ours, run),
                     rf"could not be written \({full}")  # fmt: skip
         yield Fault("SIGTERM", lambda: os.kill(run.process.pid, signal.SIGTERM),
                     "stopped by SIGTERM")  # fmt: skip
@@ -192,8 +207,8 @@ def faults(root: Path, disk: Path, ours: bool, run: Run, every: float) -> Iterat
 
 def main() -> int:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ask.add_argument("--minutes", type=float, default=10)
-    ask.add_argument("--every", type=float, default=60, help="seconds from fault to fault")
+    ask.add_argument("--faults", type=int, default=10)
+    ask.add_argument("--every", type=int, default=24, help="steps from fault to fault")
     ask.add_argument("--log", default="faults.log")
     given = ask.parse_args()
     log = Path(given.log).absolute()
@@ -203,11 +218,11 @@ def main() -> int:
         write_pictures(root)
         run = Run([*SMALL.split(), f"data_root={root}"], disk / "run", log)
         atexit.register(run.kill)
-        planned = round(60 * given.minutes / given.every)
-        made = itertools.islice(faults(root, disk, ours, run, given.every), planned)
+        made = itertools.islice(faults(root, disk, ours, run), given.faults)
         unnamed, table = suffered(run, made, given.every)
         run.process.send_signal(signal.SIGTERM)
-        run.process.wait(600)
+        while run.read_line():
+            pass
         run.ended()
         last = run.ends[-1]
     Console(width=150).print(table)
@@ -219,44 +234,24 @@ def main() -> int:
     return int(bool(unnamed) or not expected or lost > EVERY or not last.kept)
 
 
-def suffered(run: Run, made: Iterator[Fault], every: float) -> tuple[list[str], Table]:
-    """Make faults, one every so many seconds; those that the log does not name, and a table."""
-    table = Table("minute", "fault", "in the log", "ends", "steps done again")
+def suffered(run: Run, made: Iterator[Fault], every: int) -> tuple[list[str], Table]:
+    """Make faults, one every so many steps; those that the log does not name, and a table."""
+    table = Table("step", "fault", "in the log", "ends", "steps done again")
     unnamed = []
-    steady(run, 600)
-    begin = time.monotonic()
+    run.go_on(2 * EVERY)
     for fault in made:
-        before, ends, now = len(run.said()), len(run.ends), time.monotonic()
+        before, ends, now = len(run.said()), len(run.ends), steps(run.said())[-1]
         fault.make()
-        while time.monotonic() < now + every:  # also when late: a loss is noticed within seconds
-            time.sleep(1)
-            run.look()
-        steady(run, 600)
+        run.go_on(every)
         found = re.search(rf"^.*{fault.named}.*$", run.said()[before:], re.MULTILINE)
         unnamed += [] if found else [fault.name]
         said = found[0].rpartition("] - ")[2] if found else "NOT NAMED"
         said = re.sub(r"/\S*/", "", said)[:80]  # without folders
         new = run.ends[ends:]
-        row = [
-            f"{(now - begin) / 60:.1f}",
-            fault.name,
-            said,
-            *(" ".join(str(e[i]) for e in new) for i in (0, 2)),
-        ]
+        row = [str(now), fault.name, said, *(" ".join(str(e[i]) for e in new) for i in (0, 2))]
         print(*row, sep="  ", flush=True)
         table.add_row(*row)
-    print(f"{table.row_count} faults in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
     return unnamed, table
-
-
-def steady(run: Run, seconds: float) -> None:
-    """Wait until the training has gone on by a few steps."""
-    before, give_up = len(run.said()), time.monotonic() + seconds
-    while len(steps(run.said()[before:])) < 2 * EVERY:
-        time.sleep(0.5)
-        run.look()
-        if time.monotonic() > give_up:
-            sys.exit(f"the training does not go on:\n{run.said()[-3000:]}")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,18 @@ if TYPE_CHECKING:
     from bgm.infer.matte import matte
     from bgm.metrics import score
     from bgm.model import swap_patches
-    from bgm.weights import load
+    from bgm.weights import from_pretrained, load, push_to_hub, save_pretrained
 
-__all__ = ["__version__", "load", "matte", "score", "swap_patches"]
+__all__ = [
+    "__version__",
+    "from_pretrained",
+    "load",
+    "matte",
+    "push_to_hub",
+    "save_pretrained",
+    "score",
+    "swap_patches",
+]
 
 try:
     __version__ = version("bgm")
@@ -18,6 +27,9 @@ except PackageNotFoundError:  # a checkout on the path, not installed
     __version__ = "0.1.0"
 
 HOMES = {
+    "from_pretrained": "bgm.weights",
+    "push_to_hub": "bgm.weights",
+    "save_pretrained": "bgm.weights",
     "load": "bgm.weights",
     "matte": "bgm.infer.matte",
     "score": "bgm.metrics",

@@ -1,6 +1,6 @@
 """What a picture's numbers mean: primaries and transfer, to light and to what a screen shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,15 +30,16 @@ KNEE = 0.75  # of light: what is darker is shown as it is
 HLG_WHITE = 0.2649613  # light of a signal of 0.75, which BT.2408 calls reference white
 PQ_WHITE = 203 / 10_000  # BT.2408, of the highest light that PQ can say
 HLG_GAMMA = 1.2  # of a screen of 1,000 cd/m2 (BT.2100)
+SAME_XY = 0.004  # rounded in the files of many programs
 LUMA = (0.2627, 0.6780, 0.0593)  # BT.2020
 
 
 class Encoding(NamedTuple):
     """What the numbers of a picture file mean."""
 
-    primaries: str = "bt709"  # a key of PRIMARIES, or "icc": the profile says it
-    transfer: str = "srgb"  # of TRANSFERS, "gamma" and a number, or "icc"
-    icc: bytes = b""  # the file's ICC profile, to be written into what is made of it
+    primaries: str = "bt709"  # a key of PRIMARIES, or "xy" and eight numbers (`primaries_xy`)
+    transfer: str = "srgb"  # of TRANSFERS, or "gamma" and a number
+    icc: bytes = b""  # the file's ICC profile, carried into what is made of the file
 
     @property
     def bounded(self) -> bool:
@@ -72,7 +73,7 @@ def from_display(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
         return x
     light = srgb_light(x)
     light = light if encoding.bounded else unshoulder(light)
-    light = in_primaries(light, "bt709", encoding.primaries, encoding.icc)
+    light = in_primaries(light, "bt709", encoding.primaries)
     if encoding.transfer == "hlg":
         light = light * luminance(light).clamp(min=1e-6) ** (1 / HLG_GAMMA - 1)
     if encoding.transfer == "bt709":
@@ -88,7 +89,7 @@ def display_light(x: Tensor, encoding: Encoding) -> Tensor:
         light = to_linear(x, encoding)
     if encoding.transfer == "hlg":
         light = light * luminance(light).clamp(min=1e-6) ** (HLG_GAMMA - 1)
-    return in_primaries(light, encoding.primaries, "bt709", encoding.icc)
+    return in_primaries(light, encoding.primaries, "bt709")
 
 
 def to_linear(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
@@ -102,21 +103,28 @@ def from_linear(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
 
 
 def convert(x: Tensor, source: Encoding, target: Encoding) -> Tensor:
-    """The same light in another encoding, float32; x itself where both mean the same."""
-    if source[:2] == target[:2] and (source.primaries != "icc" or source.icc == target.icc):
+    """The same light in another encoding, float32; x itself where both mean the same.
+
+    BT.709's numbers count as sRGB's, as screens show them: a frame grabbed from a video into a PNG
+    keeps its numbers.
+    """
+    source, target = (
+        e._replace(transfer="srgb") if e.transfer == "bt709" else e for e in (source, target)
+    )
+    if source.as_shown and target.as_shown:
         return x
-    light = to_linear(x, source)
-    if source.primaries != target.primaries or source.primaries == "icc":
-        xyz = to_xyz(source.primaries, source.icc)
-        light = _mixed(light, np.linalg.inv(to_xyz(target.primaries, target.icc)) @ xyz)
+    if source[:2] == target[:2]:
+        return x
+    light = in_primaries(to_linear(x, source), source.primaries, target.primaries)
     return from_linear(light, target)
 
 
-def in_primaries(light: Tensor, source: str, target: str, icc: bytes = b"") -> Tensor:
-    """Linear light (..., 3, H, W) in other primaries; icc: of the one that is "icc"."""
+def in_primaries(light: Tensor, source: str, target: str) -> Tensor:
+    """Linear light (..., 3, H, W) in other primaries."""
     if source == target or {source, target} <= set(SHOWN_AS_BT709):
         return light
-    return _mixed(light, np.linalg.inv(to_xyz(target, icc)) @ to_xyz(source, icc))
+    weights = torch.from_numpy(np.linalg.inv(to_xyz(target)) @ to_xyz(source)).to(light)
+    return torch.einsum("ij,...jhw->...ihw", weights, light)
 
 
 def luminance(light: Tensor) -> Tensor:
@@ -224,11 +232,10 @@ def _curves(encoding: Encoding) -> tuple[Curve, Curve]:
 
 
 @lru_cache(maxsize=32)
-def to_xyz(primaries: str, icc: bytes = b"") -> NDArray[np.float64]:
+def to_xyz(primaries: str) -> NDArray[np.float64]:
     """The matrix (3, 3) from light in primaries to XYZ, adapted to a white of D65 (Bradford)."""
-    if primaries not in PRIMARIES:
-        raise BadInput(f"primaries {primaries} are none of {', '.join(PRIMARIES)}")
-    *colours, white = PRIMARIES[primaries]
+    xy = primaries_xy(primaries)
+    *colours, white = zip(xy[::2], xy[1::2], strict=True)
     columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in colours]).T
     matrix = columns * np.linalg.solve(columns, white_xyz(white))
     return adaptation(white, PRIMARIES["bt709"][3]) @ matrix
@@ -248,6 +255,26 @@ def adaptation(source: tuple[float, float], target: tuple[float, float]) -> NDAr
     return np.linalg.inv(bradford) @ np.diag(gain) @ bradford
 
 
-def _mixed(light: Tensor, matrix: NDArray[np.float64]) -> Tensor:
-    weights = torch.from_numpy(matrix).to(light)
-    return torch.einsum("ij,...jhw->...ihw", weights, light)
+def primaries_xy(primaries: str) -> list[float]:
+    """CIE xy of red, green, blue and white, eight numbers; BadInput for an unknown name."""
+    if primaries in PRIMARIES:
+        return [value for xy in PRIMARIES[primaries] for value in xy]
+    try:
+        xy = [float(value) for value in primaries.removeprefix("xy").split(",")]
+    except ValueError:
+        xy = []
+    if len(xy) != 8:
+        raise BadInput(f"primaries {primaries} are none of {', '.join(PRIMARIES)}")
+    return xy
+
+
+def named_primaries(xy: Sequence[float]) -> str:
+    """The name of primaries by xy of red, green, blue and white; "xy..." for those without one."""
+    nearest = min(PRIMARIES, key=lambda name: _apart(PRIMARIES[name], xy))
+    if _apart(PRIMARIES[nearest], xy) < SAME_XY:
+        return nearest
+    return "xy" + ",".join(f"{value:.5f}" for value in xy)
+
+
+def _apart(primaries: Sequence[Sequence[float]], xy: Sequence[float]) -> float:
+    return float(np.abs(np.array(primaries).flatten() - np.array(xy)).max())

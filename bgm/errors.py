@@ -1,8 +1,17 @@
 """How a command line ends early: 1 for what the user has to mend, 75 for what can be resumed."""
 
+import re
+
 
 class BadInput(ValueError):
     """Input that cannot be used; the message is one sentence that names it, found and expected."""
+
+
+def check_at_least(what: str, least: int, **numbers: int) -> None:
+    """Raise BadInput unless all numbers, by their names, are least or more."""
+    if too_small := [f"{name} {n}" for name, n in numbers.items() if n < least]:
+        expected = ", ".join(f"{name} >= {least}" for name in numbers)
+        raise BadInput(f"{what} has {', '.join(too_small)}, expected {expected}")
 
 
 class Stopped(Exception):
@@ -11,10 +20,15 @@ class Stopped(Exception):
     code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of another package says first, without terminal colours."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def lost_worker(error: BaseException) -> str:
     """The sentence for a loader's worker that was killed, as by a system out of memory."""
-    said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return (
-        f"a worker that loads data was lost ({said}): often memory or shared memory ran out; "
-        "lower workers or batch_size, and go on with resume=RUN_FOLDER"
+        f"a worker that loads data was lost ({first_line(error).rstrip('.')}): often memory or "
+        "shared memory ran out; lower workers or batch_size, and go on with resume=RUN_FOLDER"
     )

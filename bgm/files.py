@@ -12,24 +12,33 @@ from bgm.errors import BadInput
 
 
 @contextmanager
+def refusals_named(path: str | Path) -> Iterator[None]:
+    """Raise BadInput, naming path, where the system refuses what the block does: a full disk, say.
+
+    An OSError that names another file is said to be of path all the same.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"cannot write {path} ({error.strerror or error})") from error
+
+
+@contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a name beside path to write a file under; rename it to path when the block ends.
 
-    An exception in the block leaves what was at path as it was. Raises BadInput, naming path, where
-    the system refuses (a full disk, a folder without permission).
+    An exception in the block leaves what was at path as it was. Raises BadInput as
+    `refusals_named` does.
     """
     path = Path(path)
     partial = _partial_name(path)
-    try:
+    with refusals_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        _remove(partial)
-        raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
-    except BaseException:
-        _remove(partial)
-        raise
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -37,18 +46,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give a new folder beside path to fill; rename it to path when the block ends.
 
     path must not exist at the end of the block, or be an empty folder. An exception in the block
-    leaves nothing. Raises BadInput, naming path, where the system refuses.
+    leaves nothing. Raises BadInput as `refusals_named`.
     """
-    path = Path(path)
-    partial = _partial_name(path)
-    try:
-        partial.mkdir(parents=True)
+    with _partial_folder(path) as partial:
         yield partial
         os.replace(partial, path)
-    except OSError as error:
-        raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -56,19 +58,24 @@ def atomic_files(path: str | Path) -> Iterator[Path]:
     """Give a folder beside path to write files in; move them beside path when the block ends.
 
     An exception in the block leaves all files beside path as they were; folders in it are removed.
-    Raises BadInput, naming path, where the system refuses.
+    Raises BadInput as `refusals_named`.
     """
-    path = Path(path)
-    partial = _partial_name(path)
-    try:
-        partial.mkdir(parents=True)  # now rather than after the minutes of work
+    with _partial_folder(path) as partial:
         yield partial
         for file in sorted(x for x in partial.iterdir() if x.is_file()):
-            os.replace(file, path.parent / file.name)
-    except OSError as error:
-        raise BadInput(f"cannot write {path} ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            os.replace(file, Path(path).parent / file.name)
+
+
+@contextmanager
+def _partial_folder(path: str | Path) -> Iterator[Path]:
+    """A folder beside path that is gone after the block."""
+    partial = _partial_name(Path(path))
+    with refusals_named(path):
+        try:
+            partial.mkdir(parents=True)  # now rather than after the minutes of work
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -91,10 +98,3 @@ def beside(path: str | Path, suffix: str) -> str:
 def _partial_name(path: Path) -> Path:
     """Hidden, beside path, and another one for every writer."""
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # its folder is a file, or may not be entered: nothing was written there
-        return

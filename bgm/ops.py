@@ -14,7 +14,16 @@ def composite(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
 
 def resize(x: Tensor, size: list[int]) -> Tensor:
     """Bilinear resize of (B, C, h, w) to size = [H, W], align_corners=False, no antialias."""
+    if torch.jit.is_scripting():  # F.interpolate brings operators that older libtorches lack
+        return torch.ops.aten.upsample_bilinear2d(x, size, False, None, None)
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def repeat_pixels(x: Tensor, size: list[int]) -> Tensor:
+    """Nearest resize of (B, C, h, w) to size = [H, W]."""
+    if torch.jit.is_scripting():
+        return torch.ops.aten.upsample_nearest2d(x, size, None, None)
+    return F.interpolate(x, size=size, mode="nearest")
 
 
 def clamp01(x: Tensor, leak: float = 0.0) -> Tensor:

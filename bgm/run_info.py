@@ -40,12 +40,22 @@ def commit(root: Path) -> dict[str, Any]:
     """Commit of a checkout, and whether tracked files differ from it; {} for an installed copy."""
     if not (root / ".git").exists():
         return {}
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--abbrev=40",
+        "--exclude=*",
+        "--dirty",
+    ]
     try:
-        head = _git(root, "rev-parse", "HEAD")
-        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.SubprocessError):  # no git, no commit yet, a folder that hangs
         return {}
-    return {"commit": head, "dirty": dirty}
+    head, _, dirty = done.stdout.strip().partition("-")
+    return {"commit": head, "dirty": bool(dirty)}
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
@@ -83,9 +93,3 @@ def processor() -> str:
         return next(li.partition(":")[2].strip() for li in lines if li.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _git(root: Path, *words: str) -> str:
-    command = ["git", "-C", str(root), *words]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
-    return done.stdout.strip()

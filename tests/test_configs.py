@@ -1,5 +1,6 @@
 """Every config composes and every experiment's parts can be built."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from bgm.data.procedural import bodies, fields
 from bgm.data.procedural.ranges import Ranges
+from bgm.errors import BadInput
 from bgm.train.learning_rates import frozen, parameter_groups
 from bgm.weights import build
 
@@ -67,10 +70,13 @@ def drawn_from(name: str) -> dict:
     }
 
 
-def test_one_yaml_has_every_range_of_the_generator():
+def test_the_yaml_has_every_range_of_the_generator_and_no_other():
+    sources = (CONF.parent / "bgm" / "data" / "procedural").glob("*.py")
+    read = {name for path in sources for name in re.findall(r"\br\.(\w+)", path.read_text())}
     assert drawn_from("all") == vars(Ranges())
-    written = composed("train", "data_root=nowhere", "+ranges@drawn=all").drawn
-    assert set(written) - {"_target_", "_convert_"} == set(vars(Ranges()))
+    assert read | {*bodies.KINDS, *fields.KINDS} == set(vars(Ranges()))
+    with pytest.raises(BadInput, match=r"ranges/all.yaml has no hare"):
+        Ranges(hare=1.0)
 
 
 @pytest.mark.parametrize(

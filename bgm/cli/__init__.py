@@ -53,11 +53,13 @@ def run(command: str, rest: list[str]) -> None:
     from omegaconf import DictConfig
 
     from bgm.cli.launch import command_line, errors_as_sentences
+    from bgm.pictures import limit_megapixels
 
     body = importlib.import_module(f"bgm.cli.{command}").main
 
     def task(cfg: DictConfig) -> None:
-        with errors_as_sentences(cfg):
+        with errors_as_sentences():
+            limit_megapixels(cfg.get("max_megapixels"))
             body(cfg)
 
     if command in CONFIGURED:

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from rich.table import Table
 
+from bgm.cli.launch import compose_config
 from bgm.console import say
 from bgm.data import Scenes
 from bgm.data.datamodule import finished_scenes
@@ -22,7 +22,7 @@ from bgm.eval.scoring import Rules, score_cases
 from bgm.files import write_text
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
-from bgm.paths import conf_dir, script_path
+from bgm.paths import script_path
 from bgm.pictures import write_png
 
 SHIPPED = "mobilenetv2"
@@ -76,8 +76,7 @@ def train(out: Path, stage: str, args: list[str]) -> None:
 
 def validation_scenes(out: Path) -> Scenes:
     """The scenes that the refine stage validates on."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        cfg = compose("train", ["experiment=demo_refine", f"data_root={out / 'data'}"])
+    cfg = compose_config("train", ["experiment=demo_refine", f"data_root={out / 'data'}"])
     return finished_scenes(instantiate(cfg.data), "valid")
 
 

@@ -10,15 +10,9 @@ from rich.table import Table
 from torch.utils.data import DataLoader
 
 from bgm.console import say, tracked
-from bgm.data.doctor import (
-    Finding,
-    ItemReport,
-    ItemReports,
-    Part,
-    diagnose,
-    part_of,
-    take_inventory,
-)
+from bgm.data.doctor.diagnosis import diagnose
+from bgm.data.doctor.inventory import Finding, Part, part_of, take_inventory
+from bgm.data.doctor.item_report import ItemReport, ItemReports
 from bgm.errors import BadInput
 
 PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips

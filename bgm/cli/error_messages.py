@@ -3,22 +3,23 @@
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bgm.errors import BadInput, lost_worker
+from bgm.errors import BadInput, first_line, lost_worker
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
-ROOM = ("batch_size", "valid_batch_size", "augment.crop", "workers", "trainer.precision")
+MAKE_ROOM = (
+    "it does not fit in memory: lower batch_size, augment.crop or the size of the pictures; "
+    "trainer.accumulate_grad_batches=2 with half the batch_size adds up the same gradients"
+)
 
 
-def error_message(error: BaseException, cfg: Any = None) -> str | None:
+def error_message(error: BaseException) -> str | None:
     """The sentence for the user, or None for a defect of ours, which shows its traceback."""
     for cause in causes(error):
         if isinstance(cause, BadInput):
@@ -27,14 +28,14 @@ def error_message(error: BaseException, cfg: Any = None) -> str | None:
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
         if no_memory(cause):
-            return f"{first_line(cause)}: {make_room(cfg)}"
+            return f"{first_sentence(cause)}: {MAKE_ROOM}"
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)
         if lost_a_process(cause):
             return (
                 f"process {os.environ.get('RANK', os.environ.get('LOCAL_RANK', '0'))} lost contact "
                 f"with another one of this training, which has ended or hangs "
-                f"({first_line(cause)}): go on with resume=RUN_FOLDER"
+                f"({first_sentence(cause)}): go on with resume=RUN_FOLDER"
             )
     if isinstance(error, OmegaConfBaseException):
         missing = re.match(r"Missing mandatory value: (\S+)", str(error))
@@ -91,25 +92,8 @@ def lost_a_process(error: BaseException) -> bool:
     return isinstance(error, network) or LOST.search(str(error)) is not None
 
 
-def make_room(cfg: Any) -> str:
-    """What to lower, with what it is now."""
-    now = []
-    if isinstance(cfg, DictConfig):
-        for key in ROOM:
-            value = OmegaConf.select(cfg, key)
-            if value is not None:
-                now.append(f"{key}={value}".replace(" ", ""))
-    if not now:
-        return "it does not fit in memory, lower the batch or the size of the pictures"
-    return (
-        f"a batch does not fit in memory, lower what it takes ({', '.join(now)}); "
-        "trainer.accumulate_grad_batches=2 with half the batch_size adds up the same gradients"
-    )
-
-
-def first_line(error: BaseException) -> str:
+def first_sentence(error: BaseException) -> str:
     """The first sentence of a message, without where in somebody's source it was written."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    said = re.sub(r"^\[[^\]]*\.(cc|cpp|h):\d+\]\s*", "", lines[0])
+    said = re.sub(r"^\[[^\]]*\.(cc|cpp|h):\d+\]\s*", "", first_line(error))
     said = re.sub(r"^\[enforce fail at [^\]]*\]\s*", "", said)
     return said.split(". ")[0].rstrip(".")

@@ -3,20 +3,25 @@
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
 from bgm.cli.run_id import run_id
 from bgm.console import is_first, say
 from bgm.errors import Stopped
+from bgm.paths import conf_dir
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
@@ -39,24 +44,39 @@ def command_line() -> Iterator[None]:
 
 
 @contextmanager
-def errors_as_sentences(cfg: Any = None) -> Iterator[None]:
+def errors_as_sentences() -> Iterator[None]:
     """End the program with one sentence and exit code 1 for errors that are the user's to mend.
 
     A run that was asked to stop ends with a sentence and code 75; of several processes only the
     first one does: Lightning kills the first when another ends with a code that is not 0. Defects
-    of ours keep their traceback. cfg: its values are named where they can be lowered.
+    of ours keep their traceback.
     """
     try:
-        yield
+        try:
+            yield
+        except Exception:
+            # PyTorch raises from a signal for every loader that lost a worker, wherever we are:
+            # here it still comes to the sentence below, there it would come in between.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            raise
     except Stopped as stop:
         say(str(stop))
         raise SystemExit(stop.code if is_first() else 0) from None
     except Exception as error:
-        message = error_message(error, cfg)
+        message = error_message(error)
         if message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def compose_config(name: str, words: list[str]) -> DictConfig:
+    """The config that the command of this name makes of these words, inside of Hydra or not."""
+    if GlobalHydra.instance().is_initialized():
+        return compose(name, as_typed(words))
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose(name, as_typed(words))
 
 
 def silence_lightning() -> None:

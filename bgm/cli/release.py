@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -11,7 +10,7 @@ import bgm
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.export import provenance
-from bgm.export.certify.certificate import MAD_NOISE
+from bgm.export.certify.certificate import compare_mattes
 from bgm.export.certify.check import check
 from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
@@ -63,13 +62,9 @@ def check_float16(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> d
         build(network), {k: v.float() for k, v in from_eight_bits(state).items()}, cfg.ckpt
     )
     report = check(net, half, LIMITS, brief(net))
-    scenes = MattingSet(cfg.scenes)
-    with torch.no_grad():
-        was, now = scenes(net)["mad"], scenes(half)["mad"]
-    if not now <= was * (1 + LIMITS.mad_rise) + MAD_NOISE:
-        raise BadInput(f"float16 has MAD {now:.3f} on {scenes.name}, the checkpoint {was:.3f}")
-    facts = {"largest": report.largest, "mad": now, "mad_float32": was}
-    return facts | {"set": scenes.name, "scenes": int(cfg.scenes)}
+    mattes = compare_mattes(net, half, MattingSet(cfg.scenes), LIMITS)
+    mads = {"mad": mattes["file"]["mad"], "mad_float32": mattes["network"]["mad"]}
+    return {"largest": report.largest, **mads, "set": mattes["set"], "scenes": int(cfg.scenes)}
 
 
 def read_run_card(path: str) -> dict[str, Any]:

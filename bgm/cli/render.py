@@ -7,8 +7,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.render.palettes import palettes
-from bgm.render.run import Interpreters, Options, check_interpreters, missing, read_log, render
+from bgm.render.photo_palettes import palettes
+from bgm.render.rendering import (
+    Interpreters,
+    Options,
+    check_interpreters,
+    missing,
+    read_log,
+    render,
+)
 from bgm.render.sheet import write_sheet
 
 ON_SHEET = 48  # the newest pictures
@@ -52,16 +59,11 @@ def options_of(cfg: DictConfig) -> Options:
             known = ", ".join(ranges["kinds"])
             raise BadInput(f"kinds={list(cfg.kinds)}: expected one or more of {known}")
         ranges["kinds"] = {kind: ranges["kinds"][kind] or 1 for kind in cfg.kinds}
+    same = ("seed", "depth", "samples", "alpha_samples", "per_process", "maps", "rooms")
     return Options(
-        seed=cfg.seed,
+        **{key: cfg[key] for key in same},
         indices=range(cfg.first, cfg.first + cfg.count),
         size=(size[0], size[1]),
-        depth=cfg.depth,
-        samples=cfg.samples,
-        alpha_samples=cfg.alpha_samples,
-        per_process=cfg.per_process,
-        maps=cfg.maps,
-        rooms=cfg.rooms,
         palettes=palettes(Path(cfg.palettes)) if cfg.palettes else [],
         ranges=ranges,
         forced={key: value for key, value in cfg.forced.items() if value is not None},

@@ -1,10 +1,10 @@
 """Where a benchmark's subjects and backgrounds come from, and whether they are what they were."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,14 @@ from bgm.compose.drawing import draw
 from bgm.compose.manifest import Manifest, key_of, list_names
 from bgm.errors import BadInput
 from bgm.files import sha256
-from bgm.pictures import find_pictures, open_image, pair_by_stem, picture_size, read_picture
+from bgm.pictures import (
+    find_pictures,
+    one_size,
+    open_image,
+    pair_by_stem,
+    picture_size,
+    read_picture,
+)
 
 
 class Source(NamedTuple):
@@ -33,23 +40,11 @@ class Source(NamedTuple):
 
 
 class BenchmarkSubject(NamedTuple):
-    """A subject of a plan; the same source twice for RGBA."""
+    """A subject of a plan; the same source twice for RGBA. "a/0" is a frame of clip "a"."""
 
     name: str
     fgr: Source
     pha: Source
-
-
-class BenchmarkSubjects(Protocol):
-    """What a plan takes its subjects from; names with a slash are frames of a clip."""
-
-    def subjects(self, data_root: Path) -> list[BenchmarkSubject]: ...
-
-
-class BenchmarkBackgrounds(Protocol):
-    """What a plan takes its backgrounds from, by name."""
-
-    def backgrounds(self, data_root: Path) -> dict[str, Source]: ...
 
 
 @dataclass(frozen=True)
@@ -67,17 +62,17 @@ class SubjectFolder:
         root = Path(data_root, self.root)
         if (root / "pha").is_dir():
             fgr, pha = (find_pictures(root / kind) for kind in ("fgr", "pha"))
-            stems = pair_by_stem(fgr=fgr, pha=pha)
-            modes = ("RGB", "L")
+            stems, modes = pair_by_stem(fgr=fgr, pha=pha), ("RGB", "L")
         else:
             fgr = pha = find_pictures(root)
             stems, modes = list(fgr), ("RGBA", "RGBA")
         if absent := [name for name in self.names or () if name not in fgr]:
             raise BadInput(f"{root} has no subject named {list_names(absent)}")
-        files = [(fgr[s], pha[s]) for s in self.names or stems]
         return [
-            BenchmarkSubject(s, *(_file(f, m, data_root) for f, m in zip(two, modes, strict=True)))
-            for s, two in zip(self.names or stems, files, strict=True)
+            BenchmarkSubject(
+                stem, _file(fgr[stem], modes[0], data_root), _file(pha[stem], modes[1], data_root)
+            )
+            for stem in self.names or stems
         ]
 
 
@@ -89,20 +84,54 @@ class BackgroundFolder:
 
     def backgrounds(self, data_root: Path) -> dict[str, Source]:
         """The backgrounds; BadInput for a folder that is missing or empty."""
-        found = find_pictures(Path(data_root, self.root))
-        return {stem: _file(path, "RGB", data_root) for stem, path in found.items()}
+        paths = find_pictures(Path(data_root, self.root))
+        return {stem: _file(path, "RGB", data_root) for stem, path in paths.items()}
 
 
 def _file(path: Path, mode: str, data_root: Path) -> Source:
     return Source(key_of(path, data_root), {"mode": mode}, path)
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """`count` drawn pictures of size (H, W), or as many clips of so many frames; no folder."""
+
+    count: int
+    size: Sequence[int]
+    seed: int = 0
+    frames: int = 1
+
+    def sources(self, kind: str, mode: str) -> dict[str, Source]:
+        """The pictures by name: clip and frame."""
+        sources, size = {}, list(self.size)
+        for number in range(self.seed, self.seed + self.count):
+            for time in range(self.frames):
+                spec = {"drawn": kind, "mode": mode, "seed": number, "size": size, "time": time}
+                key = f"{kind}-{number}-{size[0]}x{size[1]}-{time:04d}"
+                sources[f"{number:04d}/{time:04d}"] = Source(key, spec, None)
+        return sources
+
+
+class DrawnSubjects(_Drawn):
+    """Drawn subjects, which sway from frame to frame."""
+
+    def subjects(self, data_root: Path) -> list[BenchmarkSubject]:
+        """The subjects."""
+        drawn = self.sources("subject", "RGBA")
+        return [BenchmarkSubject(name, source, source) for name, source in drawn.items()]
+
+
+class DrawnBackgrounds(_Drawn):
+    """Drawn places, over which the camera pans from frame to frame."""
+
+    def backgrounds(self, data_root: Path) -> dict[str, Source]:
+        """The places by name."""
+        return self.sources("place", "RGB")
+
+
 def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
     """The subject, if its files have one size and alpha; BadInput names them otherwise."""
-    sizes = [source.size() for source in (subject.fgr, subject.pha)]
-    if sizes[0] != sizes[1]:
-        (h, w), (H, W) = sizes
-        raise BadInput(f"{subject.fgr.path} is {w}x{h} pixels and {subject.pha.path} is {W}x{H}")
+    one_size({source.path or source.key: source.size() for source in subject[1:]})
     if subject.fgr.path and subject.fgr.spec["mode"] == "RGBA":
         with open_image(subject.fgr.path) as image:
             if not image.has_transparency_data:
@@ -115,25 +144,38 @@ def check_subject(subject: BenchmarkSubject) -> BenchmarkSubject:
 
 def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
     """A sentence on source files that are missing or not what they were; "" if there are none."""
-    missing, different = [], []
-    for key, spec in manifest.sources.items():
-        if "drawn" in spec:
-            continue
-        try:
-            if sha256(Path(data_root, key)) != spec.get("sha256"):
-                different.append(key)
-        except OSError:
-            missing.append(key)
-    sentences = [
-        describe("source files", data_root, missing, "missing"),
-        describe("source files", data_root, different, "not what the manifest says"),
-    ]
-    return "; ".join(filter(None, sentences))
+    files = {key: spec for key, spec in manifest.sources.items() if "drawn" not in spec}
+    digests = {key: spec.get("sha256", "") for key, spec in files.items()}
+    return describe_changes("source files", data_root, digests, _file_digest)
 
 
-def describe(what: str, place: str | Path, names: list[str], how: str) -> str:
-    """A sentence that counts and names files; "" for none."""
-    return f"{len(names)} {what} in {place} are {how}: {list_names(names)}" if names else ""
+def _file_digest(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:
+        return None
+
+
+def describe_changes(
+    what: str,
+    place: str | Path,
+    expected: Mapping[str, str],
+    digest: Callable[[Path], str | None],
+) -> str:
+    """A sentence that counts and names the files below place whose digest (None: missing) differs.
+
+    "" where there is none.
+    """
+    actual = {name: digest(Path(place, name)) for name in expected}
+    changed = [name for name, now in actual.items() if now is not None and now != expected[name]]
+    missing = [name for name, now in actual.items() if now is None]
+    groups = {"missing": missing, "not what the manifest says": changed}
+    sentences = (
+        f"{len(names)} {what} in {place} are {how}: {list_names(names)}"
+        for how, names in groups.items()
+        if names
+    )
+    return "; ".join(sentences)
 
 
 def source_reader(manifest: Manifest, data_root: Path) -> Callable[[str], NDArray[np.uint8]]:

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bgm.compose.perturbation import PlateDifference
+from bgm.compose.perturbation import PlateDifference, check_plate
 from bgm.errors import BadInput
 
 FORMAT = "bgm benchmark 2"
@@ -18,12 +18,27 @@ LARGEST = 1 << 15  # pixels a side
 Box = tuple[int, int, int, int]  # top, left, height, width
 
 
+@dataclass(frozen=True)
+class Trimap:
+    """How trimaps are made of true mattes; see `bgm.trimap`."""
+
+    low: float = 0.06
+    high: float = 0.96
+    dilate: int = 10
+    erode: int = 10
+
+    def __post_init__(self) -> None:
+        counts = all(isinstance(n, int) and 0 <= n <= LARGEST for n in (self.dilate, self.erode))
+        if not (0 <= self.low < self.high <= 1 and counts):
+            raise BadInput(f"{self}, expected 0 <= low < high <= 1 and whole numbers")
+
+
 class Recipe(NamedTuple):
     """What all scenes of a benchmark share."""
 
     blend: str  # src = fgr * a + bgr * (1 - a): "round" to the nearest level, or "floor" as RVM
     colours: str  # fgr resized "weighted" by alpha, or "plain", as RVM
-    trimap: dict[str, Any] | None  # low, high, dilate, erode; None: no trimaps
+    trimap: dict[str, Any] | None  # the arguments of `Trimap`; None: no trimaps
 
 
 class Scene(NamedTuple):
@@ -97,7 +112,7 @@ def _manifest(entry: dict[str, Any]) -> Manifest:
     if recipe.blend not in ("round", "floor") or recipe.colours not in ("weighted", "plain"):
         raise BadInput(f"recipe has blend {recipe.blend!r} and colours {recipe.colours!r}")
     if recipe.trimap is not None:
-        check_trimap(**recipe.trimap)
+        Trimap(**recipe.trimap)  # it looks at its numbers
     sources = {str(key): dict(spec) for key, spec in entry["sources"].items()}
     scenes = tuple(_scene(scene, sources) for scene in entry["scenes"])
     if len({scene.name for scene in scenes}) < len(scenes):
@@ -123,31 +138,6 @@ def _scene(entry: dict[str, Any], sources: dict[str, dict]) -> Scene:
     if plate is not None:
         check_plate(plate, f"scene {scene.name}")
     return scene
-
-
-def check_trimap(low: float, high: float, dilate: int, erode: int) -> None:
-    """Raise BadInput unless 0 <= low < high <= 1 and the iterations are counts."""
-    counts = all(isinstance(n, int) and 0 <= n <= LARGEST for n in (dilate, erode))
-    if not (0 <= low < high <= 1 and counts):
-        raise BadInput(
-            f"trimap has low {low}, high {high}, dilate {dilate}, erode {erode}, expected "
-            "0 <= low < high <= 1 and whole numbers"
-        )
-
-
-def check_plate(plate: PlateDifference, where: str) -> None:
-    """Raise BadInput for numbers that no plate has: they would overflow, or mean nothing."""
-    right, down = plate.shift
-    ranges = {
-        "shift": (max(abs(right), abs(down)), 0, 1000),
-        "gamma": (plate.gamma, 0.01, 100),
-        "noise_mean": (plate.noise_mean, -1, 1),
-        "noise_std": (plate.noise_std, 0, 1),
-        "noise_key": (plate.noise_key, 0, 2**128 - 1),
-    }
-    for what, (value, low, high) in ranges.items():
-        if not (math.isfinite(value) and low <= value <= high):
-            raise BadInput(f"{what} of {where} is {value}, expected {low} to {high}")
 
 
 def pixel_digest(x: np.ndarray) -> str:

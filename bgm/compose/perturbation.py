@@ -1,5 +1,8 @@
 """How a plate differs from its shot's background in Lin et al. 2021, appendix D.2."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
@@ -7,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose.seeding import random_words
+from bgm.compose.seeding import hash_key, random_integer, random_words
+from bgm.errors import BadInput
 
 SUB = 256  # parts of a pixel in which shifts are counted
 FINE = 16  # steps of a level (1/255) that the exposure curve tells apart
@@ -24,6 +28,72 @@ class PlateDifference(NamedTuple):
     noise_mean: float  # of the full scale; up to 6 decimals
     noise_std: float  # of the full scale; up to 6 decimals
     noise_key: int  # stream of the grain, < 2**52
+
+
+def check_plate(plate: PlateDifference, where: str) -> None:
+    """Raise BadInput for numbers that no plate has: they would overflow, or mean nothing."""
+    ranges = {
+        "shift": (max(map(abs, plate.shift)), 0, 1000),
+        "gamma": (plate.gamma, 0.01, 100),
+        "noise_mean": (plate.noise_mean, -1, 1),
+        "noise_std": (plate.noise_std, 0, 1),
+        "noise_key": (plate.noise_key, 0, 2**128 - 1),
+    }
+    for what, (value, low, high) in ranges.items():
+        if not (math.isfinite(value) and low <= value <= high):
+            raise BadInput(f"{what} of {where} is {value}, expected {low} to {high}")
+
+
+@dataclass(frozen=True)
+class PlatePerturbation:
+    """Ranges from which a plate's perturbation is drawn, uniformly.
+
+    shift: +- pixels, each way. gamma: from, to. noise_mean: +- share of the full scale.
+    noise_variance: from, to, of a full scale of 1. The paper prints "0.08 <= sigma^2 <= 0.15"
+    without a unit: as variances of [0, 1] these would bury the plate (deviation 0.28-0.39), as
+    variances of 8-bit levels nobody could see them. The default reads them as deviations of
+    0.008-0.015, 2 to 4 levels, which is what cameras have.
+    """
+
+    shift: float = 0.3
+    gamma: Sequence[float] = (0.85, 1.15)
+    noise_mean: float = 0.02
+    noise_variance: Sequence[float] = (0.008**2, 0.015**2)
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for ranges that hold nothing, by their ends."""
+        for gamma, variance in zip(self.gamma, self.noise_variance, strict=True):
+            ends = (self.shift, self.shift), float(gamma), self.noise_mean, math.sqrt(variance)
+            check_plate(PlateDifference(*ends, 0), "a perturbation")
+        if self.gamma[0] > self.gamma[1] or self.noise_variance[0] > self.noise_variance[1]:
+            raise BadInput(
+                f"perturbation has gamma {list(self.gamma)} and noise_variance "
+                f"{list(self.noise_variance)}, expected from, to"
+            )
+        if min(self.shift, self.noise_mean) < 0:
+            raise BadInput(
+                f"perturbation has shift {self.shift} and noise_mean {self.noise_mean}, expected "
+                "0 or more: they count both ways"
+            )
+
+    def draw(self, *parts: int | str) -> PlateDifference:
+        """The plate of a scene: a function of these ranges and of the parts (seed, name)."""
+
+        def uniform(low: float, high: float, unit: int, what: str) -> int:
+            return random_integer(round(low * unit), round(high * unit), *parts, what)
+
+        most = int(self.shift * SUB)
+        move = [random_integer(-most, most, *parts, f"shift {axis}") / SUB for axis in "xy"]
+        low, high = self.noise_variance
+        variance = uniform(low, high, MICRO**2, "variance") / MICRO**2
+        darkest, brightest = self.gamma
+        return PlateDifference(
+            (move[0], move[1]),
+            uniform(darkest, brightest, 10_000, "gamma") / 10_000,
+            uniform(-self.noise_mean, self.noise_mean, MICRO, "mean") / MICRO,
+            round(math.sqrt(variance), 6),  # IEEE 754 fixes sqrt, not pow
+            hash_key(*parts, "noise") >> 76,  # 52 bits, which every reader of JSON keeps
+        )
 
 
 def perturb(bgr: NDArray[np.uint8], plate: PlateDifference) -> NDArray[np.uint8]:

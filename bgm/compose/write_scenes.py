@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from bgm.compose.benchmark_sources import changed_sources, describe, source_reader
+from bgm.compose.benchmark_sources import changed_sources, describe_changes, source_reader
 from bgm.compose.manifest import Manifest, Recipe, Scene, list_names, pixel_digest, write
 from bgm.compose.perturbation import perturb
 from bgm.errors import BadInput
@@ -152,24 +152,19 @@ def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) 
 
     Returns a sentence that counts and names what is wrong, "" if nothing is.
     """
-    missing, different = [], []
-    for name, sha in manifest.files.items():
-        path = Path(folder, name)
-        if not path.is_file():
-            missing.append(name)
-        elif _digest_of(path) != sha:
-            different.append(name)
     unknown = sorted({name for name, _ in walk_files(folder)} - {*manifest.files, MANIFEST})
+    strange = f"{len(unknown)} files in {folder} are not in the manifest: {list_names(unknown)}"
     sentences = [
         "" if data_root is None else changed_sources(manifest, data_root),
-        describe("composed files", folder, missing, "missing"),
-        describe("composed files", folder, different, "not what the manifest says"),
-        describe("files", folder, unknown, "not in the manifest"),
+        describe_changes("composed files", folder, manifest.files, _digest_of),
+        strange if unknown else "",
     ]
     return "; ".join(filter(None, sentences))
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(path: Path) -> str | None:
+    if not path.is_file():
+        return None
     try:
         with open_image(path) as image:
             return pixel_digest(np.asarray(image))

@@ -7,9 +7,7 @@ from bgm.data.composites import Composites
 from bgm.data.cropped import CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.mixed import MixedSources
-from bgm.data.mixture import Mixture
-from bgm.data.pool import Pool
+from bgm.data.mixing import MixedSources, Mixture, Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
 

@@ -12,7 +12,7 @@ from bgm.data.folders import Subjects, snap_ends
 from bgm.data.interfaces import SubjectSource
 from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
-from bgm.pictures import pair_by_stem
+from bgm.pictures import one_size, pair_by_stem
 from bgm.video import FrameReader, find_videos
 
 OPEN = 4  # clips a process keeps open; a 4K decoder takes some 200 MB
@@ -37,11 +37,11 @@ class Clips(SubjectSource):
         snapshot: FileSnapshot | None = None,
     ) -> None:
         self.has_fgr, self.snap = use_fgr, snap
-        found = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
-        self.stems = pair_by_stem(**found)
+        videos = {kind: find_videos(Path(root) / kind) for kind in ("fgr", "pha")}
+        self.stems = pair_by_stem(**videos)
         if snapshot:
             snapshot.check_same(self.stems, root)
-        self.videos = {kind: [str(paths[s]) for s in self.stems] for kind, paths in found.items()}
+        self.videos = {kind: [str(paths[s]) for s in self.stems] for kind, paths in videos.items()}
         self.frames = [_frames(*pair) for pair in zip(*self.videos.values(), strict=True)]
         self.starts = np.cumsum([0, *self.frames]).tolist()
         self._open: OrderedDict[int, tuple[FrameReader, FrameReader]] = OrderedDict()
@@ -69,8 +69,8 @@ class Clips(SubjectSource):
         """One frame as an "RGBA" picture, straight alpha, at its full size."""
         clip, number = self._place(index)
         fgr, pha = (Image.fromarray(reader.read(number)) for reader in self._readers(clip))
-        if fgr.size != pha.size:
-            raise BadInput(f"{self.name(index)}: fgr is {fgr.size} and pha is {pha.size} pixels")
+        name = self.name(index)
+        one_size({f"fgr of {name}": fgr.size[::-1], f"pha of {name}": pha.size[::-1]})
         fgr.putalpha(snap_ends(pha.getchannel("G"), self.snap))
         return fgr
 
@@ -114,12 +114,11 @@ def open_subjects(root: str | Path, **options) -> Subjects | Clips:
 
 def _frames(fgr: str, pha: str) -> int:
     """Number of frames of a pair, as the headers say of its files."""
-    readers = [FrameReader(path) for path in (fgr, pha)]
-    (W, H, n), (w, h, m) = ((*r.size, r.frames) for r in readers)
-    for reader in readers:
+    readers = {path: FrameReader(path) for path in (fgr, pha)}
+    n, m = (reader.frames for reader in readers.values())
+    for reader in readers.values():
         reader.close()
-    if (w, h) != (W, H):
-        raise BadInput(f"{fgr} is {W}x{H} pixels and {pha} is {w}x{h}: they must have one size")
+    one_size({path: reader.size[::-1] for path, reader in readers.items()})
     if n != m or n < 1:
         raise BadInput(
             f"{fgr} has {n} frames and {pha} has {m}: they must have the same, 1 or more"

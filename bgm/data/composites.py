@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.errors import BadInput
+from bgm.errors import check_at_least
 from bgm.types import Sample
 
 SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the same seed
@@ -26,11 +26,8 @@ class Composites(Dataset[Sample]):
         seed: int = 0,
         repeat: int = 1,
     ) -> None:
-        if size < 1 or repeat < 1 or seed < 0:
-            raise BadInput(
-                "composites need size >= 1, repeat >= 1 and seed >= 0, "
-                f"found {size}, {repeat}, {seed}"
-            )
+        check_at_least("composites", 1, size=size, repeat=repeat)
+        check_at_least("composites", 0, seed=seed)
         self.subjects, self.backgrounds = subjects, backgrounds
         self.size, self.seed, self.repeat = size, seed, repeat
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -11,11 +12,10 @@ from bgm.data.fingerprint import about, fingerprint
 from bgm.data.interfaces import ResizableAugment
 from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
 from bgm.data.loaders.file_snapshot import file_snapshots
-from bgm.data.loaders.resumable import Loader
-from bgm.data.loaders.sampler import DrawSampler, ShardSampler
+from bgm.data.loaders.resumable import DrawSampler, Loader, ShardSampler
 from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.data.scenes import Scenes, materialise, stack
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.types import Batch, Sample
 
 
@@ -59,15 +59,15 @@ class MattingData(LightningDataModule):
         self.augment, self.valid_augment = augment, valid_augment
         self.batch_size, self.valid_batch_size = batch_size, valid_batch_size
         self.workers, self.seed, self.cache = workers, seed, Path(cache)
-        self.lengths = {"valid": valid_length, "test": test_length, "old": old_length}
+        self.lengths: dict[str, Any] = {
+            "valid": valid_length,
+            "test": test_length,
+            "old": old_length,
+        }
         self.faults, self.checkup_seconds = Faults(bad_files), checkup_seconds
         self._scenes: dict[str, Scenes] = {}
-        if min(batch_size, valid_batch_size) < 1 or min(workers, seed, bad_files) < 0:
-            raise BadInput(
-                "data needs batch_size >= 1, valid_batch_size >= 1, workers >= 0, seed >= 0, "
-                "bad_files >= 0, found "
-                f"{batch_size}, {valid_batch_size}, {workers}, {seed}, {bad_files}"
-            )
+        check_at_least("data", 1, batch_size=batch_size, valid_batch_size=valid_batch_size)
+        check_at_least("data", 0, workers=workers, seed=seed, bad_files=bad_files)
         if train is not None and augment is None:
             raise BadInput("training data is a dataset of Samples and needs an augment")
         if old is not None and valid is None:
@@ -86,8 +86,7 @@ class MattingData(LightningDataModule):
                 print(line, flush=True)
         for name, root in self._roots.items():
             if root is not None and self.valid_augment is not None:
-                dataset = getattr(self, name)
-                materialise(root, dataset, self.valid_augment, self._length(name))
+                materialise(root, getattr(self, name), self.valid_augment, self.lengths[name])
 
     def setup(self, stage: str | None = None) -> None:
         """Look at the scenes and, for stage "fit" or None, at what is trained on."""
@@ -124,9 +123,12 @@ class MattingData(LightningDataModule):
         if self.train is None:
             raise BadInput("this data has no train set")
         sampler = DrawSampler(len(self.train), self.seed, True, *self._rank_and_world())
-        whole = {"batch_size": self.batch_size, "sampler": sampler, "drop_last": True}
-        dataset, options = SkipBroken(self.train, self.seed), whole | self._workers()
-        if self._augments_ahead():
+        options = {"batch_size": self.batch_size, "sampler": sampler, "drop_last": True}
+        options |= self._workers()
+        dataset = SkipBroken(self.train, self.seed)
+        ahead = self.workers > 0 and isinstance(self.augment, ResizableAugment)
+        # On a GPU the workers would be slower than it is.
+        if ahead and self.trainer and self.trainer.strategy.root_device.type == "cpu":
             return WorkerAugmentLoader(dataset, self.faults, self.augment, **options)
         return SkipBrokenLoader(dataset, self.faults, **options)
 
@@ -171,21 +173,10 @@ class MattingData(LightningDataModule):
             "pin_memory": torch.cuda.is_available(),
         }
 
-    def _augments_ahead(self) -> bool:
-        """Whether the workers augment, too: on a GPU they would be slower than it is."""
-        resizable = isinstance(self.augment, ResizableAugment)
-        if self.workers == 0 or self.trainer is None or not resizable:
-            return False
-        return self.trainer.strategy.root_device.type == "cpu"
-
     def _rank_and_world(self) -> tuple[int, int]:
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
-
-    def _length(self, name: str) -> int:
-        length = self.lengths[name]
-        return len(getattr(self, name)) if length is None else length
 
     def _root(self, name: str) -> Path | None:
         """Where the scenes of a dataset of Samples are kept; None when they are finished files."""
@@ -196,10 +187,10 @@ class MattingData(LightningDataModule):
             return None
         if self.valid_augment is None:
             raise BadInput(f"{name} is a dataset of Samples and needs a valid_augment")
-        if self._length(name) < 1:
-            raise BadInput(f"{name} needs at least 1 scene, found {self._length(name)}")
-        made_from = fingerprint(dataset, self.valid_augment, self._length(name))
-        return self.cache / f"{name}-{made_from}"
+        self.lengths[name] = length = len(dataset) if length is None else length
+        if length < 1:
+            raise BadInput(f"{name} needs at least 1 scene, found {length}")
+        return self.cache / f"{name}-{fingerprint(dataset, self.valid_augment, length)}"
 
     def _check_train(self) -> None:
         world = self._rank_and_world()[1]
@@ -210,13 +201,13 @@ class MattingData(LightningDataModule):
             )
 
     def _check_scenes(self, scenes: Scenes) -> None:
-        world = self._rank_and_world()[1]
+        world, sizes = self._rank_and_world()[1], sorted(set(scenes.sizes))
         if len(scenes) < world:
             raise BadInput(f"{scenes.root} has {len(scenes)} scenes for {world} processes")
-        if self.valid_batch_size > 1 and len(set(scenes.sizes)) > 1:
-            one, other = sorted(set(scenes.sizes))[:2]
+        if self.valid_batch_size > 1 and len(sizes) > 1:
+            (h, w), (H, W) = sizes[:2]
             raise BadInput(
-                f"{scenes.root} has scenes of {one[1]}x{one[0]} and {other[1]}x{other[0]} pixels; "
+                f"{scenes.root} has scenes of {w}x{h} and {W}x{H} pixels; "
                 f"batches of {self.valid_batch_size} need one size: set valid_batch_size=1"
             )
 

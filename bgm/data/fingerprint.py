@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bgm.data.composites import Composites
-from bgm.data.mixture import Mixture
+from bgm.data.mixing import Mixture
 
 
 @runtime_checkable
@@ -55,6 +55,10 @@ def described(x: object, inside: tuple[int, ...] = ()) -> str:
     if id(x) in inside:
         return "<again>"
     inside = (*inside, id(x))
+    if isinstance(x, partial):
+        x = [x.func, x.args, x.keywords]
+    elif isinstance(x, MethodType):
+        x = [x.__func__, x.__self__]
     if isinstance(x, dict):
         items = ((described(k, inside), described(v, inside)) for k, v in x.items())
         return "{" + ",".join(f"{k}:{v}" for k, v in sorted(items)) + "}"
@@ -68,24 +72,16 @@ def described(x: object, inside: tuple[int, ...] = ()) -> str:
         return f"{array.dtype}{array.shape}{digest}"
     if isinstance(x, Path):
         return f"{x.name}:{x.stat().st_size if x.is_file() else ''}"
-    if isinstance(x, partial):
-        return f"partial({described([x.func, x.args, x.keywords], inside)})"
-    if isinstance(x, MethodType):
-        return f"{x.__name__} of {described(x.__self__, inside)}"
     if isinstance(x, type | FunctionType | BuiltinFunctionType):
         cells = [cell.cell_contents for cell in getattr(x, "__closure__", None) or ()]
         return f"{x.__module__}.{x.__qualname__}{described(cells, inside)}:{_source(x)}"
-    return f"{described(type(x), inside)}({described(_state(x), inside)})"
-
-
-def _state(x: object) -> object:
     if isinstance(x, Described):
-        return x.describe()
-    try:
-        return vars(x)
-    except TypeError:  # an object without attributes, torch.float32 for one
-        text = repr(x)
-    return "" if " at 0x" in text else text  # an address says nothing to another process
+        state: object = x.describe()
+    elif hasattr(x, "__dict__"):
+        state = vars(x)
+    else:  # an object without attributes, torch.float32 for one
+        state = "" if " at 0x" in repr(x) else repr(x)  # an address says nothing elsewhere
+    return f"{described(type(x), inside)}({described(state, inside)})"
 
 
 @cache

@@ -7,14 +7,13 @@ import numpy as np
 from PIL import Image
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.listing import Listing, list_backgrounds, list_subjects
+from bgm.data.listing import Folders, Listing, list_backgrounds, list_subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, take_snapshot
-from bgm.data.places import Folders
-from bgm.data.resizing import match, without_outside
+from bgm.data.resizing import shrink_alike
 from bgm.data.shards.tar import compact
 from bgm.errors import BadInput
 from bgm.pictures import (
-    File,
+    one_size,
     open_image,
     open_picture,
     pair_by_stem,
@@ -105,20 +104,18 @@ class Subjects(PictureFiles, SubjectSource):
         fgr_path, pha_path = self.files["fgr"][index], self.files["pha"][index]
         fgr, fgr_size = open_picture(fgr_path, "RGB", short)
         pha, pha_size = open_picture(pha_path, "L")
-        _same_size(fgr_path, fgr_size, pha_path, pha_size)
+        one_size({fgr_path: fgr_size, pha_path: pha_size})
         if str(pha_path).lower().endswith((".jpg", ".jpeg")):
             pha = snap_ends(pha, self.snap)
         if fgr.size != pha.size:
-            small = match(pha, fgr)
-            fgr, pha = without_outside(fgr, pha, small), small
+            fgr, pha = shrink_alike(fgr, pha)
         fgr.putalpha(pha)
         return fgr
 
     def _check(self, index: int) -> None:
         """Compare what the headers of one subject's files say."""
         paths = [files[index] for files in self.files.values()]
-        sizes = [picture_size(path) for path in paths]
-        _same_size(paths[0], sizes[0], paths[-1], sizes[-1])
+        one_size({path: picture_size(path) for path in paths})
         if "rgba" in self.files:
             with open_image(paths[0]) as image:
                 if not image.has_transparency_data:
@@ -142,14 +139,6 @@ class Backgrounds(PictureFiles, BackgroundSource):
     def open(self, index: int, short: int | None = None) -> Image.Image:
         """One background as an "RGB" picture; with short perhaps a smaller one."""
         return open_picture(self.files["bgr"][index], "RGB", short)[0]
-
-
-def _same_size(one: File, one_size: tuple, other: File, other_size: tuple) -> None:
-    if one_size != other_size:
-        raise BadInput(
-            f"{one} is {one_size[1]}x{one_size[0]} pixels and {other} is "
-            f"{other_size[1]}x{other_size[0]}: they must have one size"
-        )
 
 
 def snap_ends(alpha: Image.Image, snap: int) -> Image.Image:

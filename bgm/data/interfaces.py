@@ -13,16 +13,15 @@ from bgm.pictures import File, to_tensor
 from bgm.types import Batch, Sample
 
 
-class SubjectSource(ABC):
-    """Foreground colours and alpha of subjects, by index.
+class PictureSource(ABC):
+    """Pictures by index, from wherever they come.
 
-    A new source derives from this class, writes `__len__`, `name` and `open`, and is named in a
-    config: `data.train.subjects._target_=mypackage.MySource`. It is pickled to worker processes.
-    What cannot be read raises BadInput. has_fgr: the colours are the subject's own, not those of a
-    photograph. files: kind ("fgr", "pha", "rgba") -> picture file of every index, if it has files.
+    A new source derives from `SubjectSource` or `BackgroundSource`, writes `__len__`, `name` and
+    `open`, and is named in a config: `data.train.subjects._target_=mypackage.MySource`. It is
+    pickled to worker processes. What cannot be read raises BadInput. files: kind ("fgr", "pha",
+    "rgba" or "bgr") -> picture file of every index, if it has files.
     """
 
-    has_fgr: bool = True
     files: Mapping[str, Sequence[File]] = {}
 
     @abstractmethod
@@ -34,10 +33,19 @@ class SubjectSource(ABC):
 
     @abstractmethod
     def open(self, index: int, short: int | None = None) -> Image.Image:
-        """One subject as an "RGBA" picture, straight alpha.
+        """One subject as an "RGBA" picture, straight alpha, or one background as an "RGB" picture.
 
         With short perhaps a smaller one, whose short side is still >= short.
         """
+
+
+class SubjectSource(PictureSource):
+    """Foreground colours and alpha of subjects, by index.
+
+    has_fgr: the colours are the subject's own, not those of a photograph.
+    """
+
+    has_fgr: bool = True
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return pha (1, H, W) and fgr (3, H, W), uint8, as they are stored."""
@@ -48,24 +56,8 @@ class SubjectSource(ABC):
         return split(resize_subject(self.open(index, short), short))
 
 
-class BackgroundSource(ABC):
-    """Backgrounds, by index; a new source is written and named as a `SubjectSource` is.
-
-    files: {"bgr": picture file of every index}, if it has files.
-    """
-
-    files: Mapping[str, Sequence[File]] = {}
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """A name that no other index has."""
-
-    @abstractmethod
-    def open(self, index: int, short: int | None = None) -> Image.Image:
-        """One background as an "RGB" picture; short as for `SubjectSource.open`."""
+class BackgroundSource(PictureSource):
+    """Backgrounds, by index."""
 
     def __getitem__(self, index: int) -> Tensor:
         """Return bgr (3, H, W), uint8, as it is stored."""

@@ -1,14 +1,20 @@
-"""Which picture files subjects and backgrounds have: in folders, in shards, in zips."""
+"""Which picture files subjects and backgrounds have: in folders, shards, zips, on the desktop."""
 
+import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bgm.data.places import SYSTEM, Folders, gather_pictures
 from bgm.data.shards.tar import is_packed, read_shards
 from bgm.errors import BadInput
-from bgm.pictures import HIDDEN, ZIPPED, Member, find_pictures, some_pictures
+from bgm.pictures import COMMON, HIDDEN, ZIPPED, Member, find_pictures, some_pictures
+
+SYSTEM = "system"  # the word, in the place of a folder
+WALLPAPERS = ("backgrounds", "wallpapers")  # in each of the folders for shared data
+SMALL = ("screenshot", "preview", "thumbnail")  # stems of pictures that show others
+
+Folders = str | Path | Sequence[str | Path]
 
 
 class Listing(NamedTuple):
@@ -50,14 +56,50 @@ def list_subjects(
 def list_backgrounds(folder: Folders) -> Listing:
     """List backgrounds: a folder of pictures, of tar shards, or a zip, as `list_subjects` does.
 
-    folder: or several, or "system": see `bgm.data.places`.
+    folder: or several, or "system", the wallpapers of a Linux desktop. Raises BadInput where there
+    is no picture.
     """
-    if folder == SYSTEM or not isinstance(folder, str | Path):
-        root, found = gather_pictures(folder)
-        return Listing({"bgr": found}, {"bgr": root})
-    if is_packed(folder):
-        return Listing({"bgr": read_shards(folder)["bgr"]}, {})
-    return _list({"bgr": _existing(folder)})
+    if isinstance(folder, str | Path) and folder != SYSTEM:
+        if is_packed(folder):
+            return Listing({"bgr": read_shards(folder)["bgr"]}, {})
+        return _list({"bgr": _existing(folder)})
+    if folder == SYSTEM:
+        paths = wallpapers()
+    else:
+        paths = [path for each in folder for path in find_pictures(each).values()]
+    if not paths:
+        raise BadInput("backgrounds is an empty list of folders")
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    stems = {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
+    if len(stems) < len(paths):
+        raise BadInput(
+            f"{len(paths) - len(stems)} pictures in {folder} have the stem of another one, or come "
+            "twice: name each folder once, and keep one of the files"
+        )
+    return Listing({"bgr": dict(sorted(stems.items()))}, {"bgr": root})
+
+
+def wallpapers() -> list[Path]:
+    """The wallpapers on this machine; of one that comes in several sizes or formats the largest.
+
+    They lie in the folders for shared data of the XDG Base Directory Specification, KDE's in
+    NAME/contents/images/WIDTHxHEIGHT.jpg. Raises BadInput where there is none.
+    """
+    own = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    dirs = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    shared = [Path(path).expanduser() for path in (own, *dirs.split(":"))]
+    folders = [folder / name for folder in shared for name in WALLPAPERS]
+    largest: dict[Path, Path] = {}
+    for path in sorted(p for folder in folders if folder.is_dir() for p in folder.rglob("*")):
+        if path.suffix.lower() not in COMMON or path.stem in SMALL or path.is_symlink():
+            continue
+        sizes = path.parent if path.parent.parent.name == "contents" else path.with_suffix("")
+        if sizes not in largest or path.stat().st_size > largest[sizes].stat().st_size:
+            largest[sizes] = path
+    if not largest:
+        looked = ", ".join(map(str, folders))
+        raise BadInput(f"backgrounds=system found no picture in {looked}: give folders of your own")
+    return list(largest.values())
 
 
 def _list(places: Mapping[str, Path]) -> Listing:

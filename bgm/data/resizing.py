@@ -36,38 +36,29 @@ def scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return Image.frombuffer(image.mode, size, pixels, "raw", image.mode, 0, 1)
 
 
-def match(image: Image.Image, other: Image.Image) -> Image.Image:
-    """Average whole blocks of image until it is as small as other (same picture, smaller JPEG)."""
-    return image.reduce(shrunk(image, other))
+def shrink_alike(fgr: Image.Image, pha: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """fgr ("RGB") that the decoder has made smaller than pha ("L"), and pha at that size.
 
-
-def shrunk(image: Image.Image, other: Image.Image) -> int:
-    """How many times smaller than image the decoder has made other: 1, 2, 4 or 8."""
-    return max(1, round(image.size[0] / other.size[0]))
-
-
-def without_outside(fgr: Image.Image, pha: Image.Image, small: Image.Image) -> Image.Image:
-    """Take the flat colour around a subject (black, white, green) out of the edges of a small fgr.
-
-    fgr: "RGB", decoded at 1/f of the size of pha ("L"); small: pha at that size, averaged. The
-    decoder averages blocks of f x f pixels (jidctred.c of libjpeg: "averages of adjacent outputs"),
-    so that where a share c of a block has alpha > 0, it holds c F + (1 - c) K. K is read where
-    c = 0; F is returned. Where there is no such flat colour fgr comes back as it is.
+    The decoder averages blocks of f x f pixels (jidctred.c of libjpeg: "averages of adjacent
+    outputs"), and so is alpha. Around a subject in front of a flat colour K (black, white, green) a
+    block of which a share c has alpha > 0 holds c F + (1 - c) K then: K is read where c = 0, F is
+    what fgr gets. Without such a colour fgr stays as it is.
     """
-    factor = shrunk(pha, fgr)
+    factor = max(1, round(pha.size[0] / fgr.size[0]))
+    small = pha.reduce(factor)
     colour = np.asarray(fgr)
     around = colour[::STEP, ::STEP][np.asarray(small)[::STEP, ::STEP] == 0]
     if len(around) < FEW * colour.size / STEP**2:
-        return fgr
+        return fgr, small
     flat = np.median(around, axis=0)
     if np.median(np.abs(around - flat)) > 1:  # more than JPEG noise of one colour
-        return fgr
+        return fgr, small
     cover = np.asarray(pha.point([0] + [255] * 255).reduce(factor))
     edge = np.nonzero((cover > 0) & (cover < 255))
     share = cover[edge][:, None] / np.float32(255)
     clean = colour.copy()
     clean[edge] = np.rint(((colour[edge] - (1 - share) * flat) / share).clip(0, 255))
-    return Image.fromarray(clean)
+    return Image.fromarray(clean), small
 
 
 def resize_subject(subject: Image.Image, short: int) -> Image.Image:

@@ -13,6 +13,7 @@ from bgm.errors import BadInput
 from bgm.files import atomic_folder
 from bgm.pictures import (
     find_pictures,
+    one_size,
     pair_by_stem,
     picture_size,
     read_picture,
@@ -45,7 +46,8 @@ class Scenes(Dataset[Batch]):
             raise BadInput(f"{self.root} holds {len(names)} scenes, {length} are asked for")
         self.names = names[:length]
         self.files = [(src[n], bgr[n], pha[n], fgr.get(n)) for n in self.names]
-        self.sizes = [_size(files) for files in self.files]  # (H, W) of each
+        sizes = [{path: picture_size(path) for path in files if path} for files in self.files]
+        self.sizes = [one_size(scene) for scene in sizes]  # (H, W) of each
         refuse_zero_one([files[2] for files in self.files])
 
     def __len__(self) -> int:
@@ -113,15 +115,3 @@ def compose(dataset, augment: Callable[[Sample], Batch], length: int) -> Iterato
 
 def _read(path: Path, mode: str = "RGB") -> Tensor:
     return read_picture(path, mode).float() / 255
-
-
-def _size(files: tuple) -> tuple[int, int]:
-    sizes = {path: picture_size(path) for path in files if path is not None}
-    src, src_size = next(iter(sizes.items()))
-    for path, size in sizes.items():
-        if size != src_size:
-            raise BadInput(
-                f"{src} is {src_size[1]}x{src_size[0]} pixels and {path} is {size[1]}x{size[0]}: "
-                "the pictures of a scene must have one size"
-            )
-    return src_size

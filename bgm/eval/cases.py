@@ -51,10 +51,9 @@ class ComputedCases:
         scene = self.scenes[index]
         pha, fgr = self.predict(scene)
         true = to_uint8(scene.pha[0]).numpy()
+        true_fgr = to_uint8(scene.fgr).numpy() if scene.has_fgr and fgr is not None else None
         trimap = self.trimaps(self.names[index], true) if self.trimaps else None
-        if fgr is None or not scene.has_fgr:
-            return Case(pha, None, true, None, trimap)
-        return Case(pha, fgr, true, to_uint8(scene.fgr).numpy(), trimap)
+        return Case(pha, None if true_fgr is None else fgr, true, true_fgr, trimap)
 
 
 class StoredCases:
@@ -79,8 +78,8 @@ class StoredCases:
         trimap = self.trimaps(name, true) if self.trimaps else None
         if fgr is None or fgr_file is None:
             return Case(pha, None, true, None, trimap)
-        fgr = quantise(fgr, self.quantise, "fgr")
-        return Case(pha, fgr, true, read_picture(fgr_file).numpy(), trimap)
+        true_fgr = read_picture(fgr_file).numpy()
+        return Case(pha, quantise(fgr, self.quantise, "fgr"), true, true_fgr, trimap)
 
 
 def predict_with(model: Model, how: str = "round") -> Predict:

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +16,13 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.cases import Cases, ComputedCases, Predict, StoredCases, predict_with
 from bgm.eval.examples import save_examples
-from bgm.eval.partial_scores import PartialScores, run_key
+from bgm.eval.partial_scores import PartialScores, keep_partial_scores, run_key
 from bgm.eval.predictions import Predictions
 from bgm.eval.report import check_libraries
 from bgm.eval.robustness import Curves, score_curves
 from bgm.eval.scoring import Rules, score_cases, write_scores
 from bgm.eval.trimaps import Trimaps
-from bgm.files import beside, sha256
+from bgm.files import beside, refusals_named, sha256
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
 from bgm.run_info import hardware, versions
@@ -42,9 +43,11 @@ class Evaluation(NamedTuple):
     facts: dict[str, Any]  # what is to be written down about the scores
     key: str  # equal for runs whose scores are equal
 
-    def partial_scores(self, part: str = "") -> PartialScores:
+    def partial_scores(self, part: str = "") -> AbstractContextManager[PartialScores]:
         """What a killed run of the same key left behind beside the outputs."""
-        return PartialScores(self.out.with_name(f".{self.out.name}{part}.partial.jsonl"), self.key)
+        return keep_partial_scores(
+            self.out.with_name(f".{self.out.name}{part}.partial.jsonl"), self.key
+        )
 
 
 def check_inputs_and_outputs(
@@ -75,12 +78,9 @@ def check_writable(path: Path) -> None:
     """BadInput unless a file can be written there; leaves nothing but its folder."""
     if path.is_dir():
         raise BadInput(f"cannot write {path} (Is a directory)")
-    try:
+    with refusals_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise BadInput(f"cannot write {path} ({error.strerror or error})") from None
+        tempfile.TemporaryFile(dir=path.parent).close()
 
 
 def open_model_or_predictions(
@@ -141,9 +141,8 @@ def evaluate(evaluation: Evaluation, threads: int | None = None, examples: int =
     cases, rules, out = evaluation.cases, evaluation.rules, evaluation.out
     with evaluation.partial_scores() as partial:
         if before := len(partial.entries):
-            say(
-                f"going on after {before} of {len(cases.names)} pictures that an earlier run scored"
-            )
+            count = len(cases.names)
+            say(f"going on after {before} of {count} pictures that an earlier run scored")
         scores = score_cases(cases, rules, threads=threads, partial=partial)
         seconds = round(time.monotonic() - start, 1)
         scores.facts = evaluation.facts | {"seconds": seconds, "resumed_after": before}
@@ -159,9 +158,8 @@ def evaluate_curves(evaluation: Evaluation, perturbations: Sequence[str]) -> Cur
         return {}
     scenes, predict, rules = evaluation.scenes, evaluation.predict, evaluation.rules
     with evaluation.partial_scores("-robustness") as partial:
-        return score_curves(
-            scenes, predict, perturbations, rules, evaluation.trimaps, partial=partial
-        )
+        trimaps = evaluation.trimaps
+        return score_curves(scenes, predict, perturbations, rules, trimaps, partial=partial)
 
 
 def describe_sizes(scenes: Scenes) -> str:

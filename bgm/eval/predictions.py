@@ -4,11 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from bgm.errors import BadInput
-from bgm.eval.trimaps import missing_message
-from bgm.pictures import find_pictures, read_picture
+from bgm.eval.trimaps import pictures_of
+from bgm.pictures import open_image, read_picture
 
 
 class Predictions:
@@ -23,13 +22,9 @@ class Predictions:
         self.folder = Path(folder)
         nested = (self.folder / "pha").is_dir()
         pha = self.folder / "pha" if nested else self.folder
-        self.pha = find_pictures(pha)
-        if missing := [name for name in names if name not in self.pha]:
-            raise BadInput(missing_message(missing, len(names), "prediction", pha))
-        fgr = self.folder / "fgr"
-        self.fgr = find_pictures(fgr) if nested and fgr.is_dir() else {}
-        if self.fgr and (missing := [name for name in names if name not in self.fgr]):
-            raise BadInput(missing_message(missing, len(names), "predicted foreground", fgr))
+        self.pha, self.fgr = pictures_of(pha, names, "prediction"), {}
+        if nested and (fgr := self.folder / "fgr").is_dir():
+            self.fgr = pictures_of(fgr, names, "predicted foreground")
         self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
         check_levels([self.pha[name] for name in names])
 
@@ -92,9 +87,7 @@ def _has_16_bits(path: Path) -> bool:
 
 
 def _mode(path: Path) -> str:
-    try:
-        with Image.open(path) as image:
-            mode = "RGBA" if "transparency" in image.info else image.mode
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
-        return "L"  # read_picture names what is wrong with it
-    return {"RGBA": "RGBA", "LA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}.get(mode, "RGB")
+    with open_image(path) as image:
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            return "RGBA"
+        return "L" if image.mode in ("L", "1") else "RGB"

@@ -92,15 +92,10 @@ def write_curves(curves: Curves, out: Path) -> list[Path]:
         for path in paths:
             path.unlink(missing_ok=True)
         return []
-    plain = {
-        name: [{k: v if math.isfinite(v) else None for k, v in row.items()} for row in rows]
-        for name, rows in curves.items()
-    }
-    table = [
-        {"curve": name, "unit": PERTURBATIONS[name].unit, **row}
-        for name, rows in plain.items()
-        for row in rows
-    ]
+    plain, table = {}, []
+    for name, rows in curves.items():
+        plain[name] = [{k: v if math.isfinite(v) else None for k, v in r.items()} for r in rows]
+        table += [{"curve": name, "unit": PERTURBATIONS[name].unit, **row} for row in plain[name]]
     write_text(paths[0], csv_text(list(table[0]), table))
     write_text(paths[1], json.dumps(plain, indent=1, allow_nan=False) + "\n")
     return paths

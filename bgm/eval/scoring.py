@@ -44,13 +44,7 @@ def score_case(case: Case, rules: Rules, before: PredAndTrue | None = None) -> E
         values = ", ".join(map(str, np.unique(trimap)[:6]))
         return f"no pixel of its trimap is 128 (unknown): it holds {values}"
     return score(
-        pha,
-        true,
-        trimap,
-        fgr_pred=fgr,
-        fgr_true=true_fgr,
-        before=before,
-        **rules._asdict(),
+        pha, true, trimap, fgr_pred=fgr, fgr_true=true_fgr, before=before, **rules._asdict()
     )
 
 

@@ -1,5 +1,6 @@
 """Trimaps of scenes: files beside them, or made of the truth by the paper's rule."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,8 @@ class Trimaps:
     """
 
     def __init__(self, folder: Path, names: list[str]) -> None:
-        self.files = find_pictures(folder) if folder.is_dir() else {}
+        self.files = pictures_of(folder, names, "trimap") if folder.is_dir() else {}
         self.origin = "files" if self.files else f"made of the truth ({RULE})"
-        missing = [name for name in names if name not in self.files]
-        if self.files and missing:
-            raise BadInput(missing_message(missing, len(names), "trimap", folder))
 
     def __call__(self, name: str, true: np.ndarray) -> np.ndarray:
         if not self.files:
@@ -29,8 +27,13 @@ class Trimaps:
         return read_picture(self.files[name], "L")[0].numpy()
 
 
-def missing_message(missing: list[str], total: int, what: str, folder: Path) -> str:
-    """Count and name the scenes that lack a picture."""
-    named = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
-    have = "has" if len(missing) == 1 else "have"
-    return f"{len(missing)} of {total} scenes {have} no {what} in {folder}: {named}"
+def pictures_of(folder: Path, names: Sequence[str], what: str) -> dict[str, Path]:
+    """A folder's pictures by name; BadInput counts and names the scenes that lack one."""
+    found = find_pictures(folder)
+    if missing := [name for name in names if name not in found]:
+        named = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
+        have = "has" if len(missing) == 1 else "have"
+        raise BadInput(
+            f"{len(missing)} of {len(names)} scenes {have} no {what} in {folder}: {named}"
+        )
+    return found

@@ -10,8 +10,7 @@ import bgm
 from bgm.export.prepare import refiner_of
 from bgm.files import sha256
 from bgm.model import Full, Sampling, Thresholding
-from bgm.weights import read_weights, weights_file
-from bgm.weights.build import SELECTIONS, bgmv2_config
+from bgm.weights import network_of, weights_file
 
 
 def provenance(ckpt: str | Path) -> dict[str, str]:
@@ -19,15 +18,11 @@ def provenance(ckpt: str | Path) -> dict[str, str]:
 
     `network` is the JSON that rebuilds it. Raises BadInput as `bgm.load` does.
     """
-    stored = read_weights(ckpt)
-    network = stored.network
-    if stored.kind == "bgmv2":
-        network = bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
     path = weights_file(ckpt)
     return {
         "checkpoint": path.name,
         "checkpoint_sha256": sha256(path),
-        "network": json.dumps(network),
+        "network": json.dumps(network_of(ckpt)),
     }
 
 

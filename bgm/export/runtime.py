@@ -1,8 +1,8 @@
 """Exported files as callables: (src, bgr) -> Refined or Coarse, in torch tensors."""
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export.shapes import Shape
+from bgm.model.base import check_pictures
 from bgm.types import Coarse, Refined
 
 INPUTS = ("src", "bgr")
+OUTPUT_TYPES: dict[Any, type] = {"refined": Refined, "base": Coarse}
 METADATA_FILE = "bgm.json"  # what a file says about itself, inside formats that take files in
 EXTRAS = {"onnx": "export", "onnxruntime": "export", "onnxscript": "export"}
 
@@ -22,20 +24,26 @@ EXTRAS = {"onnx": "export", "onnxruntime": "export", "onnxscript": "export"}
 class Exported:
     """A network in a file: call it with src and bgr (B, 3, H, W) in [0, 1] on any device.
 
+    run: (src, bgr) on `device` and of the file's own type -> its outputs, tensors or arrays.
     metadata: what the file says about itself, see `bgm.export.metadata`. shape: the only one it
     takes, None for every one. options: what may be changed between two calls, by name; empty for
     most formats. Returns `Refined` or `Coarse` (output_type), float32, on src's device. Raises
-    ValueError as the networks do when shapes do not fit.
+    ValueError as the networks do when shapes do not fit, and BadInput for a file that is not ours.
     """
 
     def __init__(
         self,
-        run: Callable[[Tensor, Tensor], Sequence[Tensor]],
-        output_type: type,
+        run: Callable[[Tensor, Tensor], Iterable[Any]],
         metadata: dict[str, str],
+        path: str | Path = "the file",
+        device: str | torch.device = "cpu",
         options: dict[str, Any] | None = None,
     ):
-        self.run, self.output_type, self.metadata = run, output_type, metadata
+        kind = metadata.get("kind")
+        if kind not in OUTPUT_TYPES:
+            raise BadInput(f"{path} is not a matting network: it does not say what it computes")
+        self.run, self.metadata, self.device = run, metadata, device
+        self.output_type: type = OUTPUT_TYPES[kind]
         self.options = {} if options is None else options
         fixed = metadata.get("shape", "dynamic")
         self.shape = None if fixed == "dynamic" else Shape(*json.loads(fixed))
@@ -43,42 +51,31 @@ class Exported:
 
     @torch.no_grad()
     def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        if src.shape != bgr.shape:
-            raise ValueError(f"src {list(src.shape)} and bgr {list(bgr.shape)} differ")
+        check_pictures(src, bgr)
         B, _, H, W = src.shape
-        if H % 4 or W % 4:
-            raise ValueError(f"height {H} and width {W} must both be divisible by 4")
         if self.shape and self.shape != (B, H, W):
             raise ValueError(f"batch {B}, height {H}, width {W}: this file takes {self.shape} only")
-        outputs = self.run(src.to(self.dtype), bgr.to(self.dtype))
-        return self.output_type(*(x.to(src.device, torch.float32) for x in outputs))
-
-
-def output_type_by_kind(path: Path, metadata: dict[str, str]) -> type:
-    """The named tuple that a file of ours says it gives; BadInput for a file that is not ours."""
-    output_type = {"refined": Refined, "base": Coarse}.get(metadata.get("kind", ""))
-    if output_type is None:
-        raise BadInput(f"{path} is not a matting network: it does not say what it computes")
-    return output_type
-
-
-def output_type_by_names(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> type:
-    """The named tuple of a file's outputs, or BadInput when the file does no matting."""
-    output_type = next((t for t in (Refined, Coarse) if tuple(outputs) == t._fields), None)
-    if tuple(inputs) != INPUTS or output_type is None:
-        raise BadInput(
-            f"{path} is not a matting network: it takes {', '.join(inputs)} and gives "
-            f"{', '.join(outputs)}; expected src, bgr and {', '.join(Refined._fields)} "
-            f"(or {', '.join(Coarse._fields)})"
+        outputs = self.run(*(x.to(self.device, self.dtype).contiguous() for x in (src, bgr)))
+        return self.output_type(
+            *(torch.as_tensor(x).to(src.device, torch.float32) for x in outputs)
         )
-    return output_type
 
 
-def require_file(path: str | Path) -> Path:
-    """path, or BadInput when there is no such file."""
+@contextmanager
+def opening(path: str | Path, what: str) -> Iterator[Path]:
+    """path, for a block that opens it as "an ONNX model", say.
+
+    Raises BadInput when there is no such file, and for whatever a runtime raises in the block:
+    runtimes share no type of error.
+    """
     if not Path(path).is_file():
         raise BadInput(f"model {path} does not exist or is no file")
-    return Path(path)
+    try:
+        yield Path(path)
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(f"{path} is no {what}, or a broken one ({first_line(error)})") from None
 
 
 def require_package(name: str) -> Any:
@@ -89,9 +86,3 @@ def require_package(name: str) -> Any:
         package = name.split(".")[0]
         extra = EXTRAS.get(package, "runtimes")
         raise BadInput(f"{package} is not installed: pip install 'bgm[{extra}]'") from None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, without terminal colours."""
-    lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -14,7 +14,7 @@ from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported, require_package
 from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS
-from bgm.model import UnfoldCrop
+from bgm.model import Thresholding, UnfoldCrop
 
 Runtimes = dict[str, Callable[..., Exported]]
 
@@ -123,6 +123,16 @@ class Target:
             raise BadInput(f"data=... calibrates precision=int8, found {self.precision}")
         for package in self.packages:
             require_package(package)
+
+    def check_static(self, net: nn.Module) -> None:
+        """Raise BadInput unless every shape inside is known when the file is written."""
+        if self.shape is None:
+            raise BadInput(f"export={self.name} needs a fixed shape=[batch, height, width]")
+        if isinstance(self.method(net, "select"), Thresholding):
+            raise BadInput(
+                f"export={self.name}: thresholding refines a number of patches that depends on the"
+                " picture; use select=sampling, select=full or part=base"
+            )
 
     def refiner(self, net: nn.Module) -> nn.Module | None:
         """The refiner that will be in the file; None for a base network or part=base."""

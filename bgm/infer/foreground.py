@@ -1,15 +1,58 @@
-"""The foreground's colour in the encoding of the shot, from what the network says of it."""
+"""The foreground's colour without the plate in it, in the encoding of the shot."""
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.colour import from_display
+from bgm.colour import from_display, from_linear, to_linear
+from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame, Shot
+
+# Standard deviations, of light (white is 1).
+SHOT_NOISE = 0.004
+NETWORK_ERROR = 0.05  # of the network's colour; measured where alpha is between 0.05 and 0.95
+ALPHA_ERROR = 0.02  # that the network does not predict
+SPREAD_ERROR = 0.06  # of a colour that comes from the neighbours
+EMPTY = 0.01  # alpha below this shows the plate alone
+GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subject
+GAIN_CELL = 8  # px: shadows are smooth
+HIGHEST = 65504.0
 
 
 def network_foreground(frame: Frame, matte: Matte) -> Matte:
     """The matte with the network's foreground in the shot's own encoding."""
     return matte._replace(fgr=as_encoded(frame.src, matte.fgr))
+
+
+def unmixed_foreground(frame: Frame, matte: Matte) -> Matte:
+    """The matte with F = (C - (1 - alpha) B) / alpha, spread inwards where alpha is small.
+
+    Computed in linear light; the plate is lit as it is where alpha is 0 around.
+    """
+    return _foreground(frame, matte, with_network=False)
+
+
+def auto_foreground(frame: Frame, matte: Matte) -> Matte:
+    """The unmixed colour, the network's and the neighbours', each by how far it may be off.
+
+    At alpha 1 that is the shot itself, values above 1 too.
+    """
+    return _foreground(frame, matte, with_network=True)
+
+
+FOREGROUNDS = {
+    "network": network_foreground,
+    "unmix": unmixed_foreground,
+    "auto": auto_foreground,
+}
+
+
+def choose_foreground(name: str):
+    """A step of `predict` by its name; BadInput for an unknown one."""
+    if name not in FOREGROUNDS:
+        raise BadInput(f"fgr {name} is none of {', '.join(FOREGROUNDS)}")
+    return FOREGROUNDS[name]
 
 
 def as_encoded(src: Shot, fgr: Tensor) -> Tensor:
@@ -23,3 +66,89 @@ def as_encoded(src: Shot, fgr: Tensor) -> Tensor:
     display = src.display[None].to(fgr.device)
     change = from_display(fgr, src.encoding) - from_display(display, src.encoding)
     return src.values[None].to(fgr.device) + change
+
+
+def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
+    encoding, alpha = frame.src.encoding, matte.pha.float()
+    values = frame.src.values[None].to(alpha.device)
+    shot = to_linear(values, encoding)
+    plate = to_linear(frame.bgr.values[None].to(alpha.device), encoding)
+    network = to_linear(as_encoded(frame.src, matte.fgr.float()), encoding)
+    light = clean_light(shot, plate, alpha, matte.err(), network if with_network else None)
+    fgr = from_linear(light, encoding)
+    if encoding.bounded:
+        fgr = fgr.clamp(0, 1)
+    return matte._replace(fgr=torch.where(alpha >= 1, values, fgr))
+
+
+def clean_light(
+    shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, network: Tensor | None
+) -> Tensor:
+    """The foreground's light (1, 3, H, W), a mean weighted by inverse variances.
+
+    shot, plate, network: (1, 3, H, W) linear; alpha and its predicted error: (1, 1, H, W). Of the
+    error of F = (C - (1 - a) B) / a the shot's noise gives 1 / a, the plate's misfit, measured
+    where alpha is 0, (1 - a) / a, and an error of alpha |F - B| / a.
+    """
+    plate, misfit = relit(shot, plate, alpha)
+    a = alpha.clamp(min=1e-3)
+    unmixed = ((shot - (1 - a) * plate) / a).clamp(0, HIGHEST)
+    wrong = err.clamp(min=ALPHA_ERROR) * (unmixed - plate).abs().amax(1, keepdim=True)
+    wrong = wrong * (1 - a).clamp(min=0.02)
+    brightness = shot.amax(1, keepdim=True).clamp(min=1)  # noise grows with light
+    noise = (SHOT_NOISE * brightness) ** 2 + ((1 - a) * misfit) ** 2 + wrong**2
+    colours, variances = [unmixed], [noise / a**2]
+    if network is not None:
+        colours.append(network.clamp(0, HIGHEST))
+        # Where alpha is nearly 0 the network never learnt a colour.
+        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness) ** 2)
+    known, variance = weighted(colours, variances)
+    spread, distance = spread_inwards(known, alpha.square() / variance)
+    colours.append(spread)
+    variances.append((SPREAD_ERROR * brightness) ** 2 * (1 + distance))
+    return weighted(colours, variances)[0]
+
+
+def weighted(colours: list[Tensor], variances: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The mean by inverse variances, and its variance."""
+    weights = [1 / variance for variance in variances]
+    total = torch.stack([w.expand_as(colours[0][:, :1]) for w in weights]).sum(0)
+    mean = torch.stack([c * w for c, w in zip(colours, weights, strict=True)]).sum(0) / total
+    return mean, 1 / total
+
+
+def relit(shot: Tensor, plate: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """The plate as it is lit around the subject, and how far it is off there (1, 1, H, W)."""
+    size = list(shot.shape[-2:])
+    small = (max(size[0] // GAIN_CELL, 1), max(size[1] // GAIN_CELL, 1))
+    empty = (alpha < EMPTY).float()
+    light, lit, seen = (F.adaptive_avg_pool2d(x * empty, small) for x in (shot, plate, empty + 0))
+    gain = ((light + 1e-3) / (lit + 1e-3)).clamp(*GAINS)
+    gain = spread_inwards(gain, seen)[0]
+    plate = plate * F.interpolate(gain, size, mode="bilinear", align_corners=False)
+    off = (shot - plate).abs().amax(1, keepdim=True) * empty
+    off = F.adaptive_avg_pool2d(off, small) / seen.clamp(min=1e-3)
+    misfit = spread_inwards(off * (seen > 0), seen)[0]
+    return plate, F.interpolate(misfit, size, mode="bilinear", align_corners=False)
+
+
+def spread_inwards(colour: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Fill (1, C, H, W) from where weight (1, 1, H, W) is large: pull-push over a pyramid.
+
+    Also returns how far a pixel's colour came, in levels of the pyramid (Gortler et al. 1996).
+    """
+    weight = weight / weight.amax().clamp(min=1e-12)
+    colours, weights = [colour * weight], [weight]
+    while max(weights[-1].shape[-2:]) > 1:
+        for levels in (colours, weights):
+            levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
+    filled = colours[-1] / weights[-1].clamp(min=1e-12)
+    far = torch.zeros_like(weights[-1])
+    for colour_sum, share in zip(colours[-2::-1], weights[-2::-1], strict=True):
+        size = list(share.shape[-2:])
+        below = F.interpolate(filled, size, mode="bilinear", align_corners=False)
+        far = F.interpolate(far, size, mode="bilinear", align_corners=False) + 1
+        sure = (share * 4).clamp(max=1)  # a quarter of the best weight is enough
+        own = colour_sum / share.clamp(min=1e-12)
+        filled, far = own * sure + below * (1 - sure), far * (1 - sure)
+    return filled, far

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bgm.console import tracked
+from bgm.console import say, tracked
 from bgm.errors import BadInput
+<<<<<<< HEAD
 from bgm.infer.decode import decode
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.plate.fixes import AUTO, AlignPlate, FitPlate, fix_exposure
@@ -48,25 +49,64 @@ def _shots(src: Path) -> Iterable[Shot]:
     if is_picture(src):
         raise BadInput(f"bgr=median needs a video or a folder of pictures, but src {src} is one")
     return (shot for shot, _ in decode(src))
+=======
+from bgm.infer.frame import Frame
+from bgm.infer.models import AUTO
+from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.video_sink import VideoSink
+
+
+def open_frames(src: str, bgr: str, linear: bool | str = AUTO) -> Pictures | Clip:
+    """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
+
+    linear: what the numbers of pictures mean, "auto" as each file says.
+    """
+    if linear not in (True, False, AUTO):
+        raise BadInput(f"linear is {linear}, expected true, false or auto")
+    path = Path(src)
+    if path.is_file() and not is_picture(path):
+        return video(src, bgr)
+    return pictures(src, bgr, None if linear == AUTO else bool(linear))
+>>>>>>> main
 
 
 def open_sink(
-    frames: Pictures | Clip, out: str, outputs: list[str], background: str | None
+    frames: Pictures | Clip,
+    out: str,
+    outputs: list[str],
+    background: str | None,
+    *,
+    output: str | None = None,
+    alpha: str | None = None,
+    compression: str = "zip",
 ) -> Sink:
-    """PNG files for pictures, videos for a video.
+    """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
     """
     if isinstance(frames, Clip):
-        return VideoSink(out, outputs, background, rate=frames.rate)
+        return VideoSink(
+            out,
+            outputs,
+            background,
+            rate=frames.rate,
+            output=output,
+            alpha=alpha or "straight",
+            source=frames.header,
+            say=say,
+        )
     folders = [Path(out).resolve() / kind for kind in outputs]
     for shot in frames.shots.values():
         if any(folder in shot.resolve().parents for folder in folders):
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
-    return PictureSink(out, outputs, background)
+    return PictureSink(
+        out, outputs, background, output=output, alpha=alpha, compression=compression, say=say
+    )
 
 
 def plate_fixes(

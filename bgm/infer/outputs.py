@@ -1,15 +1,15 @@
-"""The kinds of output that are written of a matte, each as a picture of 8 bits."""
+"""The kinds of output that are written of a matte, each as a picture."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from bgm.colour import SRGB, Encoding, convert
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background
 from bgm.ops import composite
-from bgm.pictures import to_uint8
 
 OUTPUTS = ("com", "pha", "fgr", "err", "ref")
 
@@ -24,26 +24,35 @@ def check_outputs(outputs: Iterable[str]) -> tuple[str, ...]:
     return outputs
 
 
-def render(kind: str, matte: Matte, background: Background | None = None) -> Tensor:
-    """One output of one picture as uint8 (C, H, W) in 0..255, C = 1, 3 or 4 (RGBA).
+def render(
+    kind: str,
+    matte: Matte,
+    background: Background | None = None,
+    encoding: Encoding = SRGB,
+    *,
+    levels: int | None = 255,
+) -> Tensor:
+    """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA).
 
-    `com` without background has straight alpha, and no colour where alpha is 0: what was behind the
-    subject must not come back when somebody drops the alpha channel.
+    matte.fgr is in `encoding`, and so are the colours that come back; the background is sRGB. `com`
+    without background has straight alpha, and no colour where alpha is 0 of `levels`: what was
+    behind the subject must not come back when somebody drops the alpha channel.
     """
     pha, fgr = matte.pha[0], matte.fgr[0]
     match kind:
         case "com" if background is not None:
             H, W = pha.shape[-2:]
-            x = composite(fgr.float(), pha.float(), background(H, W).to(pha.device))
+            behind = convert(background(H, W).to(pha.device), SRGB, encoding)
+            return composite(fgr.float(), pha.float(), behind)
         case "com":
-            alpha = to_uint8(pha)
-            x = torch.cat([to_uint8(fgr) * (alpha > 0), alpha])
+            alpha = pha.float()
+            return torch.cat([fgr.float() * (alpha > (0.5 / levels if levels else 0)), alpha])
         case "pha":
-            x = pha
+            return pha.float()
         case "fgr":
-            x = fgr
+            return fgr.float()
         case "err":
-            x = matte.err()[0]
+            return matte.err()[0].float()
         case "ref":
-            x = matte.ref()[0]
-    return x if x.dtype == torch.uint8 else to_uint8(x)
+            return matte.ref()[0].float()
+    raise BadInput(f"outputs: found {kind}, expected some of {', '.join(OUTPUTS)}")

@@ -1,27 +1,31 @@
-"""Where mattes go: PNG files or videos, one folder for each kind of output."""
+"""Where mattes of pictures go: files in one folder for each kind of output."""
 
 import os
 import tempfile
-from collections.abc import Iterable
-from fractions import Fraction
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath, PurePosixPath
+
+import torch
 
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import open_background
-from bgm.infer.encode import CUTOUT, OPAQUE, VideoFile, pyav
 from bgm.infer.frame import Frame
 from bgm.infer.outputs import check_outputs, render
-from bgm.pictures import write_png
+from bgm.infer.stills import STILL_FORMATS, check_still, own_format, write_still
+from bgm.pictures import COMPRESSIONS
 
 
 class PictureSink:
-    """Writes out/KIND/NAME.png for every frame and every kind of output, at its own size.
+    """Writes out/KIND/NAME.png (.tif, .exr) for every frame and kind of output, at its own size.
 
-    outputs: of com, pha, fgr, err, ref. background: None makes `com` RGBA with straight alpha; a
-    colour or a picture (see `open_background`) makes it RGB. Construction leaves nothing behind and
-    raises BadInput for unknown outputs and for folders that cannot be written. Existing files of
-    the same names are replaced, each whole or not at all.
+    outputs: of com, pha, fgr, err, ref. background: None makes `com` RGBA; a colour or a picture
+    (see `open_background`) makes it RGB. output: of `STILL_FORMATS`; None: what loses nothing of
+    the shot. alpha: "straight" or "premultiplied"; None: premultiplied in EXR, as its custom is.
+    An EXR of `com` has err and ref as layers. say: is told once when light above 1 is lost.
+    Colours stay in the shot's encoding, or become light in it (EXR). Construction leaves
+    nothing behind and raises BadInput for unknown outputs and for folders that cannot be written.
+    Existing files of the same names are replaced, each whole or not at all.
     """
 
     def __init__(
@@ -29,7 +33,17 @@ class PictureSink:
         out: str | Path,
         outputs: Iterable[str] = ("com", "pha", "fgr"),
         background: str | Path | None = None,
+        *,
+        output: str | None = None,
+        alpha: str | None = None,
+        compression: str = "zip",
+        say: Callable[[str], None] = print,
     ):
+        check_still(output, alpha)
+        if compression not in COMPRESSIONS:
+            raise BadInput(f"compression {compression} is none of {', '.join(COMPRESSIONS)}")
+        self.output, self.alpha, self.compression, self._say = output, alpha, compression, say
+        self._cut_off = False  # whether it was said that light is lost
         self.out = Path(out)
         self.outputs = check_outputs(outputs)
         self.background = None if background is None else open_background(background)
@@ -44,71 +58,27 @@ class PictureSink:
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""
+        name = self.output or own_format(frame.src.stored.dtype)
+        form = STILL_FORMATS[name]
+        alpha = self.alpha or form.alphas[0]
+        check_still(name, alpha)
         for kind in self.outputs:
-            picture = render(kind, matte, self.background)
-            write_png(output_path(self.out / kind, frame.name), picture)
-
-
-class VideoSink:
-    """Writes out/KIND/NAME.mov (RGBA), .webm (RGBA) or .mp4, with the frames' own times.
-
-    rate: frames per second, as the source has it. cutout: "prores" (ProRes 4444, .mov) or "vp9"
-    (.webm), how a `com` with alpha is coded; everything else is H.264. Colours are BT.709.
-    outputs, background and construction as for `PictureSink`. A file gets its name when the block
-    is left, or when frames of another name follow; a block that fails leaves no half of one.
-    """
-
-    def __init__(
-        self,
-        out: str | Path,
-        outputs: Iterable[str] = ("com", "pha", "fgr"),
-        background: str | Path | None = None,
-        *,
-        rate: Fraction | int,
-        cutout: str = "prores",
-    ):
-        pyav("writing video")
-        if cutout not in CUTOUT:
-            raise BadInput(f"cutout: found {cutout}, expected one of {', '.join(CUTOUT)}")
-        if not rate > 0:
-            raise BadInput(f"rate: found {rate}, expected frames per second above 0")
-        self.rate, self.cutout = Fraction(rate), CUTOUT[cutout]
-        self.out, self.outputs = Path(out), check_outputs(outputs)
-        self.background = None if background is None else open_background(background)
-        self._name = ""
-        self._files: dict[str, VideoFile] = {}
-        for kind in self.outputs:
-            check_writable(self.out / kind)
-
-    def __enter__(self) -> "VideoSink":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        self._end(keep=kind is None)
-
-    def write(self, frame: Frame, matte: Matte) -> None:
-        """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
-        if frame.name != self._name:
-            self._end(keep=True)
-            self._name = frame.name
-        for kind in self.outputs:
-            x = render(kind, matte, self.background)
-            if kind not in self._files:
-                codec = self.cutout if x.shape[0] == 4 else OPAQUE
-                path = output_path(self.out / kind, frame.name, codec.suffix)
-                size = (x.shape[1], x.shape[2])
-                self._files[kind] = VideoFile(path, codec, size, self.rate)
-            self._files[kind].write(x, frame.time or Fraction(0))
-
-    def _end(self, keep: bool) -> None:
-        files, self._files = list(self._files.values()), {}
-        try:
-            while files and keep:
-                files[0].finish()
-                del files[0]
-        finally:
-            for file in files:
-                file.discard()
+            x = render(kind, matte, self.background, frame.src.encoding, levels=form.levels)
+            if len(x) == 4 and alpha == "premultiplied":
+                x = torch.cat([x[:3] * x[3:], x[3:]])
+            layers = {"err": matte.err()[0], "ref": matte.ref()[0]}
+            cut_off = write_still(
+                output_path(self.out / kind, frame.name, form.suffix),
+                name,
+                x,
+                frame.src.encoding,
+                alpha=alpha,
+                layers=layers if kind == "com" and form.has_layers() else None,
+                compression=self.compression,
+            )
+            if cut_off and not self._cut_off:
+                self._cut_off = True
+                self._say(f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it")
 
 
 def output_path(folder: Path, name: str, suffix: str = ".png") -> Path:

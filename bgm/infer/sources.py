@@ -1,18 +1,33 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
+<<<<<<< HEAD
 from collections.abc import Iterator, Mapping
+=======
+from collections.abc import Iterator
+from fractions import Fraction
+>>>>>>> main
 from itertools import repeat
 from pathlib import Path
 
 from bgm.errors import BadInput
-from bgm.infer.decode import decode, read_header
 from bgm.infer.frame import Frame, Shot
-from bgm.pictures import EXTENSIONS, find_pictures, pair_by_stem, picture_size, read_picture
+from bgm.pictures import (
+    EXTENSIONS,
+    find_pictures,
+    is_deep,
+    open_image,
+    pair_by_stem,
+    picture_size,
+    read_encoded,
+)
+from bgm.video import VIDEOS
+from bgm.video.decode import Header, decode, read_header
 
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
+<<<<<<< HEAD
     plates: one path or picture for every name in shots. A plate that follows itself is read once.
     fit: plates may have other sizes (`FitPlate` is to follow).
     """
@@ -23,6 +38,15 @@ class Pictures:
         self.shots, self.plates = shots, plates
         if not fit:
             self._check_sizes()
+=======
+    plates: one path for every name in shots. A plate that follows itself is read once. linear:
+    what the files' numbers mean; None: as each file says.
+    """
+
+    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], linear: bool | None = None):
+        self.shots, self.plates, self.linear = shots, plates, linear
+        self._check_sizes()
+>>>>>>> main
 
     def __len__(self) -> int:
         return len(self.shots)
@@ -31,10 +55,14 @@ class Pictures:
         last: Path | Shot | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_shot(path)
+            src = read_shot(path, self.linear)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
+<<<<<<< HEAD
                 bgr = last if isinstance(last, Shot) else read_shot(last)
+=======
+                bgr = read_shot(last, self.linear)
+>>>>>>> main
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
@@ -49,12 +77,16 @@ class Pictures:
             check_size(path, picture_size(path), plate, sizes[plate])
 
 
-def read_shot(path: str | Path) -> Shot:
-    """A picture file in its own encoding."""
-    return Shot(read_picture(path))
+def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
+    """A picture file in its own encoding, see `read_encoded`."""
+    return Shot(*read_encoded(path, linear))
 
 
+<<<<<<< HEAD
 def pictures(src: str | Path, bgr: str | Path | Shot, fit: bool = False) -> Pictures:
+=======
+def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pictures:
+>>>>>>> main
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
     Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
@@ -67,7 +99,11 @@ def pictures(src: str | Path, bgr: str | Path | Shot, fit: bool = False) -> Pict
         return Pictures(shots, dict.fromkeys(shots, bgr), fit)
     bgr = Path(bgr)
     if not bgr.is_dir():
+<<<<<<< HEAD
         return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), fit)
+=======
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear)
+>>>>>>> main
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -76,7 +112,11 @@ def pictures(src: str | Path, bgr: str | Path | Shot, fit: bool = False) -> Pict
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
+<<<<<<< HEAD
     return Pictures(shots, plates, fit)
+=======
+    return Pictures(shots, plates, linear)
+>>>>>>> main
 
 
 class Clip:
@@ -84,12 +124,20 @@ class Clip:
 
     def __init__(self, path: Path, plate: Path | Shot, fit: bool = False):
         self.path, self.plate = path, plate
+<<<<<<< HEAD
         self._still: Shot | None = None
         self.size, self.rate, self.frames = read_header(path)
         if isinstance(plate, Shot) or is_picture(plate):
             self._still = plate if isinstance(plate, Shot) else read_shot(plate)
             if not fit:
                 check_size(path, self.size, plate, self._still.size)
+=======
+        self._still = read_shot(plate) if is_picture(plate) else None
+        self.header = read_header(path)
+        self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
+        if self._still is not None:
+            check_size(path, self.size, plate, self._still.size)
+>>>>>>> main
             return
         other = read_header(plate)
         if not fit:
@@ -98,12 +146,17 @@ class Clip:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
 
     def __iter__(self) -> Iterator[Frame]:
+<<<<<<< HEAD
         if self._still is None:
             assert isinstance(self.plate, Path)
-            plates = decode(self.plate)
+            plates: Iterator[tuple[Shot, Fraction | None]] = decode(self.plate)
         else:
             plates = repeat((self._still, None))
         for count, (src, time) in enumerate(decode(self.path)):
+=======
+        plates = repeat((self._still, None)) if self._still else video_shots(self.plate)
+        for count, (src, time) in enumerate(video_shots(self.path, self.header)):
+>>>>>>> main
             bgr, _ = next(plates, (None, None))
             if bgr is None:
                 raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
@@ -112,7 +165,18 @@ class Clip:
             yield Frame(self.path.stem, src, bgr.encoded_as(src.encoding), time)
 
 
+<<<<<<< HEAD
 def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
+=======
+def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot, Fraction]]:
+    """Yield (frame in the file's own encoding, seconds since the first), see `decode`."""
+    encoding = (header or read_header(path)).encoding
+    for values, time in decode(path):
+        yield Shot(values, encoding), time
+
+
+def video(src: str | Path, bgr: str | Path | None) -> Clip:
+>>>>>>> main
     """Frames of a video with a picture as plate for all, or a video, frame by frame.
 
     Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken,
@@ -128,8 +192,17 @@ def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> 
 
 
 def is_picture(path: str | Path) -> bool:
-    """Whether the file's suffix is that of a picture."""
-    return Path(path).suffix.lower() in EXTENSIONS
+    """Whether a file is a picture: by its suffix, else by what is in it."""
+    suffix = Path(path).suffix.lower()
+    if suffix in EXTENSIONS or suffix in VIDEOS:
+        return suffix in EXTENSIONS
+    try:
+        if is_deep(path):
+            return True
+        with open_image(path):
+            return True
+    except BadInput:
+        return False
 
 
 def _too_short(src: Path, frames: int | str, bgr: Path | Shot, plates: int) -> str:

@@ -1,18 +1,15 @@
 """Matting metrics that equal the originals, the trivial mattes to beat, and their report."""
 
 from bgm.metrics.difference_keys import DifferenceKey, TunedKey, all_zero, tune_keys
-from bgm.metrics.functional import Dtssd, dtssd
-from bgm.metrics.intervals import Interval, interval, paired
 from bgm.metrics.metric import METRICS, Metric, MetricInput, mode_of, scale_label
 from bgm.metrics.protocols import PROTOCOLS, Protocol, metrics_of, score
-from bgm.metrics.scores import Scores
+from bgm.metrics.scores import Interval, Scores, interval, paired
 from bgm.trimap import trimap_of
 
 __all__ = [
     "METRICS",
     "PROTOCOLS",
     "DifferenceKey",
-    "Dtssd",
     "Interval",
     "Metric",
     "MetricInput",
@@ -20,7 +17,6 @@ __all__ = [
     "Scores",
     "TunedKey",
     "all_zero",
-    "dtssd",
     "interval",
     "metrics_of",
     "mode_of",

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.metrics.arrays import Pair
-from bgm.metrics.functional import Mask
+from bgm.metrics.arrays import Mask, Pair
 
 Order = Literal["rows", "columns"]  # which of two equally large components comes first
 

@@ -1,8 +1,8 @@
 """The trivial mattes that a network has to beat: nothing, and a background-difference key."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,27 +11,34 @@ from numpy.typing import NDArray
 from bgm.errors import BadInput
 from bgm.metrics.arrays import colour, to_array
 
-Distance = Literal["max", "mean", "euclid"]
 Picture = tuple[Any, Any, Any]  # src, bgr and the true pha
 
-DISTANCES: tuple[Distance, ...] = ("max", "mean", "euclid")
+# Of |src - bgr| (H, W, 3): maximum, mean or root mean square of a pixel's RGB.
+DISTANCES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "max": lambda apart: apart.max(2),
+    "mean": lambda apart: apart.sum(2) / 3,
+    "euclid": lambda apart: np.sqrt((apart * apart).sum(2) / 3),
+}
 CLOSINGS = (0, 1, 2, 4, 7, 11, 16, 24)  # radii in pixels
 
 
 def all_zero(src: Any, bgr: Any) -> NDArray[np.uint8]:
     """The matte of nobody there: (H, W) uint8 zeros for src and bgr (H, W, 3) or (3, H, W)."""
-    src, bgr = _colours(src, bgr)
-    return np.zeros(src.shape[:2], np.uint8)
+    return np.zeros_like(difference(src, bgr))
 
 
-def difference(src: Any, bgr: Any, distance: Distance = "max") -> NDArray[np.uint8]:
-    """|src - bgr| per pixel, rounded to (H, W) uint8: maximum, mean or root mean square of RGB.
+def difference(src: Any, bgr: Any, distance: str = "max") -> NDArray[np.uint8]:
+    """|src - bgr| per pixel by one of `DISTANCES`, rounded to (H, W) uint8.
 
     src, bgr: (H, W, 3) or (3, H, W), uint8 or float in [0, 1], of one size (else BadInput).
     """
     if distance not in DISTANCES:
         raise BadInput(f"distance {distance!r} is unknown, expected one of {', '.join(DISTANCES)}")
-    return _distance(_apart(src, bgr), distance)
+    src = colour(src, "src")
+    pair = (src, colour(bgr, "bgr", src.shape[:2]))
+    one, other = (x * np.float32(1 if x.dtype == np.uint8 else 255) for x in pair)
+    apart = np.abs(one - other).astype(np.float32)
+    return np.rint(DISTANCES[distance](apart)).clip(0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class DifferenceKey:
 
     low: int
     high: int
-    distance: Distance = "max"
+    distance: str = "max"
     closing: int = 0
 
     def __call__(self, src: Any, bgr: Any) -> NDArray[np.uint8]:
@@ -63,7 +70,7 @@ class TunedKey(NamedTuple):
 def tune_keys(
     pictures: Iterable[Picture],
     *,
-    distances: tuple[Distance, ...] = DISTANCES,
+    distances: Collection[str] = tuple(DISTANCES),
     closings: tuple[int, ...] = CLOSINGS,
 ) -> dict[str, TunedKey]:
     """Find the keys with the smallest mean MAD over a whole set, knowing its truth.
@@ -78,12 +85,13 @@ def tune_keys(
     choices = [(d, r) for d in distances for r in closings]
     joint = {choice: np.zeros((256, 256)) for choice in choices}
     number = 0
-    for apart, true in map(_checked, pictures):
+    for src, bgr, pha in pictures:
         number += 1
         for name in distances:
-            key = _distance(apart, name)
+            apart = difference(src, bgr, name)
+            true = _truth(pha, apart.shape)
             for radius in closings:
-                joint[name, radius] += _joint(_close(key, radius), true)
+                joint[name, radius] += _joint(_close(apart, radius), true)
     if number == 0:
         raise BadInput("search over 0 pictures, expected at least 1")
     best: dict[str, TunedKey] = {}
@@ -93,28 +101,6 @@ def tune_keys(
             now = TunedKey(mad, DifferenceKey(low, high, name, radius))
             best[kind] = min(best.get(kind, now), now, key=lambda tuned: tuned.mad)
     return best | {"best": min(best.values(), key=lambda tuned: tuned.mad)}
-
-
-def _colours(src: Any, bgr: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    src = colour(src, "src")
-    return src, colour(bgr, "bgr", src.shape[:2])
-
-
-def _apart(src: Any, bgr: Any) -> NDArray[np.float32]:
-    """|src - bgr| (H, W, 3) in units of 1/255."""
-    src, bgr = (x * np.float32(1 if x.dtype == np.uint8 else 255) for x in _colours(src, bgr))
-    return np.abs(src - bgr).astype(np.float32)
-
-
-def _distance(apart: NDArray[np.float32], distance: Distance) -> NDArray[np.uint8]:
-    r, g, b = cv2.split(apart)
-    if distance == "max":
-        value = cv2.max(cv2.max(r, g), b)
-    elif distance == "mean":
-        value = (r + g + b) / 3
-    else:
-        value = np.sqrt((r * r + g * g + b * b) / 3)
-    return np.rint(value).clip(0, 255).astype(np.uint8)
 
 
 def _close(x: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
@@ -129,12 +115,12 @@ def _ramp(low: int, high: int) -> NDArray[np.uint8]:
     return np.rint(value.clip(0, 255)).astype(np.uint8)
 
 
-def _checked(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    apart, true = _apart(*picture[:2]), to_array(picture[2], "pha")
+def _truth(pha: Any, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    true = to_array(pha, "pha")
     true = true[0] if true.ndim == 3 and true.shape[0] == 1 else true
-    if true.shape != apart.shape[:2]:
-        raise BadInput(f"pha {true.shape} and src {apart.shape[:2]} differ in size (H, W)")
-    return apart, true if true.dtype == np.uint8 else np.rint(true * 255).astype(np.uint8)
+    if true.shape != size:
+        raise BadInput(f"pha {true.shape} and src {size} differ in size (H, W)")
+    return true if true.dtype == np.uint8 else np.rint(true * 255).astype(np.uint8)
 
 
 def _joint(key: NDArray[np.uint8], true: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.metrics.arrays import Pair
-from bgm.metrics.functional import Mask
+from bgm.metrics.arrays import Mask, Pair
 
 SIGMA = 1.4
 _SMALL = 1 << 19  # pixels below which rounding has too few pixels to average out

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from bgm.metrics.arrays import Pair
+from bgm.metrics.arrays import Mask, Pair, absolute, change, count, foreground, ratio, squared
 from bgm.metrics.conn import Order, connectivity_error
-from bgm.metrics.functional import Mask, absolute, change, count, foreground, ratio, squared
 from bgm.metrics.grad import gradient_error
 
 
@@ -15,8 +14,8 @@ class MetricInput(NamedTuple):
 
     pha: Pair  # (H, W)
     mask: Mask = None  # (H, W), not 0 where pixels count; None: everywhere
-    fgr: Pair | None = None  # (H, W, 3)
-    before: Pair | None = None  # the mattes of the frame before, (H, W)
+    fgr: Any = None  # Pair (H, W, 3), where a metric needs it
+    before: Any = None  # Pair (H, W), the mattes of the frame before, where a metric needs it
     order: Order = "rows"  # tie rule of conn
     grad_normalise: bool = True  # grad scales both mattes by their minimum and maximum
 
@@ -56,12 +55,18 @@ def scale_label(scale: float, unit: str = "") -> str:
     return f"{power if scale != 1 else 'x1'} {unit}".rstrip()
 
 
-def _mad(m: MetricInput) -> float:
-    return ratio(absolute(m.pha, m.mask), count(m.pha, m.mask))
+def _mean(total: float, m: MetricInput) -> float:
+    return ratio(total, count(m.pha, m.mask))
 
 
-def _mse(m: MetricInput) -> float:
-    return ratio(squared(m.pha, m.mask), count(m.pha, m.mask))
+def _fgr_mean(total: Callable[[Any, Mask], float], m: MetricInput) -> float:
+    seen = foreground(m.pha, m.mask)
+    return ratio(total(m.fgr, seen), count(m.pha, seen) * 3)
+
+
+def _fg_mse(m: MetricInput) -> float:
+    """BackgroundMattingV2's: summed where true > 0, divided by the whole unknown area."""
+    return _mean(squared(m.fgr, foreground(m.pha, m.mask)) / 3, m)
 
 
 def _grad(m: MetricInput) -> float:
@@ -72,38 +77,19 @@ def _conn(m: MetricInput) -> float:
     return connectivity_error(m.pha, m.mask, order=m.order)
 
 
-def _fg_mse(m: MetricInput) -> float:
-    """BackgroundMattingV2's: summed where true > 0, divided by the whole unknown area."""
-    assert m.fgr is not None
-    return ratio(squared(m.fgr, foreground(m.pha, m.mask)), count(m.pha, m.mask) * 3)
-
-
-def _fgr_mse(m: MetricInput) -> float:
-    assert m.fgr is not None
-    seen = foreground(m.pha, m.mask)
-    return ratio(squared(m.fgr, seen), count(m.pha, seen) * 3)
-
-
-def _fgr_mad(m: MetricInput) -> float:
-    assert m.fgr is not None
-    seen = foreground(m.pha, m.mask)
-    return ratio(absolute(m.fgr, seen), count(m.pha, seen) * 3)
-
-
 def _dtssd(m: MetricInput) -> float:
-    assert m.before is not None
     return change(m.before, m.pha)
 
 
 _ROWS = (
-    Metric("mad", 1e3, "", False, _mad),
-    Metric("mse", 1e3, "", False, _mse),
+    Metric("mad", 1e3, "", False, lambda m: _mean(absolute(m.pha, m.mask), m)),
+    Metric("mse", 1e3, "", False, lambda m: _mean(squared(m.pha, m.mask), m)),
     Metric("sad", 1e-3, "px", False, lambda m: absolute(m.pha, m.mask)),
     Metric("grad", 1e-3, "px", False, _grad),
     Metric("conn", 1e-3, "px", False, _conn),
     Metric("fg_mse", 1.0, "", False, _fg_mse, "fgr"),
-    Metric("fgr_mse", 1e3, "", False, _fgr_mse, "fgr"),
-    Metric("fgr_mad", 1e3, "", False, _fgr_mad, "fgr"),
+    Metric("fgr_mse", 1e3, "", False, lambda m: _fgr_mean(squared, m), "fgr"),
+    Metric("fgr_mad", 1e3, "", False, lambda m: _fgr_mean(absolute, m), "fgr"),
     Metric("dtssd", 1e2, "", False, _dtssd, "before"),  # 0 for the first frame of a clip
     Metric("dtssd_pairs", 1e2, "", False, _dtssd, "before"),  # no value for a first frame
 )

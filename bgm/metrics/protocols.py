@@ -6,9 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.metrics.arrays import Pair, colour, matte_pair, to_pair, trimap_array
+from bgm.metrics.arrays import Mask, Pair, colour, matte_pair, to_pair, trimap_array
 from bgm.metrics.conn import Order
-from bgm.metrics.functional import Mask
 from bgm.metrics.metric import METRICS, Metric, MetricInput
 
 Scale = Literal["native", "table"]

@@ -16,7 +16,7 @@ LEAK = 0.01  # gradient outside [0, 1] while training; evaluation clamps hard
 class MattingBase(nn.Module):
     """Encoder, ASPP and decoder over cat[src, bgr]; Lin et al. 2021, section 3.2.
 
-    backbone: a module with `channels` (five numbers) that maps (B, 6, H, W) to five taps.
+    backbone: a module that is an `Encoder`.
     """
 
     leak: torch.jit.Final[float] = LEAK

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2
 from torchvision.models.resnet import Bottleneck, ResNet, ResNet50_Weights, ResNet101_Weights
 
-from bgm.model.pretrained import Pretrained
+from bgm.model.encoder import Pretrained
 
 
 class ResNetEncoder(ResNet):

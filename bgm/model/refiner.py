@@ -1,12 +1,11 @@
 """The patch refiner: four convolutions, applied only where the predicted error is large."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around, impulses, matrix
 from bgm.model.patches import Sampling, ScatterNdReplace
-from bgm.ops import resize
+from bgm.ops import repeat_pixels, resize
 
 CHUNK = 16_384  # patches at a time in evaluation: about 250 MB
 
@@ -79,7 +78,7 @@ class PatchRefiner(nn.Module):
         """
         x = self.relu(self.bn1(x))
         x = self.relu(self.bn2(self.conv2(x)))
-        x = F.interpolate(x, size=full.shape[2:], mode="nearest")
+        x = repeat_pixels(x, [full.shape[2], full.shape[3]])
         x = self.relu(self.bn3(self.conv3(torch.cat([x, full], 1))))
         return self.conv4(x)
 

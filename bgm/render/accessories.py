@@ -1,6 +1,7 @@
 """What people wear on their heads and hold in their hands."""
 
 import math
+from typing import Any
 
 import bpy
 import numpy as np
@@ -13,7 +14,7 @@ from bgm.render.meshes import add_object
 from bgm.render.streams import Stream
 
 
-class Frame:
+class LocalFrame:
     """Adds simple shapes in a frame of its own: metres, moved and turned as one."""
 
     def __init__(self, matrix: np.ndarray, parent: bpy.types.Object) -> None:
@@ -27,7 +28,7 @@ class Frame:
         turn: tuple = (0, 0, 0),
         scale: tuple = (1, 1, 1),
         bevel: float = 0.0,
-        **sizes: float,
+        **sizes: Any,
     ) -> bpy.types.Object:
         """A primitive of bpy.ops.mesh ("cube", "torus", ...), smooth shaded."""
         getattr(bpy.ops.mesh, f"primitive_{shape}_add")(**sizes)
@@ -58,11 +59,11 @@ class Frame:
         return made
 
 
-def head_frame(head: Head, parent: bpy.types.Object) -> Frame:
+def head_frame(head: Head, parent: bpy.types.Object) -> LocalFrame:
     """Coordinates from between the eyes: x to the side, y back, z up."""
     motion = head.body.motion("head").copy()
     motion[:3, 3] = head.place(0, 0, 0)
-    return Frame(motion, parent)
+    return LocalFrame(motion, parent)
 
 
 def add_headwear(head: Head, draw: Stream, parent: bpy.types.Object, kind: str) -> None:
@@ -187,7 +188,7 @@ def cut_below(made: bpy.types.Object, height: float) -> None:
     made.data.polygons.foreach_set("use_smooth", [True] * len(made.data.polygons))
 
 
-def hand_frame(body: Body, side: str, parent: bpy.types.Object) -> tuple[Frame, np.ndarray]:
+def hand_frame(body: Body, side: str, parent: bpy.types.Object) -> tuple[LocalFrame, np.ndarray]:
     """A frame in the palm: x along the fingers, z out of the palm, y across; and its middle."""
     wrist, knuckle = body.joint(f"wrist.{side}"), body.joint(f"finger3-1.{side}")
     index, little = body.joint(f"finger2-1.{side}"), body.joint(f"finger5-1.{side}")
@@ -201,13 +202,13 @@ def hand_frame(body: Body, side: str, parent: bpy.types.Object) -> tuple[Frame, 
     middle = knuckle * 0.85 + wrist * 0.15 + palm * 0.03
     matrix = np.eye(4)
     matrix[:3, 0], matrix[:3, 1], matrix[:3, 2], matrix[:3, 3] = along, across, palm, middle
-    return Frame(matrix, parent), middle
+    return LocalFrame(matrix, parent), middle
 
 
-def upright(where: np.ndarray, turn: float, tilt: float, parent: bpy.types.Object) -> Frame:
+def upright(where: np.ndarray, turn: float, tilt: float, parent: bpy.types.Object) -> LocalFrame:
     """A frame at a place that stands upright but for a tilt, turned about the vertical."""
     matrix = Matrix.Translation(Vector(where)) @ Euler((tilt, 0, turn)).to_matrix().to_4x4()
-    return Frame(np.array(matrix), parent)
+    return LocalFrame(np.array(matrix), parent)
 
 
 def add_held(body: Body, draw: Stream, parent: bpy.types.Object, kind: str) -> None:
@@ -258,7 +259,7 @@ def add_held(body: Body, draw: Stream, parent: bpy.types.Object, kind: str) -> N
 
 
 def add_umbrella(
-    frame: Frame, draw: Stream, handle: bpy.types.Material, ribs: bpy.types.Material
+    frame: LocalFrame, draw: Stream, handle: bpy.types.Material, ribs: bpy.types.Material
 ) -> None:
     """An open umbrella over the head."""
     radius, high = draw.uniform((0.42, 0.55)), 0.62
@@ -281,7 +282,7 @@ def add_umbrella(
         frame.tube(rib * [0.99, 0.99, 1.0] - [0, 0, 0.004], 0.0025, ribs)
 
 
-def add_bouquet(frame: Frame, draw: Stream) -> None:
+def add_bouquet(frame: LocalFrame, draw: Stream) -> None:
     """Stems, thin leaves and flowers."""
     rng = draw.rng
     green = [

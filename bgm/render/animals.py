@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from bgm.render import materials
 from bgm.render.hair import scatter, tufted
+from bgm.render.hair_strands import add_strands
 from bgm.render.landmarks import noise, unit
+from bgm.render.mesh_shapes import turned
 from bgm.render.meshes import add_object
-from bgm.render.shapes import turned
-from bgm.render.strands import add_strands
 from bgm.render.streams import Stream
 
 Array = NDArray[np.float64]
@@ -56,7 +56,8 @@ def add_animal(draw: Stream, close: float) -> tuple[bpy.types.Object, Array, Arr
     near_head = np.exp(-((np.linalg.norm(vertices - head, axis=1) / (1.6 * size)) ** 2))
     low = np.clip(1 - vertices[:, 2] / (0.45 * tall), 0, 1)
     short = 1 - 0.75 * np.maximum(near_head, low)
-    shade = materials.plain("undercoat", tuple(0.5 * c for c in colour), 0.9)
+    red, green, blue = (0.5 * c for c in colour)
+    shade = materials.plain("undercoat", (red, green, blue), 0.9)
     skin.data.materials.clear()
     skin.data.materials.append(shade)
     for number, (mask, material) in enumerate(((~light, one), (light, two))):

@@ -7,15 +7,16 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Vector
 
-from bgm.render import VERSION, camera, light, materials, passes
+from bgm.render import VERSION, camera, lighting, materials, passes
 from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
-from bgm.render.people import add_person
+from bgm.render.persons import add_person
 from bgm.render.plan import plan
 from bgm.render.rooms import add_room
 from bgm.render.streams import Stream
@@ -58,8 +59,8 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
         heads.append(spin @ head.place(0, 0, 0) + shift)
         people.append((root, words | {"pose": person["pose"]}))
     if planned["kind"] == "animal":
-        root, box, head, words = add_animal(Stream(seed, index, "animal"), close)
-        boxes, heads, people = [*box], [head], [(root, words)]
+        root, box, muzzle, words = add_animal(Stream(seed, index, "animal"), close)
+        boxes, heads, people = [*box], [muzzle], [(root, words)]
     said["people"] = [words for _, words in people]
     low, high = np.min(boxes, 0), np.max(boxes, 0)
     look = Stream(seed, index, "camera")
@@ -68,12 +69,12 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
     _, words = camera.add_camera(look, middle, extent, heads[0], options)
     angle = words.pop("angle")
     said["camera"] = words
-    said["map"] = light.light_world(Stream(seed, index, "world"), maps)
+    said["map"] = lighting.light_world(Stream(seed, index, "world"), maps)
     if job["rooms"]:
         add_room(Stream(seed, index, "room", palette), maps, float(low[2]) - 0.012, extent)
     else:
         lamps = Stream(seed, index, "lamps")
-        said["lamps"] = light.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
+        said["lamps"] = lighting.add_lamps(lamps, heads[0] - [0, 0, 0.15], angle, 0.6 * extent)
     moving = Stream(seed, index, "motion")
     said["motion"] = camera.add_motion(moving, people[0][0], ranges["motion"], extent)
     return said, [root for root, _ in people]
@@ -132,7 +133,7 @@ def picture(index: int, job: dict, marks: Landmarks, maps: list[Path], work: Pat
     said, roots = build(planned, job, marks, maps)
     built = cpu_seconds()
     passes.prepare(tuple(job["size"]), index)
-    found = {}
+    found: dict[str, Any] = {}
     if job["rooms"]:
         found = room_passes(roots, Stream(job["seed"], index, "plate"), job)
     found["clean"], found["noisy"] = passes.colour(job["samples"])
@@ -153,7 +154,7 @@ def main(job_path: str) -> None:
     job = json.loads(Path(job_path).read_text())
     work = Path(job["work"])
     marks = Landmarks(Path(job["bodies"]) / "common.npz")
-    maps = light.hdr_maps(job["maps"])
+    maps = lighting.hdr_maps(job["maps"])
     for index in job["indices"]:
         print(json.dumps({"begun": index}), flush=True)
         try:

@@ -47,7 +47,14 @@ TOPS = {
     "jacket": ((0.06, 0.2), (1.85, 1.95), (0.016, 0.026), 0.006),
     "coat": ((0.3, 0.75), (1.85, 1.95), (0.018, 0.028), 0.007),
 }
-WEIGHTS = {"tee": 3, "tank": 1, "shirt": 2, "rolled": 1, "sweater": 2, "turtleneck": 1}
+WEIGHTS: dict[str, float] = {
+    "tee": 3,
+    "tank": 1,
+    "shirt": 2,
+    "rolled": 1,
+    "sweater": 2,
+    "turtleneck": 1,
+}
 WEIGHTS |= {"jacket": 1.6, "coat": 0.8}
 
 

@@ -294,7 +294,7 @@ def hairdo(head: Head, draw: Stream, name: str, close: float) -> list[Strands]:
     margin = 0.002 + style.volume * rng.uniform(0.2, 1.0, len(chosen)) * (0.4 + 0.6 * top)
     guides = grow(
         head, draw, start[chosen], direction, lengths[chosen], style.points,
-        tuple(heavy * g for g in style.gravity), wave, margin, roots[chosen],
+        (heavy * style.gravity[0], heavy * style.gravity[1]), wave, margin, roots[chosen],
     )  # fmt: skip
     strands = follow(guides, start[chosen], start, lengths, lengths[chosen])
     made = []
@@ -382,7 +382,7 @@ def gathered(
 
 
 def tufted(
-    surface: tuple[Array, Array],
+    surface: tuple[Array, ...],
     draw: Stream,
     direction: Array,
     length: Pair,

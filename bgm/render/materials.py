@@ -179,7 +179,12 @@ def eye(draw: Stream) -> bpy.types.Material:
     gaze = graph.attribute("gaze", "Fac")
     ramp = graph.node("ValToRGB")
     graph.link(graph.math("MULTIPLY", gaze, 100.0), ramp.inputs[0])
-    stops = ((0.0, (0.003,) * 3), (0.25, (0.003,) * 3), (0.29, colour), (0.5, colour))
+    stops: tuple[tuple[float, tuple[float, ...]], ...] = (
+        (0.0, (0.003,) * 3),
+        (0.25, (0.003,) * 3),
+        (0.29, colour),
+        (0.5, colour),
+    )
     stops += ((0.6, tuple(0.2 * c for c in colour)), (0.68, (0.36, 0.33, 0.31)))
     stops += ((1.0, (0.34, 0.25, 0.22)),)
     for number, (position, rgb) in enumerate(stops):

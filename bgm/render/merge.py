@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 SOLID = 0.995  # alpha above this counts as inside
 TRUSTED = 64  # samples of a rendering whose averages over a pixel or two need no denoising
 

@@ -63,9 +63,7 @@ class Patch:
     @property
     def used(self) -> NDArray[np.int64]:
         """Indices of the vertices that polygons use."""
-        return np.unique(np.concatenate([np.array(p, int) for p in self.polygons] or [[]])).astype(
-            int
-        )
+        return np.unique([index for polygon in self.polygons for index in polygon]).astype(int)
 
 
 def add_mesh(

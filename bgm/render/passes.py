@@ -60,9 +60,9 @@ def colour(samples: int) -> tuple[Pass, Pass]:
             files.file_slots.new(name)
             tree.links.new(layers.outputs[output], files.inputs[name])
         bpy.ops.render.render()
-        found = tuple(read_exr(next(Path(folder).glob(f"{n}*.exr"))) for n in ("clean", "noisy"))
+        clean, noisy = (read_exr(next(Path(folder).glob(f"{n}*.exr"))) for n in ("clean", "noisy"))
     scene.use_nodes = False
-    return found
+    return clean, noisy
 
 
 def opacity(samples: int) -> Pass:

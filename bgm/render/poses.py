@@ -13,7 +13,8 @@ class Poser:
     """Collects rotations in world axes: front is -y, up is +z; the left side is at +x or -x."""
 
     def __init__(self, rng: np.random.Generator, left: float) -> None:
-        self.rng, self.left, self.pose = rng, left, {}
+        self.rng, self.left = rng, left
+        self.pose: Pose = {}
 
     def side(self, name: str) -> float:
         return self.left if name == "L" else -self.left

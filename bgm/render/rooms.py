@@ -9,10 +9,10 @@ import bpy
 import numpy as np
 
 from bgm.render import materials
-from bgm.render.light import add_lamp
+from bgm.render.lighting import add_lamp
 from bgm.render.materials import RGB, Graph
+from bgm.render.mesh_shapes import box, leaves, sheet, solid, turned
 from bgm.render.meshes import add_object
-from bgm.render.shapes import box, leaves, sheet, solid, turned
 from bgm.render.streams import Stream
 
 
@@ -354,7 +354,7 @@ def add_table(room: Room, draw: Stream, at: tuple, turn: float) -> None:
         if kind == "vase":
             add_vase(thing, where, thing.uniform((0.03, 0.09)), thing.uniform((0.1, 0.35)), root)
         elif kind == "box":
-            size = tuple(thing.uniform((0.08, 0.25)) for _ in range(3))
+            size = thing.uniform3((0.08, 0.25))
             tint = materials.plain("box", materials.dye(thing), 0.5)
             box(tint, size, where, (0, 0, thing.normal(0.4)), root, 0.004)
         elif kind == "pile":
@@ -472,7 +472,7 @@ def add_clutter(room: Room, draw: Stream) -> None:
         tint = materials.plain("thing", materials.dye(thing), thing.uniform((0.2, 0.8)))
         side, x = thing.sign(), thing.uniform((0.75, 1.0)) * (room.half - 0.4)
         where = (side * x, thing.uniform((0.4, 1.0)) * (room.back - 0.3), room.floor)
-        size = tuple(thing.uniform((0.12, 0.45)) for _ in range(3))
+        size = thing.uniform3((0.12, 0.45))
         box(tint, size, where, (0, 0, thing.uniform((0, 3))), room.root, 0.01)
 
 

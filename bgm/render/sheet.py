@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,9 @@ def write_sheet(path: Path, files: Sequence[Path], tile: int = 192, columns: int
     """Lay RGBA files over plain grounds, scaled to tile pixels, side by side, as one JPEG."""
     tiles = []
     for number, file in enumerate(files):
-        bgra = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        bgra: Any = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if bgra is None:  # gone or broken since
+            continue
         if bgra.ndim == 2:
             bgra = np.dstack([bgra] * 3)
         if bgra.shape[2] == 3:

@@ -30,6 +30,10 @@ class Stream:
         low, high = bounds
         return float(self.rng.uniform(low, high))
 
+    def uniform3(self, bounds: Sequence[float]) -> tuple[float, float, float]:
+        """Three numbers between the same bounds: the sides of a box."""
+        return self.uniform(bounds), self.uniform(bounds), self.uniform(bounds)
+
     def chance(self, probability: float) -> bool:
         """True with this probability."""
         return bool(self.rng.random() < probability)

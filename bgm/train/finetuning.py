@@ -6,6 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from bgm.console import say
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.losses import Weights
@@ -114,12 +115,12 @@ class ForgettingGuard(BestCheckpoint):
             super().on_validation_end(trainer, module)
         self.write_scores(trainer)
         if self.stopped:
-            self.show(trainer, f"stopped: worse on old data by more than {self.limit:.0%}")
+            say(f"stopped: worse on old data by more than {self.limit:.0%}")
 
     def on_train_end(self, trainer, module) -> None:
         best = self.best_row()
         where = f"step {best['step']}: {self.path}" if best else "none better than before"
-        self.show(trainer, f"best: {where}")
+        say(f"best: {where}")
 
     def add_row(self, trainer) -> dict[str, Any]:
         """Keep the scores of the validation that has just ended, and print them."""
@@ -130,13 +131,12 @@ class ForgettingGuard(BestCheckpoint):
                 row.setdefault(name, {})[metric] = float(value)
         self.rows.append(row)
         before = self.rows[0]
-        shown = [
-            f"{what} {self.metric} {row[name][self.metric]:.4g}"
-            + (f" (before {before[name][self.metric]:.4g})" if row is not before else "")
-            for name, what in (("val", "new data"), ("old", "old data"))
-            if name in row
-        ]
-        self.show(trainer, f"step {row['step']}: {', '.join(shown)}")
+        shown = []
+        for name, what in (("val", "new data"), ("old", "old data")):
+            if name in row:
+                start = "" if row is before else f" (before {before[name][self.metric]:.4g})"
+                shown.append(f"{what} {self.metric} {row[name][self.metric]:.4g}{start}")
+        say(f"step {row['step']}: {', '.join(shown)}")
         return row
 
     def new_score(self, row: dict[str, Any]) -> float:
@@ -152,12 +152,8 @@ class ForgettingGuard(BestCheckpoint):
 
     def best_row(self) -> dict[str, Any] | None:
         """The validation whose weights are in the checkpoint; None where none was written."""
-        best = None
-        for row in self.rows[1:]:
-            than = self.new_score(best or self.rows[0])
-            if self.is_within_limit(row) and self.better(self.new_score(row), than):
-                best = row
-        return best
+        rows = (row for row in self.rows[1:] if self.new_score(row) == self.best_score)
+        return next(rows, None)
 
     def write_scores(self, trainer) -> None:
         """Write what is known so far to finetune.json."""
@@ -165,7 +161,3 @@ class ForgettingGuard(BestCheckpoint):
             facts = {"metric": self.metric, "limit": self.limit, "stopped": self.stopped}
             facts |= {"before": self.rows[0], "best": self.best_row(), "validations": self.rows[1:]}
             write_text(self.path.with_name(NAME), json.dumps(facts, indent=1) + "\n")
-
-    def show(self, trainer, message: str) -> None:
-        if trainer.is_global_zero:
-            print(message, flush=True)

@@ -11,31 +11,20 @@ from omegaconf import DictConfig, OmegaConf
 from bgm.console import say
 from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
-from bgm.train.checkpointing.find import (
-    checkpoint_to_resume,
-    newest_checkpoint,
-    read_lazily,
-)
+from bgm.train.checkpointing.find import checkpoint_to_resume, newest_checkpoint, read_lazily
 
 # What decides the result of a step; folders, workers, logging and the length may change.
-DECIDES: tuple[str, ...] = (
-    "backbone",
-    "select",
-    "network",
-    "stage",
-    "loss",
-    "augment",
-    "data.train",
-    "seed",
+DECIDES = (
+    *("backbone", "select", "network", "stage", "loss", "augment", "data.train", "seed"),
+    *("batch_size", "callbacks.ema", "callbacks.grow", "trainer.precision", "trainer.devices"),
+    *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.num_nodes"),
 )
-DECIDES += ("batch_size", "trainer.precision", "trainer.accumulate_grad_batches", "trainer.devices")
-DECIDES += ("trainer.gradient_clip_val", "trainer.num_nodes", "callbacks.ema", "callbacks.grow")
 
 
 def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     """The checkpoint to go on from, or None for a new run.
 
-    cfg.resume: null, a checkpoint (the one before it when it is torn), the folder of a run (its
+    cfg.resume: null, a checkpoint (the one before it when it is broken), the folder of a run (its
     newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
     fits: raises BadInput for a checkpoint of another network, which is said first. Raises
     BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's
@@ -106,23 +95,24 @@ def same_config(path: Path, cfg: DictConfig) -> None:
 def changed(before: dict, cfg: DictConfig) -> list[str]:
     """What differs among the keys of DECIDES, each as "key old -> new"; new keys may be newer code.
 
-    Keys that only follow another one are left out.
+    Keys that only follow another one, as folders follow data_root, are left out.
     """
-    now = OmegaConf.to_container(cfg, resolve=True)
+    now = OmegaConf.to_container(cfg)  # not resolved: what follows another key has "${" in it
     found = []
     for top in DECIDES:
-        old = dict(leaves(picked(before, top), top))
-        new = dict(leaves(picked(now, top), top))
-        for key, value in old.items():
-            if value == new.get(key) or follows(cfg, key):
-                continue
-            found.append(f"{key} {value} -> {new.get(key, 'absent')}")
+        for key, old in leaves(picked(before, top), top):
+            new = picked(now, key)
+            if new != old and "${" not in str(new):
+                found.append(f"{key} {old} -> {'absent' if new is None else new}")
     return found
 
 
 def picked(tree: Any, key: str) -> Any:
+    """The value at a dotted key, or the reference that stands above it; None where nothing is."""
     for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
+        if not isinstance(tree, dict):
+            return tree if "${" in str(tree) else None
+        tree = tree.get(part)
     return tree
 
 
@@ -133,15 +123,3 @@ def leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
             yield from leaves(value, f"{key}.{name}")
     elif tree is not None:
         yield key, tree
-
-
-def follows(cfg: DictConfig, key: str) -> bool:
-    """Whether a key, or something above it, is only a reference to another one."""
-    node: Any = cfg
-    for part in key.split("."):
-        if not isinstance(node, DictConfig) or part not in node:
-            return False
-        if OmegaConf.is_interpolation(node, part):
-            return True
-        node = node.get(part)
-    return False

@@ -17,7 +17,7 @@ from bgm.ops import crop_to, pad_to
 from bgm.train.activation_checkpointing import recompute
 from bgm.train.learning_rates import factor, frozen, parameter_groups
 from bgm.types import Batch, Coarse, Refined
-from bgm.weights import Report, build, initialise, read_weights
+from bgm.weights import LoadReport, build, initialise, match_keys, read_weights
 
 SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
 
@@ -66,7 +66,7 @@ class MattingStage(pl.LightningModule):
         last = torch.channels_last
         return self.network(src.contiguous(memory_format=last), bgr.contiguous(memory_format=last))
 
-    def start_from(self, path: str, kinds: Sequence[str] | None = None) -> Report:
+    def start_from(self, path: str, kinds: Sequence[str] | None = None) -> LoadReport:
         """Initialise the network from a weight file of one of these kinds (None: any).
 
         See `bgm.weights.initialise`.
@@ -77,16 +77,11 @@ class MattingStage(pl.LightningModule):
         """path, after a look: BadInput, with keys, unless it is a checkpoint of this network."""
         if path is not None:
             stored = read_weights(path)
-            own = self.network.state_dict()
-            strange = [
-                k for k in stored.state if k not in own or stored.state[k].shape != own[k].shape
-            ]
-            missing = [k for k in own if k not in stored.state]
-            if stored.network is None or "epoch" not in stored.card or strange or missing:
+            report = match_keys(self.network.state_dict(), stored.state)
+            if "epoch" not in stored.card or not report.complete:
                 raise BadInput(
-                    f"{path} cannot be resumed: expected a Lightning checkpoint with the keys "
-                    f"{', '.join([*missing, *own][:3])}, ..., found {stored.kind} weights with "
-                    f"{', '.join([*strange, *stored.state][:3])}, ... (init=... takes weights)"
+                    f"{path} cannot be resumed: expected a Lightning checkpoint of this network, "
+                    f"found {stored.kind} weights, {report} (init=... takes weights)"
                 )
         return path
 

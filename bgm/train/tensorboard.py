@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
@@ -10,6 +10,14 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 LOG = logging.getLogger("bgm.train")
+
+
+@runtime_checkable
+class PictureLogger(Protocol):
+    """A logger that takes pictures, as ours does and most of Lightning's."""
+
+    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
+        """Log pictures (3, H, W) in [0, 1] under a name."""
 
 
 class TolerantTensorBoardLogger(TensorBoardLogger):

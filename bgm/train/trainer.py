@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
 from bgm.console import say
@@ -19,7 +18,6 @@ def build_trainer(cfg: DictConfig) -> Trainer:
     callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
     needs a GPU where there is none.
     """
-    enough_gpus(cfg.trainer.accelerator, cfg.trainer.devices)
     given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
     trainer = instantiate(cfg.trainer, callbacks=given)
     if trainer.strategy.root_device.type == "cpu":
@@ -30,21 +28,6 @@ def build_trainer(cfg: DictConfig) -> Trainer:
 def add_run_card(trainer: Any, about: dict[str, Any], folder: str) -> None:
     """Let every checkpoint of the trainer carry what it was made from; see `RunCard`."""
     trainer.callbacks.insert(0, RunCard(about, folder))  # checkpoint callbacks come last
-
-
-def enough_gpus(accelerator: str, devices: Any) -> None:
-    """Raise BadInput for GPUs, a number or a list of them, that this machine has not got."""
-    there = torch.cuda.device_count()
-    if accelerator not in ("gpu", "cuda") or (there == 0 and torch.backends.mps.is_available()):
-        return
-    listed = isinstance(devices, list | ListConfig)
-    wanted = max(map(int, devices), default=0) + 1 if listed else devices
-    wanted = int(wanted) if str(wanted).isdigit() else 1  # "auto", -1: as many as there are
-    if wanted > there:
-        raise BadInput(
-            f"trainer.accelerator={accelerator} trainer.devices={devices} needs {wanted} GPUs, "
-            f"this machine has {there}: lower trainer.devices, or take trainer.accelerator=cpu"
-        )
 
 
 def needs_no_gpu(cfg: DictConfig) -> None:
@@ -64,7 +47,8 @@ def needs_no_gpu(cfg: DictConfig) -> None:
 def load_initial_weights(stage: Any, cfg: DictConfig) -> None:
     """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
     if cfg.init:
-        say(f"{cfg.init}: {stage.start_from(cfg.init, cfg.init_is)}")
+        report = stage.start_from(cfg.init, cfg.init_is)
+        say(f"{cfg.init}: {report}; what is not matched keeps its start values")
 
 
 def report_result(trainer: Trainer) -> float | None:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.weights.fitting import match_keys
 from bgm.weights.formats import Stored
 from bgm.weights.initialise import in_place_of
 
@@ -21,13 +22,10 @@ def blend_weights(before: Stored, after: Stored, share: float) -> dict[str, Tens
         raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")
     refined = any(name.startswith("base.") for name in after.state)
     old = in_place_of(before.state, refined)
-    if strange := [n for n in old if n not in after.state or old[n].shape != after.state[n].shape]:
-        raise BadInput(
-            f"before has {len(strange)} weights that after has not, or of another shape "
-            f"({', '.join(strange[:3])}, ...): blend a network with one trained from it"
-        )
-    if missing := [n for n in after.state if n not in old and not n.startswith("refiner.")]:
-        raise BadInput(f"before lacks {len(missing)} weights of after ({', '.join(missing[:3])})")
+    report = match_keys(after.state, old)
+    missing = [name for name in report.missing if not name.startswith("refiner.")]
+    if missing or report.left_over or report.reshaped:
+        raise BadInput(f"before is no network that after was trained from: {report}")
     return {name: _between(old.get(name), new, share) for name, new in after.state.items()}
 
 

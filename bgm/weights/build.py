@@ -9,18 +9,13 @@ from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.model import optimize as optimized
+from bgm.weights.fitting import match_keys
 from bgm.weights.formats import Stored, read_weights
 
-SELECTIONS = {
-    "sampling": lambda pixels, threshold: {
-        "_target_": "bgm.model.Sampling",
-        "sample_pixels": pixels,
-    },
-    "thresholding": lambda pixels, threshold: {
-        "_target_": "bgm.model.Thresholding",
-        "threshold": threshold,
-    },
-    "full": lambda pixels, threshold: {"_target_": "bgm.model.Full"},
+SELECTIONS = {  # class, and the number that it takes
+    "sampling": ("Sampling", "sample_pixels"),
+    "thresholding": ("Thresholding", "threshold"),
+    "full": ("Full",),
 }
 
 
@@ -65,14 +60,7 @@ def load(
     if optimize:
         return optimized(load(path), dtype, compile)
     stored = read_weights(path)
-    if stored.kind == "bgmv2":
-        return from_bgmv2(path)
-    if not stored.network:
-        raise BadInput(
-            f"{path} holds a {stored.kind} network, not a matting network: "
-            "use it to initialise a training (train.py init=...)"
-        )
-    return load_strictly(build(stored.network), stored.state, str(path))
+    return load_strictly(build(config_of(stored, path)), own_names(stored), str(path))
 
 
 def network_of(path: str | Path) -> dict:
@@ -81,11 +69,18 @@ def network_of(path: str | Path) -> dict:
     Of a published BackgroundMattingV2 file with the defaults of `from_bgmv2`. Raises BadInput for
     any other file.
     """
-    stored = read_weights(path)
+    return config_of(read_weights(path), path)
+
+
+def config_of(stored: Stored, path: str | Path) -> dict:
+    """`network_of` of weights that were read before."""
     if stored.kind == "bgmv2":
-        return bgmv2_config(stored.state, SELECTIONS["sampling"](80_000, 0.1), 0.25)
+        return bgmv2_config(stored.state)
     if not stored.network:
-        raise BadInput(f"{path} holds a {stored.kind} network, expected a matting network")
+        raise BadInput(
+            f"{path} holds a {stored.kind} network, not a matting network: "
+            "use it to initialise a training (train.py init=...)"
+        )
     return stored.network
 
 
@@ -111,15 +106,23 @@ def from_bgmv2(
         raise BadInput(
             f"{name} is not a BackgroundMattingV2 checkpoint (no backbone.* and decoder.*)"
         )
+    network = bgmv2_config(stored.state, backbone_scale, mode, sample_pixels, threshold)
+    return load_strictly(build(network), own_names(stored), name)
+
+
+def bgmv2_config(
+    state: Mapping[str, Tensor],
+    backbone_scale: float = 0.25,
+    mode: str = "sampling",
+    sample_pixels: int = 80_000,
+    threshold: float = 0.1,
+) -> dict:
+    """The network config that a published state dict's keys and shapes imply."""
+    numbers = {"sample_pixels": sample_pixels, "threshold": threshold}
     if mode not in SELECTIONS:
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
-    select = SELECTIONS[mode](sample_pixels, threshold)
-    network = bgmv2_config(stored.state, select, backbone_scale)
-    return load_strictly(build(network), under_base(stored.state), name)
-
-
-def bgmv2_config(state: Mapping[str, Tensor], select: dict, backbone_scale: float) -> dict:
-    """The network config that a published state dict's keys and shapes imply."""
+    name, *of_mode = SELECTIONS[mode]
+    select = {"_target_": f"bgm.model.{name}"} | {key: numbers[key] for key in of_mode}
     blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
     backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))
     if backbone is None:
@@ -146,22 +149,15 @@ def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
 
 
+def own_names(stored: Stored) -> dict[str, Tensor]:
+    """The weights of a matting checkpoint under our names."""
+    return under_base(stored.state) if stored.kind == "bgmv2" else stored.state
+
+
 def load_strictly(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:
     """net with all its weights from state, strictly; BadInput names the keys that do not fit."""
-    own = net.state_dict()
-    missing = [k for k in own if k not in state]
-    surplus = [k for k in state if k not in own]
-    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
-    if missing or surplus or reshaped:
-        said = [
-            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
-            for what, keys in (
-                ("missing", missing),
-                ("left over", surplus),
-                ("of another shape", reshaped),
-            )
-            if keys
-        ]
-        raise BadInput(f"{name} does not fit the network: keys {'; '.join(said)}")
+    report = match_keys(net.state_dict(), state)
+    if not report.complete:
+        raise BadInput(f"{name} does not fit the network: {report}")
     net.load_state_dict(state)
     return net.eval()

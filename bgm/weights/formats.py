@@ -1,7 +1,6 @@
 """Weight files in, plain tensors out: never runs code from a file, names what it found."""
 
 import json
-import os
 import pickle
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
+from bgm.files import atomic_write
 from bgm.weights.eight_bits import from_eight_bits
 from bgm.weights.shipped import weights_file
 
@@ -37,11 +37,8 @@ def read_weights(path: str | Path) -> Stored:
     """
     path = weights_file(path)
     if not path.is_file():
-        raise BadInput(
-            f"checkpoint {path} does not exist"
-            if not path.exists()
-            else f"{path} is a folder, not a checkpoint"
-        )
+        what = "is a folder" if path.exists() else "does not exist"
+        raise BadInput(f"checkpoint {path} {what}")
     content = read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     if not isinstance(content, dict):
         raise BadInput(f"{path} holds a {type(content).__name__}, not network weights")
@@ -87,8 +84,7 @@ def read_pickle(path: Path) -> object:
             f"{path} is no checkpoint (it is neither a PyTorch file nor safetensors)"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInput(f"{path} is no checkpoint, or a broken one ({first})") from None
+        raise BadInput(f"{path} is no checkpoint, or a broken one ({first_line(error)})") from None
 
 
 def identify(path: Path, content: dict) -> Stored:
@@ -96,12 +92,8 @@ def identify(path: Path, content: dict) -> Stored:
         hyper = content["hyper_parameters"]
         if "network" not in hyper:
             raise BadInput(f"{path} is a Lightning checkpoint without a bgm network in it")
-        prefix = "network."
-        state = {
-            k.removeprefix(prefix): v
-            for k, v in content["state_dict"].items()
-            if k.startswith(prefix)
-        }
+        named = content["state_dict"].items()
+        state = {k.removeprefix("network."): v for k, v in named if k.startswith("network.")}
         card = {k: content[k] for k in ("epoch", "global_step", "bgm_card") if k in content}
         return Stored("bgm", state, hyper["network"], card)
     if "bgm" in content:
@@ -109,14 +101,8 @@ def identify(path: Path, content: dict) -> Stored:
         if "network" not in card:
             raise BadInput(f"{path} is a safetensors file without a bgm network in its metadata")
         return Stored("bgm", content["state_dict"], card["network"], card.get("card", {}))
-    state = next(
-        (
-            content[k]
-            for k in ("model_state", "state_dict", "model")
-            if isinstance(content.get(k), dict)
-        ),
-        content,
-    )
+    inside = (content.get(key) for key in ("model_state", "state_dict", "model"))
+    state = next((x for x in inside if isinstance(x, dict)), content)
     state = {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
     kind = kind_of(state)
     if kind is None:
@@ -126,12 +112,8 @@ def identify(path: Path, content: dict) -> Stored:
 
 
 def kind_of(state: dict[str, Tensor]) -> str | None:
-    if any(k.startswith("decoder.conv4.") for k in state) and any(
-        k.startswith("backbone.") for k in state
-    ):
-        return "bgmv2"
     if any(k.startswith("backbone.") for k in state):
-        return "deeplabv3"
+        return "bgmv2" if any(k.startswith("decoder.conv4.") for k in state) else "deeplabv3"
     if FIRST_CONVOLUTIONS & state.keys():
         return "classifier"
     return None
@@ -141,13 +123,9 @@ def write_safetensors(
     path: str | Path, state: dict[str, Tensor], network: dict, card: dict | None = None
 ) -> None:
     """Write weights, the config that rebuilds their network and a card: whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     metadata = {"network": json.dumps(network), "card": json.dumps(card or {})}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in state.items()}, partial, metadata)
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path} ({error})") from None
+    with atomic_write(path) as partial:
+        try:
+            save_file({k: v.contiguous() for k, v in state.items()}, partial, metadata)
+        except SafetensorError as error:  # how it says that a disk is full
+            raise OSError(str(error)) from None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model.encoder import Encoder
 
 IMAGENET = "imagenet"  # the word, in the place of a file
 
@@ -26,7 +27,8 @@ def imagenet_file(net: nn.Module) -> Path:
 
     Raises BadInput, saying how to get it, where it is not on this machine.
     """
-    encoder: Any = getattr(net, "base", net).backbone
+    base: Any = getattr(net, "base", net)
+    encoder: Encoder = base.backbone
     where = encoder.imagenet()
     return packaged(where.package) if where.package else downloaded(where.urls)
 

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.weights.build import under_base
+from bgm.weights.fitting import LoadReport, match_keys
 from bgm.weights.formats import Stored, read_weights
 from bgm.weights.imagenet import IMAGENET, imagenet_file, input_gain, is_lite, lite_names
 
@@ -18,40 +18,10 @@ VAINF_FEATURES = re.compile(r"^backbone\.(low_level_features|high_level_features
 ASPP_NAMES = ("classifier.classifier.0.", "classifier.aspp.", "classifier.0.")
 
 
-class Report(NamedTuple):
-    """What an initialisation did, by key of the network (left_over: by key of the file)."""
-
-    matched: list[str]
-    missing: list[str]
-    left_over: list[str]
-    reshaped: list[str]
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.matched)} weights matched"]
-        for what, keys in (
-            ("missing in the file (keep their start values)", self.missing),
-            ("left over in the file", self.left_over),
-            ("of another shape (keep their start values)", self.reshaped),
-        ):
-            if keys:
-                lines.append(f"{len(keys)} {what}: {', '.join(grouped(keys))}")
-        return "; ".join(lines)
-
-
-def grouped(keys: list[str], most: int = 12) -> list[str]:
-    """Keys by their part of the network, with counts: "refiner.conv1 (2)"."""
-    groups: dict[str, int] = {}
-    for key in keys:
-        part = ".".join(key.split(".")[:2])
-        groups[part] = groups.get(part, 0) + 1
-    shown = [f"{part} ({count})" for part, count in list(groups.items())[:most]]
-    return shown + ([f"and {len(groups) - most} more parts"] if len(groups) > most else [])
-
-
 KINDS = ("base", "refined", "deeplabv3", "classifier")
 
 
-def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = None) -> Report:
+def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = None) -> LoadReport:
     """Load what fits from a local weight file into net (changed), and report every key.
 
     Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
@@ -74,15 +44,9 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
         theirs = {("base." if refined else "") + k: v for k, v in named.items()}
         gain = input_gain(stored.state)
         theirs = {k: widened(v, own[k], gain) if k in own else v for k, v in theirs.items()}
-    matched = [k for k in own if k in theirs and own[k].shape == theirs[k].shape]
-    report = Report(
-        matched=matched,
-        missing=[k for k in own if k not in theirs],
-        left_over=[k for k in theirs if k not in own],
-        reshaped=[k for k in own if k in theirs and own[k].shape != theirs[k].shape],
-    )
-    check_fits(report, own, stored.kind, str(path))
-    net.load_state_dict({k: theirs[k] for k in matched}, strict=False)
+    report = match_keys(own, theirs)
+    check_fits(report, stored.kind, str(path))
+    net.load_state_dict({k: theirs[k] for k in report.matched}, strict=False)
     return report
 
 
@@ -143,15 +107,15 @@ def widened(theirs: Tensor, own: Tensor, gain: Tensor) -> Tensor:
     return theirs
 
 
-def check_fits(report: Report, own: Mapping[str, Tensor], kind: str, path: str) -> None:
+def check_fits(report: LoadReport, kind: str, path: str) -> None:
+    """Raise BadInput unless the file brings the whole base, or the whole encoder."""
+    lost = report.missing + report.reshaped
     if kind in ("bgm", "bgmv2"):
-        lost = [k for k in report.missing + report.reshaped if not k.startswith("refiner.")]
+        lost = [k for k in lost if not k.startswith("refiner.")]
     else:
-        lost = [k for k in own if ".backbone." in f".{k}" and k not in report.matched]
+        lost = [k for k in lost if ".backbone." in f".{k}"]
     if lost:
-        expected = ", ".join(f"{k} {list(own[k].shape)}" for k in lost[:3])
-        found = ", ".join(report.left_over[:3]) or "the same keys in other shapes"
         raise BadInput(
-            f"{path} is a {kind} file of another network: expected {len(lost)} keys that it does "
-            f"not hold in that shape ({expected}, ...), found instead {found}"
+            f"{path} is a {kind} file of another network: expected {len(lost)} more keys "
+            f"({', '.join(lost[:3])}, ...), found {report}"
         )

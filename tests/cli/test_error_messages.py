@@ -11,7 +11,7 @@ from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
 from bgm.train import AtomicCheckpointIO
 from bgm.train.resume import changed, find_checkpoint
-from bgm.train.trainer import enough_gpus, needs_no_gpu
+from bgm.train.trainer import needs_no_gpu
 
 
 def composed(*overrides):
@@ -31,10 +31,9 @@ TRAINED += ("trainer.logger.save_dir=x",)  # Hydra knows these when it runs a jo
     ],
 )
 def test_a_batch_that_does_not_fit_says_what_to_lower(error):
-    cfg = OmegaConf.create({"batch_size": 8, "augment": {"crop": [512, 2048]}, "workers": 2})
-    said = error_message(error, cfg)
+    said = error_message(error)
     assert "does not fit in memory" in said
-    assert "batch_size=8, augment.crop=[512,2048], workers=2" in said
+    assert "lower batch_size, augment.crop" in said
     assert "\n" not in said
 
 
@@ -62,27 +61,6 @@ def test_a_lost_process_is_a_sentence(monkeypatch):
     said = error_message(error)
     assert said.startswith("process 1 lost contact with another one")
     assert "(Connection closed by peer [127" in said
-
-
-@pytest.mark.parametrize(
-    ("accelerator", "devices", "there", "refused"),
-    [
-        ("gpu", 4, 2, "needs 4 GPUs, this machine has 2"),
-        ("gpu", [0, 2], 2, "needs 3 GPUs, this machine has 2"),
-        ("cuda", "auto", 0, "needs 1 GPUs, this machine has 0"),
-        ("gpu", -1, 2, None),
-        ("gpu", 2, 2, None),
-        ("auto", 4, 0, None),
-    ],
-)
-def test_more_gpus_than_there_are(monkeypatch, accelerator, devices, there, refused):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    if refused is None:
-        enough_gpus(accelerator, devices)
-        return
-    with pytest.raises(BadInput, match=refused):
-        enough_gpus(accelerator, devices)
 
 
 def test_stopping_is_code_75_for_the_first_process_only(monkeypatch, capsys):

@@ -57,7 +57,7 @@ def test_our_defects_keep_their_traceback():
 
 def test_a_missing_value_is_named(capsys):
     cfg = OmegaConf.create({"ckpt": "???"})
-    with pytest.raises(SystemExit), errors_as_sentences(cfg):
+    with pytest.raises(SystemExit), errors_as_sentences():
         _ = cfg.ckpt
     assert capsys.readouterr().err == "error: ckpt=... is missing on the command line\n"
 

@@ -123,15 +123,14 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
-    monkeypatch.setattr(worker, "serve", dies)
+    monkeypatch.setattr(worker, "export", dies)
     process = Worker("none", "fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"
-    assert "died (exit code 3)" in result.message
+    assert result.message == "the process died"
     assert "died" in process.run(["export=y"], "brief").message
     process.stop()
 
 
-def dies(pipe, ckpt):
-    pipe.recv()
+def dies(ckpt, words, grid):
     os._exit(3)

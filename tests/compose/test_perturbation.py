@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bgm.compose import PlatePerturbation
 from bgm.compose.perturbation import (
     FINE,
     MICRO,
@@ -21,7 +22,6 @@ from bgm.compose.perturbation import (
     perturb,
     shift,
 )
-from bgm.compose.photo_benchmarks import PlatePerturbation
 from bgm.compose.seeding import hash_key, random_words, shuffled_numbers
 from tests.compose.pictures import pattern, picture
 

@@ -165,7 +165,8 @@ def broken(text, change):
         (lambda m: m["scenes"][0]["plate"].update(gamma=-1), "gamma"),
         (lambda m: m["scenes"][0]["plate"].update(shift=[1e9, 0]), "shift"),
         (lambda m: m["recipe"].update(blend="add"), "recipe"),
-        (lambda m: m["recipe"].update(trimap={"low": "x"}), "trimap"),
+        (lambda m: m["recipe"].update(trimap={"low": "x"}), "can be used"),
+        (lambda m: m["recipe"].update(trimap={"low": 2}), "trimap|Trimap"),
         (lambda m: m.update(sources=[]), "can be used"),
     ],
 )

@@ -9,7 +9,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from bgm.data.clips import OPEN, Clips, open_subjects
-from bgm.data.doctor import ItemReports, diagnose, take_inventory
+from bgm.data.doctor.diagnosis import diagnose
+from bgm.data.doctor.inventory import take_inventory
+from bgm.data.doctor.item_report import ItemReports
 from bgm.data.folders import Subjects
 from bgm.errors import BadInput
 from bgm.pictures import write_png
@@ -134,14 +136,14 @@ def test_the_doctor_looks_into_clips(root):
     assert (finding.level, finding.code) == ("error", "folders")
 
 
-def test_a_torn_clip_names_the_frame(root):
+def test_a_broken_clip_names_the_frame(root):
     clips = Clips(root)
     path = root / "fgr" / "b.mp4"
     whole = bytearray(path.read_bytes())
     start = whole.index(b"mdat")
     length = int.from_bytes(whole[start - 4 : start], "big")
-    torn = length * 4 // 5
-    whole[start + torn : start + length - 8] = bytes(length - 8 - torn)
+    whole_bytes = length * 4 // 5
+    whole[start + whole_bytes : start + length - 8] = bytes(length - 8 - whole_bytes)
     path.write_bytes(whole)
     read, said = 0, []
     for index in range(30):

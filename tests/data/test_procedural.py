@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgm.data.procedural import Procedural, Ranges, preview
+from bgm.data.procedural import Procedural, Ranges
 from bgm.errors import BadInput
 
 SIZES = [48, (33, 73), (97, 51)]  # odd ones too: vector loops leave remainders
@@ -112,15 +112,6 @@ def test_ranges_are_heeded():
     soft = torch.stack([((s.pha > 5) & (s.pha < 250)).float().mean() for s in sharp])
     assert float(soft.mean()) < 0.09
     assert all(100 <= int(sample.pha.max()) <= 128 for sample in ghosts)
-
-
-def test_preview_shows_the_composite():
-    dataset = Procedural((32, 40), 10, 0)
-    sheet = preview(dataset, 2)
-    assert sheet.shape == (3, 64, 160)
-    assert torch.equal(sheet[:, 32:, 40:80], dataset[1].bgr)
-    solid = dataset[1].pha[0] == 255
-    assert torch.equal(sheet[:, 32:, :40][:, solid], dataset[1].fgr[:, solid])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bgm.data.procedural import Procedural, Ranges
-from bgm.data.procedural.motion import blur_motion, smear
+from bgm.data.procedural.noise import blur_motion, smear
 
 FAST = Ranges(motion=1.0, motion_length=(0.1, 0.1))
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bgm.data.resizing import cover_square, extend, match, resize_subject
+from bgm.data.resizing import cover_square, extend, resize_subject, shrink_alike
 from bgm.errors import BadInput
 from bgm.pictures import open_picture, to_tensor
 
@@ -74,7 +74,7 @@ def test_jpegs_are_decoded_near_the_size_and_turned_upright(tmp_path):
 def test_a_png_is_brought_to_the_size_of_the_smaller_jpeg(tmp_path, size):
     Image.new("RGB", size).save(tmp_path / "a.jpg")
     fgr = open_picture(tmp_path / "a.jpg", "RGB", 12)[0]
-    assert match(Image.new("L", size), fgr).size == fgr.size != size
+    assert shrink_alike(fgr, Image.new("L", size))[1].size == fgr.size != size
 
 
 def test_square_is_cut_from_the_middle():

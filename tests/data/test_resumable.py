@@ -11,8 +11,8 @@ import torch
 from torch.utils.data import Dataset
 
 from bgm.cli.launch import errors_as_sentences
-from bgm.data.loaders.resumable import Loader, ResumableLoader
-from bgm.data.loaders.sampler import DrawSampler, ShardSampler
+from bgm.data.loaders.resumable import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.errors import BadInput, lost_worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,22 +29,56 @@ class Deadly(Dataset):
         return torch.tensor(draw)
 
 
+def late_signal():
+    """A lost worker that PyTorch tells of by a signal only in the midst of the error about it."""
+
+    def handler(*_):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    signal.signal(signal.SIGCHLD, handler)
+    try:
+        raise BadInput(lost_worker(ConnectionResetError(104, "Connection reset by peer")))
+    except BadInput:
+        signal.raise_signal(signal.SIGCHLD)
+
+
 def load(kind):
     """Load all of it; PyTorch may raise anywhere, so this has a process of its own."""
     with errors_as_sentences():
+        if kind == "late signal":
+            late_signal()
         if kind == "Loader":
             list(Loader(Deadly(), 2, sampler=ShardSampler(12), num_workers=1))
         list(ResumableLoader(Deadly(), 2, sampler=DrawSampler(12, 3), num_workers=1))
 
 
-@pytest.mark.parametrize("kind", ["Loader", "ResumableLoader"])
+def test_no_signal_comes_between_an_error_and_its_sentence(monkeypatch, capsys):
+    """One for a second loader, while the sentence about the first one is looked for."""
+
+    def message(error, cfg):
+        signal.raise_signal(signal.SIGCHLD)
+        return str(error)
+
+    def handler(*_):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    before = signal.signal(signal.SIGCHLD, handler)
+    monkeypatch.setattr("bgm.cli.launch.error_message", message)
+    try:
+        with pytest.raises(SystemExit), errors_as_sentences():
+            raise BadInput("one sentence")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert capsys.readouterr().err == "error: one sentence\n"
+
+
+@pytest.mark.parametrize("kind", ["Loader", "ResumableLoader", "late signal"])
 def test_a_killed_worker_ends_the_run_with_a_sentence(kind):
     code = f"from tests.data.test_resumable import load; load({kind!r})"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    # Below it PyTorch may tell what it met while it sent its other workers home.
-    (said,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    (said,) = done.stderr.splitlines()
     assert said.startswith("error: a worker that loads data was lost (")
     assert said.endswith("lower workers or batch_size, and go on with resume=RUN_FOLDER")
 

@@ -9,7 +9,7 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
-from bgm.eval.partial_scores import PartialScores
+from bgm.eval.partial_scores import keep_partial_scores
 from bgm.eval.perturb import PERTURBATIONS
 from bgm.eval.robustness import (
     PerturbedScenes,
@@ -74,10 +74,10 @@ def test_killed_curves_go_on_where_they_were(scenes, tmp_path):
             return super().__call__(scene)
 
     path = tmp_path / "levels.jsonl"
-    with pytest.raises(KeyboardInterrupt), PartialScores(path, "k") as partial:
+    with pytest.raises(KeyboardInterrupt), keep_partial_scores(path, "k") as partial:
         score_curves(scenes, Killed(), ["blur", "jpeg"], partial=partial)
     key = Key()
-    with PartialScores(path, "k") as partial:
+    with keep_partial_scores(path, "k") as partial:
         assert len(partial.entries) == 2  # two scenes a level, killed in the third
         resumed = score_curves(scenes, key, ["blur", "jpeg"], partial=partial)
     assert resumed == whole

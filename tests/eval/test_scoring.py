@@ -16,7 +16,7 @@ from bgm.errors import BadInput
 from bgm.eval import scoring
 from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, StoredCases, quantise
-from bgm.eval.partial_scores import PartialScores
+from bgm.eval.partial_scores import keep_partial_scores
 from bgm.eval.predictions import Predictions, read_matte
 from bgm.eval.scoring import Rules, score_cases
 from bgm.eval.trimaps import Trimaps
@@ -238,14 +238,14 @@ def test_a_killed_run_goes_on_where_it_was(place):
     asked = []
     for last in (3, 2):
         part = Slow(cases, last)
-        with pytest.raises(KeyboardInterrupt), PartialScores(file, "key") as partial:
+        with pytest.raises(KeyboardInterrupt), keep_partial_scores(file, "key") as partial:
             score_cases(part, Rules(), threads=1, partial=partial)
         asked += part.asked
         assert list(partial.entries) == [NAMES[i] for i in asked]
         with file.open("a") as left:
             left.write('["clip/07", {"mad": 1')  # a line that the kill cut off
     rest = Slow(cases, 99)
-    with PartialScores(file, "key") as partial:
+    with keep_partial_scores(file, "key") as partial:
         resumed = score_cases(rest, Rules(), threads=2, partial=partial)
     assert len(asked) == 5
     assert sorted(asked + rest.asked) == list(range(8))
@@ -257,11 +257,14 @@ def test_a_killed_run_goes_on_where_it_was(place):
 
 def test_partial_scores_of_something_else_are_not_taken(place):
     for key in ("one", "other"):
-        with contextlib.suppress(KeyboardInterrupt), PartialScores(place / "j", key) as partial:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            keep_partial_scores(place / "j", key) as partial,
+        ):
             assert partial.entries == {}
             partial.add("a", {"mad": float("nan")})
             raise KeyboardInterrupt
-    with PartialScores(place / "j", "other") as partial:
+    with keep_partial_scores(place / "j", "other") as partial:
         assert np.isnan(partial.entries["a"]["mad"])
 
 

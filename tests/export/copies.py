@@ -5,7 +5,6 @@ from typing import ClassVar
 import torch
 
 from bgm.export import Exported, Target
-from bgm.export.runtime import output_type_by_kind
 from bgm.export.target import Runtimes
 
 
@@ -16,7 +15,7 @@ def open_copy(path, device="cpu"):
         out = net(src, bgr)
         return (out.pha.float() + off, *out[1:])
 
-    return Exported(run, output_type_by_kind(path, metadata), metadata)
+    return Exported(run, metadata, path)
 
 
 class Copies(Target):

@@ -25,7 +25,6 @@ from bgm.model import (
 )
 from bgm.model.patches import Patches
 from bgm.ops import resize
-from bgm.types import Refined
 from tests.export.copies import Copies
 from tests.export.networks import TinyEncoder, refined, tiny
 from tests.weights_by_formula import fill
@@ -174,7 +173,7 @@ class BranchingRefiner(PatchRefiner):
 
 def open_traced(path, device="cpu"):
     net = torch.jit.load(str(path))
-    return Exported(net, Refined, {})
+    return Exported(net, {"kind": "refined"})
 
 
 class Traced(Copies):

@@ -36,7 +36,7 @@ def test_an_onnx_model_of_something_else_is_refused(tmp_path):
     onnx.save(
         onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "m.onnx"
     )
-    with pytest.raises(BadInput, match=r"m\.onnx is not a matting network: it takes x and gives y"):
+    with pytest.raises(BadInput, match=r"m\.onnx is not a matting network: it does not say"):
         open_onnx(tmp_path / "m.onnx")
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from bgm.colour import SRGB
 from bgm.errors import BadInput
 from bgm.infer import sources
 from bgm.infer.sources import pictures
@@ -38,7 +39,9 @@ def test_one_plate_for_all_is_read_once(tmp_path, monkeypatch):
     plate = picture(tmp_path / "plate.png")
     read = []
     monkeypatch.setattr(
-        sources, "read_picture", lambda p: read.append(p) or torch.zeros(3, 6, 8, dtype=torch.uint8)
+        sources,
+        "read_encoded",
+        lambda p, _: read.append(p) or (torch.zeros(3, 6, 8, dtype=torch.uint8), SRGB),
     )
     frames = pictures(tmp_path / "src", plate)
     assert len(frames) == len(list(frames)) == 3

@@ -1,14 +1,14 @@
 """Every golden value: 22 pairs, two folders, a sequence and a 16-bit picture, both protocols."""
 
 import json
-import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bgm.metrics import dtssd, score
+from bgm.metrics import score
 
 FOLDER = Path(__file__).parents[1] / "golden" / "metrics"
 GOLDEN = json.loads((FOLDER / "golden.json").read_text())
@@ -79,16 +79,23 @@ def test_folder_with_foregrounds(name: str, protocol: str) -> None:
 def test_sequence() -> None:
     pred, true = ([read(f"seq/{i:04d}_{kind}.png") for i in range(5)] for kind in ("pred", "true"))
     expected = GOLDEN["seq"]["expected"]
-    found = dtssd(iter(pred), iter(true))
-    assert found.per_frame == pytest.approx(expected["dtssd_per_frame"], rel=5e-6)
-    assert found.mean_rvm == pytest.approx(expected["dtssd_mean_rvm"], rel=5e-6)
+    per_frame = [0.0, *over_time(pred, true)]
+    assert per_frame == pytest.approx(expected["dtssd_per_frame"], rel=5e-6)
+    assert np.mean(per_frame) == pytest.approx(expected["dtssd_mean_rvm"], rel=5e-6)
     without_first = expected["dtssd_mean_without_first"]
-    assert found.mean_without_first == pytest.approx(without_first, rel=5e-6)
-    floats = dtssd([x * 0.999 / 255 + 1e-4 for x in pred], [x * 0.999 / 255 for x in true])
-    assert floats.mean_rvm == pytest.approx(found.mean_rvm * 0.999, rel=1e-9)
+    assert np.mean(per_frame[1:]) == pytest.approx(without_first, rel=5e-6)
+    floats = over_time([x * 0.999 / 255 + 1e-4 for x in pred], [x * 0.999 / 255 for x in true])
+    assert floats == pytest.approx([x * 0.999 for x in per_frame[1:]], rel=1e-9)
     for p, t, values in zip(pred, true, expected["rvm_per_frame"], strict=True):
         check(score(p, t, protocol="rvm"), values)
-    assert math.isnan(dtssd(pred[:1], true[:1]).mean_without_first)
+
+
+def over_time(pred: list[np.ndarray], true: list[np.ndarray]) -> list[float]:
+    """dtSSD of every frame but the first."""
+    frames = list(zip(pred, true, strict=True))
+    scores = [score(*now, protocol="rvm", before=before) for before, now in pairwise(frames)]
+    assert all(row["dtssd"] == row["dtssd_pairs"] for row in scores)
+    return [row["dtssd"] for row in scores]
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from bgm.errors import BadInput
-from bgm.metrics import dtssd, metrics_of, score
+from bgm.metrics import metrics_of, score
 from bgm.metrics.arrays import matte_pair
 from bgm.metrics.grad import derivative_kernels, gradient_error
 
@@ -221,14 +221,9 @@ def test_bad_input_is_named(message: str) -> None:
         score(*args, **options)
 
 
-def test_bad_sequences_are_named() -> None:
-    for pred, true, message in (
-        ([], [], "0 frames"),
-        ([EIGHT], [], "true ends after 0 frames"),
-        ([EIGHT, EIGHT[:2]], [EIGHT, EIGHT[:2]], "in one sequence"),
-    ):
-        with pytest.raises(BadInput, match=message):
-            dtssd(pred, true)
+def test_frames_of_two_sizes_are_named() -> None:
+    with pytest.raises(BadInput, match="in one sequence"):
+        score(EIGHT, EIGHT, protocol="rvm", before=(EIGHT[:2], EIGHT[:2]))
 
 
 def test_only_the_metrics_asked_for() -> None:

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from bgm.model import MattingBase
-from bgm.model.pretrained import Pretrained
+from bgm.model.encoder import Encoder, Pretrained
 
 CONF = Path(__file__).parents[2] / "conf" / "backbone"
 BACKBONES = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -25,6 +25,7 @@ def test_all_are_there():
 @pytest.mark.parametrize("name", BACKBONES)
 def test_taps_have_the_sizes_and_channels_that_it_publishes(name):
     net = encoder(name)
+    assert isinstance(net, Encoder)
     for H, W in ((64, 96), (67, 50)):
         x = torch.rand(1, 6, H, W)
         before = x.clone()

@@ -1,5 +1,6 @@
-"""A callback that leaves on disk what a rank saw, for training in other processes."""
+"""Callbacks for training in other processes: what a rank saw, and a signal at a step."""
 
+import os
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -43,3 +44,28 @@ class Recorder(pl.Callback):
         content = {"seen": self.seen, "losses": self.losses, "weights": weights}
         content |= {"seeds": self.seeds, "draws": self.draws, "validated": self.validated}
         torch.save(content, self.folder / f"rank-{trainer.global_rank}.pt")
+
+
+class SignalOnce(pl.Callback):
+    """Send a signal after three steps: a moment that depends on no clock.
+
+    to: "self", "parent" or "group" (of processes). rank: of the process that sends it. run: a part
+    of the run folder's name. note: a file that says that it was sent; with it, it is not again.
+    """
+
+    def __init__(self, sign: int, note: str, to: str = "self", rank: int = 0, run: str = ""):
+        self.sign, self.note, self.to, self.rank, self.run = sign, Path(note), to, rank, run
+
+    def on_train_batch_end(self, trainer, *args) -> None:
+        here = trainer.global_rank == self.rank and self.run in str(trainer.default_root_dir)
+        if here and trainer.global_step >= 3 and not self.note.exists():
+            self.note.touch()
+            if self.to == "group":
+                os.killpg(os.getpgid(0), self.sign)
+            os.kill(os.getppid() if self.to == "parent" else os.getpid(), self.sign)
+
+    @staticmethod
+    def words(**options) -> list[str]:
+        """The words of train.py that add this callback."""
+        options |= {"_target_": "tests.train.record.SignalOnce"}
+        return [f"+callbacks.signal.{key}={value}" for key, value in options.items()]

@@ -1,4 +1,4 @@
-"""Checkpoint files: whole or not at all, the one before kept, torn ones noticed; the kill test."""
+"""Checkpoint files: whole or not at all, the one before kept, broken ones seen; the kill test."""
 
 import errno
 import logging
@@ -71,7 +71,7 @@ def test_a_full_disk_costs_no_checkpoint_that_is_there(tmp_path, monkeypatch, ca
 
 
 @pytest.mark.parametrize("tear", [cut, flip, lambda path: path.write_bytes(b"")])
-def test_a_torn_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, caplog):
+def test_a_broken_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, caplog):
     path = tmp_path / "last.ckpt"
     write(path, 2)
     write(path, 3)
@@ -81,7 +81,7 @@ def test_a_torn_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, capl
     assert damage(path)
     with caplog.at_level(logging.WARNING, "bgm.train"):
         assert checkpoint_to_resume(path) == previous_name(path)
-    assert "last.ckpt is torn" in caplog.text
+    assert "last.ckpt is broken" in caplog.text
     assert "last-previous.ckpt, step 2" in caplog.text
     assert checkpoint_to_resume(tmp_path) == newest_checkpoint(tmp_path) == previous_name(path)
 

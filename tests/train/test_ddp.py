@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.test_line import SMALL
+from tests.train.record import SignalOnce
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "train.py"]
@@ -81,59 +81,42 @@ def test_torchrun(tmp_path):
     assert len(list((tmp_path / "run").iterdir())) == 1  # both found the same folder
 
 
-def begun(tmp_path, *overrides):
-    """A run of two processes that has begun to train; its processes' ids."""
-    said = tmp_path / "said"
-    progress = [
+def ended(tmp_path, sign, rank):
+    """A run of two processes of which one gets a signal after three steps: its end, when both have.
+
+    Both hold the output, so that it is whole when the last of them is gone.
+    """
+    said = [
         "callbacks.progress._target_=bgm.train.LineProgress",
         "+callbacks.progress.seconds=0",
+        *SignalOnce.words(sign=int(sign), rank=rank, note=tmp_path / "sent"),
     ]
-    run = [*PYTHON, *arguments(tmp_path, *progress, "trainer.max_steps=1000", *overrides)]
-    with open(said, "w") as log:
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(run, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
-    give_up = time.monotonic() + 600
-    while "step 3/" not in said.read_text():
-        time.sleep(0.2)
-        assert process.poll() is None, said.read_text()
-        assert time.monotonic() < give_up, said.read_text()
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return process, int(children[0]), said
-
-
-def gone(pid, seconds=60):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.2)
-    return False
+    run = [*PYTHON, *arguments(tmp_path, *said, "trainer.max_steps=1000")]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    done = subprocess.run(
+        run, cwd=ROOT, env=env, stdout=pipe, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert (tmp_path / "sent").exists(), done.stdout
+    return done
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("first", [True, False])
-def test_a_process_that_lost_the_other_ends_with_a_sentence(tmp_path, first):
-    process, child, said = begun(tmp_path)
-    os.kill(process.pid if first else child, signal.SIGKILL)
-    assert gone(child)
-    assert process.wait(60) != 0
-    if first:
-        assert re.search(r"error: process 1 lost contact with another one", said.read_text())
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_lost_the_other_ends_with_a_sentence(tmp_path, rank):
+    done = ended(tmp_path, signal.SIGKILL, rank)
+    assert done.returncode != 0
+    if rank == 0:
+        assert re.search(r"error: process 1 lost contact with another one", done.stdout)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_sigterm_to_one_ends_both_and_the_order_goes_on(tmp_path):
-    process, child, said = begun(tmp_path)
-    os.kill(child, signal.SIGTERM)
-    assert process.wait(120) == 75
-    assert gone(child)
-    assert len(re.findall("stopped by SIGTERM", said.read_text())) == 1
+    stopped = ended(tmp_path, signal.SIGTERM, 1)
+    assert stopped.returncode == 75
+    assert len(re.findall("stopped by SIGTERM", stopped.stdout)) == 1
     done = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"]
     steps = [f"trainer.max_steps={done + 3}"]
     resumed = train(tmp_path, *steps, "resume=auto")

@@ -166,6 +166,7 @@ def test_a_score_before_is_needed(tmp_path):
 def test_both_sets_are_scored_and_told_apart(tmp_path):
     both = data(tmp_path)
     both.old, both._roots["old"] = both.valid, both._roots["valid"]
+    both.lengths["old"] = both.lengths["valid"]
     seen = {}
 
     class Watch(pl.Callback):

@@ -96,8 +96,8 @@ def test_bad_files_are_refused_by_name(tmp_path, capsys):
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.ckpt")
     assert "weight" in refused("other.ckpt", None)
     state = published("mobilenetv2")
-    torch.save({k: v for k, v in state.items() if "bn2" not in k}, tmp_path / "torn.pth")
-    assert "missing" in refused("torn.pth", None)
+    torch.save({k: v for k, v in state.items() if "bn2" not in k}, tmp_path / "part.pth")
+    assert "missing" in refused("part.pth", None)
     good = (tmp_path / "zip.ckpt").read_bytes()
     assert "zip2" in refused("zip2.ckpt", good[: len(good) // 2])
 

@@ -1,21 +1,19 @@
 """Several trainings one after the other, each from the best checkpoint of the one before."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.curriculum.ledger import NAME, Ledger, train
+from bgm.cli.curriculum.ledger import NAME, Ledger, Stages, open_ledger, train
 from bgm.cli.error_messages import error_message
-from bgm.cli.launch import as_typed
+from bgm.cli.launch import compose_config
 from bgm.console import say
 from bgm.errors import BadInput, Stopped
-from bgm.paths import conf_dir
 from bgm.train.checkpointing.find import newest_checkpoint
 from bgm.train.resume import build_data
 
@@ -41,7 +39,7 @@ def run_curriculum(cfg: DictConfig) -> None:
     run_stages(Path(HydraConfig.get().runtime.output_dir), stages)
 
 
-def command_lines(stages: Mapping, given: list[str], init: str | None) -> dict[str, list[str]]:
+def command_lines(stages: Mapping, given: list[str], init: str | None) -> Stages:
     """The words of train.py for every stage: its experiment, what differs in it, what all have.
 
     stages: name -> {experiment: ..., and what differs, nested as in a config}. given: overrides on
@@ -49,26 +47,22 @@ def command_lines(stages: Mapping, given: list[str], init: str | None) -> dict[s
     there, too (+stages.NAME.KEY=VALUE). init: where the first stage starts.
     """
     lines = {}
-    keys = [key(word) for word in given]
+    words = {word.partition("=")[0].lstrip("+~"): word for word in given}
     for name, changes in stages.items():
         own = dict(flat(OmegaConf.to_container(changes, resolve=True)))
         if not own.get("experiment"):
             raise BadInput(f"stage {name} of the curriculum has no experiment")
         experiment = f"experiment={own.pop('experiment')}"
-        of_this_one = {k.removeprefix(f"stages.{name}.") for k in keys if k.startswith("stages.")}
         for_all = {
-            k: word for k, word in zip(keys, given, strict=True)
-            if k.split(".")[0] not in OWN and k not in of_this_one
-        }  # fmt: skip
-        differing = [f"{k}={value}" for k, value in own.items() if k not in for_all]
+            key: word
+            for key, word in words.items()
+            if key.split(".")[0] not in OWN and f"stages.{name}.{key}" not in words
+        }
+        differing = [f"{key}={value}" for key, value in own.items() if key not in for_all]
         lines[str(name)] = [experiment, *differing, *for_all.values()]
     if init:
         lines[next(iter(lines))].append(f"init={init}")
     return lines
-
-
-def key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+~")
 
 
 def flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -77,21 +71,10 @@ def flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for name, child in node.items():
             yield from flat(child, f"{path}.{name}" if path else str(name))
     else:
-        yield path, hydra_value(node)
+        yield path, node if isinstance(node, str) else json.dumps(node, separators=(",", ":"))
 
 
-def hydra_value(value: Any) -> str:
-    """A plain value or list in Hydra's grammar."""
-    if isinstance(value, list):
-        return "[" + ",".join(map(hydra_value, value)) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
-def run_stages(
-    folder: Path, stages: dict[str, list[str]], run: Callable[[list[str]], int] = train
-) -> None:
+def run_stages(folder: Path, stages: Stages, run: Callable[[list[str]], int] = train) -> None:
     """Run the stages that folder/curriculum.json does not call done; the first from its last step.
 
     stages: name -> words of train.py. run: trains with these words; returns an exit code. Raises
@@ -99,12 +82,12 @@ def run_stages(
     there, a network that the next stage does not expect, a folder with a curriculum of other
     settings, or one that is being worked on.
     """
-    with Ledger(folder, stages) as ledger:
+    with open_ledger(folder, stages) as ledger:
         check_stages(stages, ledger)
         for number, (name, words) in enumerate(stages.items(), 1):
             title = f"stage {number} of {len(stages)}, {name}"
-            if ledger.done(name):
-                say(f"{title}: done, {ledger.best(name)}")
+            if name in ledger.best:
+                say(f"{title}: done, {ledger.best[name]}")
                 continue
             start = ledger.start(name)
             say("\n" + ", ".join([title, *start]))
@@ -117,17 +100,17 @@ def run_stages(
                     f"hydra.run.dir={folder} goes on from there"
                 )
             ledger.finish(name)
-    say(f"\nall {len(stages)} stages are done ({folder / NAME}): {ledger.best(name)}")
+    say(f"\nall {len(stages)} stages are done ({folder / NAME}): {ledger.best[name]}")
 
 
-def check_stages(stages: dict[str, list[str]], ledger: Ledger) -> None:
+def check_stages(stages: Stages, ledger: Ledger) -> None:
     """Raise BadInput for what would stop a stage that is still to come."""
     before = None  # name and kind of the stage before
     for number, (name, words) in enumerate(stages.items(), 1):
         where = f"stage {number} of {len(stages)} ({name})"
         try:
-            cfg = compose_training(words)
-            if not ledger.done(name):
+            cfg = compose_config("train", words)
+            if name not in ledger.best:
                 checkpoint = newest_checkpoint(ledger.run_folder(name))
                 build_data(cfg, str(checkpoint) if checkpoint else None)
         except Exception as error:
@@ -141,11 +124,3 @@ def check_stages(stages: dict[str, list[str]], ledger: Ledger) -> None:
                 f"it trains a {before[1]} one"
             )
         before = name, "refined" if "refiner" in cfg.network else "base"
-
-
-def compose_training(words: list[str]) -> DictConfig:
-    """The config that train.py makes of these words."""
-    if GlobalHydra.instance().is_initialized():  # inside of hydra.main, which is entered once
-        return compose("train", as_typed(words))
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return compose("train", as_typed(words))

@@ -1,16 +1,16 @@
 """The export matrix as a CSV and as a page of Markdown."""
 
-import csv
-import io
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bgm.cli.matrix.run import Result
 from bgm.files import write_text
+from bgm.metrics.scores import csv_text
+from bgm.templates import fill_template
 
 METHODS = ("crop", "replace", "select")
-SELECTS = ("sampling", "thresholding", "full")
+SELECTS = ["sampling", "thresholding", "full"]
 
 
 def write_pages(out: Path, results: list[Result], versions: dict) -> list[Path]:
@@ -22,15 +22,12 @@ def write_pages(out: Path, results: list[Result], versions: dict) -> list[Path]:
 
 
 def as_csv(results: list[Result]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
     names = [f.name for f in fields(Result) if f.name not in ("words", "mad")]
-    rows.writerow(["export.py", *names, "mad_network", "mad_file"])
-    for result in results:
-        numbers = ["" if (v := getattr(result, n)) is None else v for n in names]
-        mads = [result.mad.get(k, "") for k in ("network", "file")]
-        rows.writerow([" ".join(result.words), *numbers, *mads])
-    return text.getvalue()
+    rows = [
+        {"export.py": " ".join(r.words)} | vars(r) | {f"mad_{k}": v for k, v in r.mad.items()}
+        for r in results
+    ]
+    return csv_text(["export.py", *names, "mad_network", "mad_file"], rows)
 
 
 def as_markdown(results: list[Result], versions: dict) -> str:
@@ -40,60 +37,35 @@ def as_markdown(results: list[Result], versions: dict) -> str:
     groups: dict[str, list[Result]] = {}
     for result in brief:
         groups.setdefault(without_methods(result), []).append(result)
-    parts = [heading(brief, versions)]
-    parts += [certified([r for r in results if r.grid != "brief"], messages)]
-    parts += [table(name, group, messages) for name, group in groups.items()]
-    if messages:
-        parts += ["## Messages", "\n".join(f"{number}. {x}" for x, number in messages.items())]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return fill_template(
+        Path(__file__).with_name("matrix.md"),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        **versions,
+        brief=brief,
+        counts={s: sum(r.status == s for r in brief) for s in ("works", "wrong", "refused")},
+        certified=[certified(r, messages) for r in results if r.grid != "brief"],
+        groups={name: by_methods(group, messages) for name, group in groups.items()},
+        selects=SELECTS,
+        messages=messages,
+    )
 
 
-def heading(results: list[Result], versions: dict) -> str:
-    counts = {s: sum(r.status == s for r in results) for s in ("works", "wrong", "refused")}
-    packages = ", ".join(f"{name} {number}" for name, number in versions["packages"].items())
-    return f"""# What exports, and what computes what it should
-
-{datetime.now(UTC):%Y-%m-%d}, on a CPU; {packages}; \
-checkpoint sha256 {versions["checkpoint_sha256"]}.
-Written by `bgm matrix` (conf/matrix.yaml): {len(results)} command lines of `export.py`, \
-{counts["works"]} work, {counts["wrong"]} wrong, {counts["refused"]} refused.
-
-"works": within the precision's limits at two batches of two sizes (or in its one shape), with \
-smooth pictures and with an error in the last picture only; then the largest error of any output, \
-and the time as a ratio to PyTorch in the same run. "wrong": it runs and computes something else; \
-`export.py` refuses it after trying, as it does every file over a limit. "refused": before or \
-while writing, or by the runtime; the numbers lead to the messages below. What is empty was not \
-tried."""
+def certified(result: Result, messages: dict[str, int]) -> list[str]:
+    """The row of what went through the whole grid and the matting set."""
+    mean = "" if result.pha_mean is None else f"{result.pha_mean:.1e}"
+    mad = ", ".join(f"{result.mad[k]:.3f}" for k in ("network", "file") if k in result.mad)
+    return [f"`{' '.join(result.words)}`", shown(result, messages), mean, mad]
 
 
-def certified(results: list[Result], messages: dict[str, int]) -> str:
-    """What went through the whole grid and the matting set."""
-    if not results:
-        return ""
-    lines = [
-        "## Certified over the whole grid",
-        "",
-        "| export.py | result | mean error of alpha | MAD x1e3: PyTorch, file |",
-        "| --- | --- | --- | --- |",
-    ]
-    for result in results:
-        mean = "" if result.pha_mean is None else f"{result.pha_mean:.1e}"
-        mad = ", ".join(f"{result.mad[k]:.3f}" for k in ("network", "file") if k in result.mad)
-        lines.append(f"| `{' '.join(result.words)}` | {shown(result, messages)} | {mean} | {mad} |")
-    return "\n".join(lines)
-
-
-def table(name: str, results: list[Result], messages: dict[str, int]) -> str:
+def by_methods(results: list[Result], messages: dict[str, int]) -> list[list[str]] | str:
     """Crop and replace down, selections across; one line for what has no patches."""
-    by_methods = {tuple(value(r, m) for m in METHODS): r for r in results}
-    if set(by_methods) == {("", "", "")}:
-        return f"## `{name}`\n\n{shown(results[0], messages)}"
-    lines = [f"| crop, replace | {' | '.join(SELECTS)} |", "| --- |" + " --- |" * len(SELECTS)]
-    for crop, replace in dict.fromkeys(k[:2] for k in by_methods):
-        row = [by_methods.get((crop, replace, select)) for select in SELECTS]
-        texts = " | ".join(shown(r, messages) if r else "" for r in row)
-        lines.append(f"| {crop}, {replace} | {texts} |")
-    return "\n".join([f"## `{name}`", "", *lines])
+    found = {tuple(value(r, m) for m in METHODS): shown(r, messages) for r in results}
+    if set(found) == {("", "", "")}:
+        return found["", "", ""]
+    return [
+        [f"{crop}, {replace}", *(found.get((crop, replace, select), "") for select in SELECTS)]
+        for crop, replace in dict.fromkeys(key[:2] for key in found)
+    ]
 
 
 def shown(result: Result, messages: dict[str, int]) -> str:

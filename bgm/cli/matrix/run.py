@@ -3,31 +3,22 @@
 import itertools
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from torch import nn
 
 import bgm
-from bgm.errors import BadInput
+from bgm.cli.launch import compose_config
+from bgm.errors import BadInput, first_line
 from bgm.export import CertifyOptions, Target, export_and_certify
-from bgm.export.certify.check import check
 from bgm.export.certify.compare import Wrong
-from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
-from bgm.export.certify.steered_error import steer_error
-from bgm.export.certify.test_pictures import last_error, smooth
-from bgm.export.certify.timing import measure_time
-from bgm.export.prepare import refiner_of
-from bgm.export.runtime import first_line
-from bgm.paths import conf_dir
 
 CALIBRATION_SCENES = 4
 SCORED_SCENES = 6
-RUNTIME = "runtime="  # the one word that does not change what is written
 
 
 @dataclass(frozen=True)
@@ -53,89 +44,51 @@ def command_lines(cfg: DictConfig) -> list[list[str]]:
         axes = {"export": group.export} | dict(methods) | dict(group)
         words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
-    return [line for line in lines if all(any(w in x for x in line) for w in cfg.only)]
+    return [line for line in lines if is_wanted(line, cfg.only)]
+
+
+def is_wanted(words: list[str], only: Iterable[str]) -> bool:
+    """Whether each part of `only` is in one of the words."""
+    return all(any(part in word for word in words) for part in only)
 
 
 class Exporter:
-    """Runs command lines on one network; a file written for one runtime serves the next."""
+    """Runs command lines on one network."""
 
     def __init__(self, ckpt: str):
         self.net = bgm.load(ckpt)
-        self.folder = tempfile.TemporaryDirectory(prefix="bgm-matrix-")
-        self.written: list[str] = []  # the words of the file in the folder
-        self.failure = ""  # why it could not be written
 
     def run(self, words: list[str], grid: str) -> Result:
-        """Compare briefly, or (grid "default") certify as export.py does."""
+        """Export and certify over a grid; with the matting set over the default one."""
         start = time.perf_counter()
         numbers: dict = {}
         try:
-            target = make_target(words)
-            numbers = self.certify(target) if grid == "default" else self.compare(target, words)
+            numbers = self.certify(make_target(words), grid)
             status, message = "works", ""
         except Exception as error:  # whatever another project's code says is the result
             status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
         seconds = time.perf_counter() - start
         return Result(words, status, message, seconds=seconds, grid=grid, **numbers)
 
-    def compare(self, target: Target, words: list[str]) -> dict:
-        """Compare two batches of two sizes, on smooth pictures and with one error to refine.
-
-        The network is one with steered errors, so that the latter can be told from the pictures.
-        """
-        truth, path = self.write(target, words)
-        run = target.open(path)
-        shapes = [target.shape] if target.shape else brief(truth)
-        pictures = {"smooth": smooth, "error in the last": last_error}
-        if refiner_of(truth) is None:
-            pictures.popitem()
-        limits = target.tolerance._replace(mean=target.tolerance.steered)
-        report = check(truth, run, limits, shapes, pictures)
-        return {
-            "largest": report.largest,
-            "pha_mean": report.worst()["pha"][1],
-            "ratio": measure_time(truth, run, max(shapes), smooth)["ratio"],
-        }
-
-    def write(self, target: Target, words: list[str]) -> tuple[nn.Module, Path]:
-        """The network in eager PyTorch, and as a file that may have been written before."""
-        words = [w for w in words if not w.startswith(RUNTIME)]
-        out = Path(self.folder.name) / f"model{target.suffix}"
-        target.check_request(self.net, out)
-        truth = target.truth(self.net)
-        truth = truth if refiner_of(truth) is None else steer_error(truth)
-        if self.written != words:
-            self.written, self.failure = words, ""
-            for old in Path(self.folder.name).iterdir():
-                old.unlink()
-            prepared = target.prepare(truth)
-            try:
-                target.write(prepared, out, target.describe(prepared))
-            except Exception as error:
-                self.failure = sentence(error)
-        if self.failure:
-            raise BadInput(self.failure)
-        return truth, out
-
-    def certify(self, target: Target) -> dict:
-        """Certify over the whole grid and the matting set."""
-        options = CertifyOptions("default", MattingSet(SCORED_SCENES, target.shape))
+    def certify(self, target: Target, grid: str) -> dict:
+        """What the certificate of a file that is thrown away says."""
+        mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
         with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
             out = Path(folder) / f"model{target.suffix}"
+            options = CertifyOptions(grid, mattes)
             certificate = export_and_certify(target, self.net, out, options=options)
         facts = certificate.facts
         return {
             "largest": certificate.report.largest,
             "pha_mean": facts["worst"]["pha"]["mean"],
             "ratio": facts["time"]["ratio"],
-            "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")},
+            "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")} if mattes else {},
         }
 
 
 def compose_export(words: list[str]) -> DictConfig:
     """What export.py would instantiate for these words; a HydraException where they are wrong."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return compose("export", ["ckpt=none", *words]).export
+    return compose_config("export", ["ckpt=none", *words]).export
 
 
 def make_target(words: list[str]) -> Target:

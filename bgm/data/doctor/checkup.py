@@ -11,7 +11,7 @@ from bgm.data.composites import Composites
 from bgm.data.doctor.diagnosis import diagnose
 from bgm.data.doctor.inventory import Finding, Part, part_of
 from bgm.data.doctor.item_report import ItemReport, ItemReports
-from bgm.data.mixture import Mixture
+from bgm.data.mixing import Mixture
 
 SAMPLED = 24  # items of a part at most
 
@@ -27,12 +27,12 @@ def checkup(datasets: Mapping[str, Dataset], seconds: float) -> list[str]:
         return []
     start = time.monotonic()
     reports = _inspect_until(parts, start + seconds)
-    found = [f for f in [*_shared_paths(parts), *diagnose(parts, reports)] if f.level != "note"]
+    findings = [f for f in [*_shared_paths(parts), *diagnose(parts, reports)] if f.level != "note"]
     counts = ", ".join(f"{len(part):,} {part.where}" for part in parts)
     took = f"{len(reports)} looked at in {time.monotonic() - start:.1f} s"
-    lines = [f"data: {counts}; {took}, {'nothing' if not found else len(found)} found"]
-    lines += [finding_line(finding) for finding in found]
-    return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(found)
+    lines = [f"data: {counts}; {took}, {'nothing' if not findings else len(findings)} found"]
+    lines += [finding_line(finding) for finding in findings]
+    return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(findings)
 
 
 def finding_line(finding: Finding) -> str:

@@ -1,12 +1,12 @@
 """What there is to examine: subjects, backgrounds, scenes of a split, and what does not pair."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bgm.data.clips import Clips, holds_clips
-from bgm.data.interfaces import BackgroundSource, SubjectSource
+from bgm.data.interfaces import PictureSource, SubjectSource
 from bgm.data.listing import list_backgrounds, list_subjects
 from bgm.data.shards.tar import compact
 from bgm.errors import BadInput
@@ -33,28 +33,23 @@ class Part:
     split: str  # "train", "valid" or "test"
     role: str  # "subjects", "backgrounds" or "scenes"
     root: str
-    stems: Sequence[str]
-    files: Mapping[str, Sequence[File]]  # kind ("fgr", "pha", ...) -> file of each stem
-    source: SubjectSource | BackgroundSource | None = None  # in the place of stems and files
+    stems: Sequence[str] = ()
+    files: Mapping[str, Sequence[File]] = field(default_factory=dict)  # kind -> file of each stem
+    source: PictureSource | None = None  # that opens the items of these stems, if it has no files
 
     @property
     def where(self) -> str:
         return f"{self.split} {self.role}"
 
     def __len__(self) -> int:
-        return len(self.stems) if self.source is None else len(self.source)
-
-    def name(self, item: int) -> str:
-        """Stem of an item."""
-        return self.stems[item] if self.source is None else self.source.name(item)
+        return len(self.stems)
 
 
-def part_of(split: str, source: SubjectSource | BackgroundSource, root: str = "") -> Part:
+def part_of(split: str, source: PictureSource, root: str = "") -> Part:
     """The part that a source is."""
     role = "subjects" if isinstance(source, SubjectSource) else "backgrounds"
-    if not source.files:
-        return Part(split, role, root, [], {}, source)
-    return Part(split, role, root, [source.name(i) for i in range(len(source))], source.files)
+    stems = [source.name(index) for index in range(len(source))]
+    return Part(split, role, root, stems, source.files, None if source.files else source)
 
 
 def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
@@ -65,7 +60,7 @@ def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Pa
     """
     given = {name: str(place) for name, place in places.items() if place is not None}
     root = next(iter(given.values()), "")
-    empty = Part(split, role, root, [], {})
+    empty = Part(split, role, root)
     try:
         if role == "subjects" and holds_clips(root):
             return part_of(split, Clips(root), root), []

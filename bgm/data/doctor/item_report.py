@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.utils.data import Dataset
 from bgm.data.doctor.inventory import Part
 from bgm.data.folders import spread_indices
 from bgm.errors import BadInput
-from bgm.pictures import File, Member, open_image, picture_size, to_mode
+from bgm.pictures import File, open_image, picture_size, read_bytes, to_mode
 
 SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
@@ -59,7 +58,7 @@ class ItemReports(Dataset[ItemReport]):
         number, item = self.chosen[index]
         part = self.parts[number]
         files = {kind: paths[item] for kind, paths in part.files.items()}
-        stem = part.name(item)
+        stem = part.stems[item]
         name = str(next(iter(files.values()))) if files else f"{part.root}: {stem}"
         report = ItemReport(number, name, stem)
         try:
@@ -104,7 +103,7 @@ def _inspect_files(report: ItemReport, role: str, files: dict[str, File]) -> Ite
         jpeg = name.lower().endswith((".jpg", ".jpeg"))
         report = _with_alpha(report, pha, name, _mode(images["pha"]), jpeg)
     shown = pha if role == "subjects" else None
-    return _with_fingerprints(report, colour.convert("RGB"), shown, _bytes(main))
+    return _with_fingerprints(report, colour.convert("RGB"), shown, read_bytes(main))
 
 
 def _decoded(path: File) -> Image.Image:
@@ -114,13 +113,6 @@ def _decoded(path: File) -> Image.Image:
             image.draft("RGB", (DRAFT, DRAFT))  # entropy decoding still goes to the end
         image.load()
         return image
-
-
-def _bytes(path: File) -> bytes:
-    try:
-        return path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def _mode(image: Image.Image) -> str:

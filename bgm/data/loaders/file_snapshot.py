@@ -2,9 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch.utils.data import Dataset
 
@@ -16,44 +16,39 @@ LOG = logging.getLogger("bgm.data")
 INSTEAD = "put it back, or take what is there now with resume_changed=allow"
 
 
-class FileSnapshot:
+class FileSnapshot(NamedTuple):
     """What a folder of pictures, shards or clips held when a training began, in its order.
 
-    stems: the items. endings: kind ("fgr") -> what follows the stem in each file's name. sizes:
-    kind -> bytes of each file, 0 where that was not known. The order of a training and its choice
-    of backgrounds are functions of how many items there are: with this a file that has gone since
-    stays an item, one that cannot be read, as it was for the run that was not stopped.
+    The order of a training and its choice of backgrounds are functions of how many items there
+    are: with this a file that has gone since stays an item, one that cannot be read, as it was for
+    the run that was not stopped.
     """
 
-    def __init__(
-        self,
-        stems: list[str],
-        endings: Mapping[str, list[str]],
-        sizes: Mapping[str, list[int]],
-    ) -> None:
-        self.stems, self.endings, self.sizes = stems, dict(endings), dict(sizes)
-
-    def state(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain values."""
-        return {"stems": self.stems, "endings": self.endings, "sizes": self.sizes}
+    stems: list[str]  # the items
+    endings: dict[str, list[str]]  # kind ("fgr") -> what follows the stem in each file's name
+    sizes: dict[str, list[int]]  # kind -> bytes of each file, 0 where that was not known
 
     def apply_to(
-        self, found: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
+        self, files: Mapping[str, Mapping[str, Path]], folders: Mapping[str, str | Path]
     ) -> dict[str, dict[str, Path]]:
-        """The files found of every kind (stem -> file), with those that have gone in their places.
+        """The files of every kind (stem -> file) that are there, the others in their places.
 
         Files that came since are left out. Both are named in the log, the first of them. Raises
         BadInput when there are other kinds of files now.
         """
         whole = {}
         for kind, endings in self.endings.items():
-            if kind not in found:
-                now = ", ".join(found)
+            if kind not in files:
+                now = ", ".join(files)
                 raise BadInput(f"this run began with {kind} files, {folders} has {now} now")
-            there, folder = found[kind], Path(folders[kind])
+            there, folder = files[kind], Path(folders[kind])
             named = zip(self.stems, endings, strict=True)
             whole[kind] = {s: there.get(s) or folder / (s + ending) for s, ending in named}
-            self._log_changes(whole[kind], there)
+            gone = [path for stem, path in whole[kind].items() if stem not in there]
+            came = [path for stem, path in there.items() if stem not in whole[kind]]
+            for paths, what in ((gone, "has gone{}: a bad file"), (came, "is new{}: left out")):
+                if paths:
+                    LOG.warning("%s %s", paths[0], what.format(_since(paths)))
         return whole
 
     def check_same(self, stems: Sequence[str], where: str | Path) -> None:
@@ -61,26 +56,15 @@ class FileSnapshot:
 
         For shards and clips, which hold more than a training may lose.
         """
-        for word, some, other in (("has gone", self.stems, stems), ("is new", stems, self.stems)):
-            others = set(other)
-            differ = [stem for stem in some if stem not in others]
+        before, now = set(self.stems), set(stems)
+        for word, differ in (("has gone", before - now), ("is new", now - before)):
             if differ:
-                more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
-                raise BadInput(f"{where}: {differ[0]} {word} since this run began{more}: {INSTEAD}")
-
-    def _log_changes(self, whole: Mapping[str, Path], there: Mapping[str, Path]) -> None:
-        gone = [path for stem, path in whole.items() if stem not in there]
-        came = [path for stem, path in there.items() if stem not in whole]
-        if gone:
-            LOG.warning(
-                "%s has gone since this run began%s: %s", gone[0], _more(gone), "a bad file"
-            )
-        if came:
-            LOG.warning("%s is new since this run began%s: left out", came[0], _more(came))
+                raise BadInput(f"{where}: {min(differ)} {word}{_since(differ)}: {INSTEAD}")
 
 
-def _more(paths: list[Path]) -> str:
-    return f", and {len(paths) - 1} more" if len(paths) > 1 else ""
+def _since(names: Collection) -> str:
+    more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+    return f" since this run began{more}"
 
 
 def take_snapshot(
@@ -109,12 +93,12 @@ def file_snapshots(data: Any) -> dict[str, Any]:
     data: a dataset or a datamodule. {"train": {"subjects": {"snapshot": ...}}}, for instance: the
     keywords that make the same data again. Parts without files on disk are not in it.
     """
-    found: dict[str, Any] = {}
+    snapshots: dict[str, Any] = {}
     for name, part in vars(data).items():
         own = getattr(part, "file_snapshot", None)
         inner = file_snapshots(part) if isinstance(part, Dataset | SubjectSource) else {}
         if own is not None:
-            found[name] = {"snapshot": own().state()}
+            snapshots[name] = {"snapshot": own()._asdict()}
         elif inner:
-            found[name] = inner
-    return found
+            snapshots[name] = inner
+    return snapshots

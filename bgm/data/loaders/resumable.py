@@ -1,13 +1,60 @@
-"""Loaders whose errors are sentences, and that a resumed run continues to the batch."""
+"""In what order draws come, and loaders that a resumed run continues to the batch."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
 
-from bgm.data.loaders.sampler import DrawSampler
 from bgm.errors import BadInput, lost_worker
+
+SALT = 0x0D3  # keeps the order apart from other draws of the same seed
+
+
+class DrawSampler(DistributedSampler):
+    """Yields draw numbers epoch * length + index; the order is a function of (seed, epoch) only.
+
+    Ranks take turns in one common order and get equally many; the ragged end is dropped, another
+    one in every epoch when shuffled. start: how many of this rank's draws to pass over (a resumed
+    run); the length stays that of a whole epoch. It is a DistributedSampler in name, so that
+    Lightning leaves it alone whatever `use_distributed_sampler` says.
+    """
+
+    def __init__(
+        self, length: int, seed: int = 0, shuffle: bool = True, rank: int = 0, world: int = 1
+    ) -> None:
+        items: Any = range(length)  # only its length is looked at
+        super().__init__(items, world, rank, shuffle=shuffle, seed=seed, drop_last=True)
+        self.length, self.start = length, 0
+
+    def __iter__(self) -> Iterator[int]:
+        length, world = self.length, self.num_replicas
+        order = np.arange(length)
+        if self.shuffle:
+            order = np.random.default_rng([SALT, self.seed, self.epoch]).permutation(length)
+        mine = order[self.rank : len(self) * world : world]
+        return iter((self.epoch * length + mine[self.start :]).tolist())
+
+    def __len__(self) -> int:
+        return self.length // self.num_replicas
+
+
+class ShardSampler(DistributedSampler):
+    """Yields each index of a rank's strided share, in order; shares differ by one at most."""
+
+    def __init__(self, length: int, rank: int = 0, world: int = 1) -> None:
+        items: Any = range(length)
+        super().__init__(items, world, rank, shuffle=False)
+        self.share = range(rank, length, world)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.share)
+
+    def __len__(self) -> int:
+        return len(self.share)
+
 
 RAISED = f"{BadInput.__module__}.{BadInput.__qualname__}: "
 
@@ -63,10 +110,8 @@ class ResumableLoader(Loader):
 
     def state_dict(self) -> dict:
         """The position, and what must be unchanged for it to have a meaning."""
-        if self._resume is not None:
-            return dict(self._resume)
-        order = self._order(self.sampler) if isinstance(self.sampler, DrawSampler) else {}
-        return {"epoch": self._epoch, "batches": self._handed_out, **order}
+        here = {"epoch": self._epoch, "batches": self._handed_out, **self._order()}
+        return here if self._resume is None else dict(self._resume)
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from a position of `state_dict`; takes effect when iteration starts next."""
@@ -74,25 +119,20 @@ class ResumableLoader(Loader):
         if isinstance(self.sampler, DrawSampler):
             self.sampler.set_epoch(state["epoch"])
 
-    def _order(self, sampler: DrawSampler) -> dict:
-        return {
-            "length": sampler.length,
-            "seed": sampler.seed,
-            "shuffle": sampler.shuffle,
-            "world": sampler.num_replicas,
-            "batch_size": self.batch_size,
-        }
+    def _order(self) -> dict:
+        sampler = self.sampler
+        if not isinstance(sampler, DrawSampler):
+            return {}
+        order = {"length": sampler.length, "seed": sampler.seed, "shuffle": sampler.shuffle}
+        return order | {"world": sampler.num_replicas, "batch_size": self.batch_size}
 
     def _batches_to_skip(self, sampler: DrawSampler) -> int:
         """Batches to pass over in this epoch; none when the stored position is another epoch's."""
         stored = self._resume
         if stored is None or stored["epoch"] != sampler.epoch or not stored["batches"]:
             return 0
-        changed = [
-            f"{key} {stored[key]} -> {now}"
-            for key, now in self._order(sampler).items()
-            if stored[key] != now
-        ]
+        now = self._order()
+        changed = [f"{key} {stored[key]} -> {now[key]}" for key in now if stored[key] != now[key]]
         if changed:
             raise BadInput(
                 f"cannot resume after batch {stored['batches']} of epoch {sampler.epoch}, the data "

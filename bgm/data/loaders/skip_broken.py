@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from bgm.data.composites import collate
+from bgm.data.interfaces import get_samples
 from bgm.data.loaders.resumable import ResumableLoader
 from bgm.errors import BadInput
 from bgm.types import Sample
@@ -33,25 +35,21 @@ class SkipBroken(Dataset[Sample]):
         return len(self.dataset)  # type: ignore[arg-type] # any dataset of a sampler has a length
 
     def __getitem__(self, draw: int) -> Sample:
-        for other in (draw, *replacements(draw, len(self), self.seed)):
+        tried = [draw, *replacements(draw, len(self), self.seed)]
+        for other in tried:
             try:
-                sample = self.dataset[other]
+                return self.dataset[other]._replace(draw=torch.tensor(draw))
             except BadInput as error:
                 self.faults.append(str(error))
-                continue
-            return sample if other == draw else sample._replace(draw=sample.draw * 0 + draw)
-        tried = 1 + len(replacements(draw, len(self), self.seed))
-        raise BadInput(f"{tried} of {tried} draws cannot be read, the last one: {self.faults[-1]}")
+        n = len(tried)
+        raise BadInput(f"{n} of {n} draws cannot be read, the last one: {self.faults[-1]}")
 
     def __getitems__(self, draws: list[int]) -> list[Sample]:
         """Many draws at once, where the dataset makes them so; one by one when one is bad."""
-        many = getattr(self.dataset, "__getitems__", None)
-        if many is not None:
-            try:
-                return many(draws)
-            except BadInput:
-                pass
-        return [self[draw] for draw in draws]
+        try:
+            return get_samples(self.dataset, draws)
+        except BadInput:
+            return [self[draw] for draw in draws]
 
     def collate(self, samples: list[Sample]) -> tuple[Sample, list[str]]:
         """Batched Samples, and what went wrong in this process since the batch before."""

@@ -1,6 +1,6 @@
 """Procedural training data: pictures out of a seed, good enough to matte photographs."""
 
-from bgm.data.procedural.dataset import Procedural, preview
+from bgm.data.procedural.dataset import Procedural
 from bgm.data.procedural.ranges import Ranges
 
-__all__ = ["Procedural", "Ranges", "preview"]
+__all__ = ["Procedural", "Ranges"]

@@ -9,8 +9,7 @@ from bgm.data.procedural.noise import octaves
 from bgm.data.procedural.ranges import Ranges
 from bgm.data.procedural.rasterise import render
 from bgm.data.procedural.scene_draws import PLANES, draw_motion, draw_scene
-from bgm.errors import BadInput
-from bgm.ops import composite
+from bgm.errors import check_at_least
 from bgm.pictures import to_uint8
 from bgm.types import Sample
 
@@ -33,12 +32,9 @@ class Procedural(Dataset[Sample]):
         self, size: int | tuple[int, int], length: int, seed: int, ranges: Ranges | None = None
     ) -> None:
         H, W = (size, size) if isinstance(size, int) else size
-        if min(H, W) < SMALLEST:
-            raise BadInput(f"procedural size is {H}x{W}, expected at least {SMALLEST}x{SMALLEST}")
-        if length < 1:
-            raise BadInput(f"procedural length is {length}, expected at least 1")
-        if seed < 0:
-            raise BadInput(f"procedural seed is {seed}, expected 0 or more")
+        check_at_least("procedural", SMALLEST, height=H, width=W)
+        check_at_least("procedural", 1, length=length)
+        check_at_least("procedural", 0, seed=seed)
         self.size, self.length, self.seed = (int(H), int(W)), length, seed
         self.ranges = Ranges() if ranges is None else ranges
 
@@ -88,17 +84,3 @@ def _pyramid(noises: list[np.ndarray], levels: list[tuple[int, int]]) -> list[Te
     flat = torch.from_numpy(np.stack(noises))
     parts = flat.split([PLANES * h * w for h, w in levels], 1)
     return [part.reshape(-1, PLANES, h, w) for part, (h, w) in zip(parts, levels, strict=True)]
-
-
-def preview(dataset: Dataset[Sample], n: int) -> Tensor:
-    """Contact sheet (3, n*H, 4*W), uint8, of the first n draws: src, bgr, pha, fgr a row.
-
-    The dataset's pha, fgr and bgr must be of one size, as `Procedural`'s are.
-    """
-    rows = []
-    for draw in range(n):
-        sample = dataset[draw]
-        pha, fgr, bgr = (x.float() / 255 for x in sample[:3])
-        src = composite(fgr, pha, bgr)
-        rows.append(torch.cat([src, bgr, pha.expand_as(fgr), fgr], 2))
-    return to_uint8(torch.cat(rows, 1))

@@ -3,13 +3,19 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.data.procedural import distances, fields
-from bgm.data.procedural.mattes import Scene, column, figures, matte, strands
-from bgm.data.procedural.motion import blur_motion
-from bgm.data.procedural.noise import defocus, fractal, soften, upsample
+from bgm.data.procedural import fields
+from bgm.data.procedural.mattes import Scene, column, figures, matte, relief, strands, union
+from bgm.data.procedural.noise import (
+    blur_motion,
+    defocus,
+    fractal,
+    frame_grid,
+    shifted,
+    soften,
+    upsample,
+)
 from bgm.data.procedural.scene_draws import FLOOR, HAIR, SKIN, THING, WALL
 
 # Noise planes that bend each layer's pattern, lie on each side as grain, and vary the hue.
@@ -22,7 +28,7 @@ SHADES = 128  # colours of a layer's palette, interpolated
 def _paint(s: Scene, label: Tensor, field: Tensor, n: Tensor, side: int) -> Tensor:
     """Colour (B, 3, H, W) of pixels of layer `label` (B, H, W); side 0: background, 1: subject."""
     B, H, W = label.shape
-    x, y = distances.frame_grid((H, W), label.device)
+    x, y = frame_grid((H, W), label.device)
     v = field.gather(1, label[:, None])[:, 0].clamp(0, 1) * (SHADES - 1)
     index = (label * SHADES + v.long()).flatten(1)
     table = upsample(s["layer_palette"].permute(0, 3, 1, 2), (s["layer_palette"].shape[1], SHADES))
@@ -41,7 +47,7 @@ def _paint(s: Scene, label: Tensor, field: Tensor, n: Tensor, side: int) -> Tens
 def _background(s: Scene, other: Tensor, field: Tensor, n: Tensor) -> Tensor:
     """Wall, floor, clutter and bystanders, out of focus where drawn so: (B, 3, H, W)."""
     B, _, H, W = n.shape
-    x, y = distances.frame_grid((H, W), n.device)
+    x, y = frame_grid((H, W), n.device)
     border = s["horizon"][:, None, None] + s["rough"][:, None, None] * n[:, 4] * 0.3
     label = torch.where(y + 0 * x > border, FLOOR, WALL)
     top = fields.dead_leaves(s["clutter"], x, y).long()
@@ -63,17 +69,12 @@ def _mimic(s: Scene, bgr: Tensor, fgr: Tensor, label: Tensor) -> Tensor:
     rows = torch.nonzero(s["mimic"].amax(1) > 0)[:, 0]
     if len(rows) == 0:
         return fgr
-    H, W = fgr.shape[-2:]
-    x, y = distances.frame_grid((H, W), fgr.device)
-    tone = s["mimic_tone"][rows][:, :, None, None]
-    gx = (x + tone[:, 0]) * (2 * min(H, W) / W)
-    gy = (y + tone[:, 1]) * (2 * min(H, W) / H)
-    grid = torch.stack(torch.broadcast_tensors(gx, gy), -1)
-    shown = F.grid_sample(bgr[rows], grid, padding_mode="reflection", align_corners=False)
+    tone = s["mimic_tone"][rows]
+    shown = shifted(bgr[rows], -tone[:, :2], "reflection") * column(tone[:, 2])
     flat = (label[rows] - SKIN).flatten(1)
-    layer = s["mimic"][rows].gather(1, flat).view(-1, 1, H, W) > 0
+    layer = s["mimic"][rows].gather(1, flat).view(-1, 1, *fgr.shape[-2:]) > 0
     out = fgr.clone()
-    out[rows] = torch.where(layer, shown * tone[:, 2:3], fgr[rows])
+    out[rows] = torch.where(layer, shown, fgr[rows])
     return out
 
 
@@ -93,7 +94,7 @@ def render(s: Scene, white: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """
     B, _, H, W = white[-1].shape
     size = (H, W)
-    x, y = distances.frame_grid(size, white[-1].device)
+    x, y = frame_grid(size, white[-1].device)
     n = fractal(white, s["falloff"])
     layers = s["layer_kind"].shape[1]
     field = fields.draw_fields(
@@ -113,7 +114,7 @@ def render(s: Scene, white: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     fgr = _paint(s, label, field, n, 1)
     streak = torch.where(label[:, None] == HAIR, strand - 0.3, 0.0)
     fgr = fgr * (1 + column(s["gloss"]) * streak)
-    shade = distances.relief(distances.union(subject), s["sun"], size)
+    shade = relief(union(subject), s["sun"], size)
     fgr = fgr * (1 + column(s["relief"]) * shade) * column(s["light"])
     fgr = (fgr + s["cast"][:, :, None, None]).clamp(0, 1)
     fgr = _mimic(s, bgr, fgr, label)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from bgm.data.procedural import fields, palettes
-from bgm.data.procedural.bodies import KINDS, draw_figure
-from bgm.data.procedural.figures import Figure
+from bgm.data.procedural.bodies import KINDS, Figure, draw_figure
 from bgm.data.procedural.ranges import Ranges
 from bgm.data.procedural.strands import draw_fur, draw_hair, draw_whiskers
 
@@ -104,7 +103,7 @@ def _strands(rng: Generator, fig: Figure, kind: str, extent, r: Ranges) -> np.nd
 def _spots(rng: Generator, extent: tuple[float, float], r: Ranges) -> np.ndarray:
     """Ellipses (5, 6) that change alpha: 0 and 1 holes, 2 and 3 glass, 4 smoke."""
     x, y = (rng.uniform(-0.3, 0.3, 5) * side for side in extent[::-1])
-    radii = rng.uniform(*r.spot_size, (2, 5))
+    radii = rng.uniform(r.spot_size[0], r.spot_size[1], (2, 5))
     radii[:, 4] *= 3
     if rng.random() > r.holes:
         x[:2] += 100
@@ -147,14 +146,14 @@ def _optics(rng: Generator, extent: tuple[float, float], r: Ranges) -> dict[str,
 def _tones(rng: Generator, r: Ranges) -> dict[str, np.ndarray]:
     """Colour and light that are vectors; tint and slope have rows for background and subject."""
     u, things = rng.uniform, CLUTTER + 1
-    exponent = np.append(u(*r.exponent, PLANES - 1), u(*r.outline_exponent))
+    exponent = np.append(u(r.exponent[0], r.exponent[1], PLANES - 1), u(*r.outline_exponent))
     own, shared = u(-0.1, 0.1, (things, 3)), u(-0.4, 0.4, (things, 1))
     return {
         "clutter_tone": own + shared,
         "sun": np.array(_turned(u(0, 2 * math.pi))),
-        "cast": u(*r.cast, 3),
-        "tint": rng.normal(0, 1, (2, 3)) * u(*r.chroma, (2, 1)),
-        "slope": rng.normal(0, 0.5, (2, 2)) * u(*r.shade, (2, 1)),
+        "cast": u(r.cast[0], r.cast[1], 3),
+        "tint": rng.normal(0, 1, (2, 3)) * u(r.chroma[0], r.chroma[1], (2, 1)),
+        "slope": rng.normal(0, 0.5, (2, 2)) * u(r.shade[0], r.shade[1], (2, 1)),
         "falloff": 2.0 ** (1.0 - exponent),
         "mimic": rng.random(4) < r.mimic,
         "mimic_tone": np.array([*rng.normal(0, 0.7, 2) * u(*r.mimic_shift), u(*r.mimic_gain)]),

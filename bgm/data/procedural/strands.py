@@ -5,7 +5,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from bgm.data.procedural.figures import FAR, Figure
+from bgm.data.procedural.bodies import FAR, Figure
 from bgm.data.procedural.ranges import Ranges
 
 UNIT = 256  # opacity is summed in integers: the order of summation cannot change the sum

@@ -9,12 +9,11 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.loaders.resumable import Loader
-from bgm.data.loaders.sampler import ShardSampler
+from bgm.data.loaders.resumable import Loader, ShardSampler
 from bgm.data.resizing import cover_square, resize_subject
 from bgm.data.shards.tar import PackedFile
 from bgm.errors import BadInput
-from bgm.pictures import File, Member, picture_size
+from bgm.pictures import File, Member, picture_size, read_bytes
 
 SMALLEST = 16  # pixels: as small as anything here is trained on
 
@@ -76,12 +75,8 @@ class PackedItems(Dataset[list[PackedFile]]):
 
 
 def _as_it_is(stem: str, kind: str, path: File) -> PackedFile:
-    suffix = Path(path.name if isinstance(path, Member) else path).suffix.lower()
-    try:
-        content = path.open().read() if isinstance(path, Member) else Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from None
-    return PackedFile(stem, kind, suffix, content)
+    name = path.name if isinstance(path, Member) else path
+    return PackedFile(stem, kind, Path(name).suffix.lower(), read_bytes(path))
 
 
 def _encoded(picture: Image.Image, format: str, quality: int) -> bytes:

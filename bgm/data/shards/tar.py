@@ -2,14 +2,12 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from io import BytesIO
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
-
-import numpy as np
 
 from bgm.errors import BadInput
 from bgm.files import atomic_folder
@@ -27,32 +25,10 @@ class PackedFile(NamedTuple):
     content: bytes
 
 
-class MemberList(Sequence[Member]):
-    """Many members at the memory of few: workers copy the pages of every object they touch."""
-
-    def __init__(self, members: Iterable[Member]) -> None:
-        members = list(members)
-        self.archives = sorted({member.archive for member in members})
-        numbers = {archive: number for number, archive in enumerate(self.archives)}
-        rows = [(numbers[m.archive], m.offset, m.size) for m in members]
-        self.rows = np.array(rows, np.int64).reshape(-1, 3)
-        self.names = [member.name for member in members]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index):
-        archive, offset, size = (int(x) for x in self.rows[index])
-        return Member(self.archives[archive], self.names[index], offset, size)
-
-
-def compact(found: Mapping[str, Path | Member], stems: list[str]) -> Sequence[str | Member]:
-    """The files of stems in order: strings, far smaller than Paths, or Members."""
-    chosen = [found[stem] for stem in stems]
-    members = [file for file in chosen if isinstance(file, Member)]
-    if members:
-        return MemberList(members)
-    return [str(path) for path in chosen]
+def compact(files: Mapping[str, Path | Member], stems: list[str]) -> list[str | Member]:
+    """The files of stems in order: Paths as strings, which are far smaller."""
+    chosen = (files[stem] for stem in stems)
+    return [file if isinstance(file, Member) else str(file) for file in chosen]
 
 
 def is_packed(folder: str | Path) -> bool:
@@ -66,7 +42,7 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     Made by `bgm pack` or any other webdataset of `stem.fgr.jpg`, `stem.pha.png` and so on. Raises
     BadInput for tar files that are broken, that have other members, or that have changed.
     """
-    found: dict[str, dict[str, Member]] = {}
+    kinds: dict[str, dict[str, Member]] = {}
     for tar in sorted(Path(folder).glob("*.tar")):
         for name, (offset, size) in _index(tar).items():
             _, _, rest = name.rpartition("/")[2].partition(".")
@@ -76,10 +52,10 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
                     f"{tar} holds {name}: expected STEM.fgr.*, STEM.pha.*, STEM.rgba.*, STEM.bgr.*"
                 )
             stem = unquote(name[: len(name) - len(rest) - 1])
-            found.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
-    if not found:
+            kinds.setdefault(kind, {})[stem] = Member(str(tar), name, offset, size)
+    if not kinds:
         raise BadInput(f"the shards of {folder} hold 0 pictures")
-    return {kind: dict(sorted(members.items())) for kind, members in found.items()}
+    return {kind: dict(sorted(members.items())) for kind, members in kinds.items()}
 
 
 def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:
@@ -92,32 +68,23 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
     folder = Path(folder)
     if folder.exists():
         raise BadInput(f"{folder} exists already: name another folder, or delete it")
-    shards, ended, rest = 0, False, iter(pictures)
-    pending: list[PackedFile] = []
+    shards = 0
+    groups = (list(group) for _, group in groupby(pictures, key=lambda picture: picture.stem))
     with atomic_folder(folder) as partial:
-        while not ended:
-            pending, ended = _write_shard(partial / f"{shards:06d}.tar", rest, pending, shard_bytes)
+        following = next(groups, None)
+        while following is not None or shards == 0:
+            path, written = partial / f"{shards:06d}.tar", 0
+            with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+                while following is not None and (not written or written < shard_bytes):
+                    for picture in following:
+                        info = tarfile.TarInfo(_name(picture))
+                        info.size = len(picture.content)
+                        tar.addfile(info, BytesIO(picture.content))
+                        written += info.size
+                    following = next(groups, None)
+            _write_index(path)
             shards += 1
     return shards
-
-
-def _write_shard(
-    path: Path, pictures: Iterable[PackedFile], pending: list[PackedFile], shard_bytes: int
-) -> tuple[list[PackedFile], bool]:
-    """Fill one shard; return the picture that belongs to the next, and whether there is none."""
-    left: list[PackedFile] = []
-    stem, written = None, 0
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for picture in chain(pending, pictures):
-            if written >= shard_bytes and picture.stem != stem:
-                left = [picture]
-                break
-            info = tarfile.TarInfo(_name(picture))
-            info.size = len(picture.content)
-            tar.addfile(info, BytesIO(picture.content))
-            stem, written = picture.stem, written + info.size
-    _write_index(path)
-    return left, not left
 
 
 def _name(picture: PackedFile) -> str:

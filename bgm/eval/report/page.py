@@ -13,7 +13,8 @@ from bgm.eval.report.published import published
 from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
 from bgm.files import write_text
 from bgm.metrics import interval, paired
-from bgm.metrics.intervals import LEVEL, RESAMPLES, Interval
+from bgm.metrics.scores import LEVEL, RESAMPLES, Interval
+from bgm.templates import fill_template
 
 MOST_ROWS = 500  # of the table of pictures; the CSV in the page has all
 FACTS = (
@@ -61,7 +62,9 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
     results = [(run, [interval(run.values(name)) for name in columns]) for run in runs]
     rows = published(first["protocol"], first["scales"])
     facts = [key for key in FACTS if any(run.scores.get(key) is not None for run in runs)]
-    return _template().render(
+    return fill_template(
+        Path(__file__).with_name("page.html"),
+        {"number": number},
         title=title,
         runs=runs,
         protocol=first["protocol"],
@@ -82,19 +85,9 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
 
 
 def check_libraries() -> None:
-    """BadInput, with the cure, unless the libraries that make a page are installed."""
-    for name in ("jinja2", "matplotlib"):
-        if find_spec(name) is None:
-            raise BadInput(f"{name} is not installed: pip install 'bgm[report]'")
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("bgm.eval.report", "")
-    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    env.filters["number"] = number
-    return env.get_template("page.html")
+    """BadInput, with the cure, unless the library that draws plots is installed."""
+    if find_spec("matplotlib") is None:
+        raise BadInput("matplotlib is not installed: pip install 'bgm[report]'")
 
 
 def number(x: float | None) -> str:
@@ -132,10 +125,10 @@ def _verdict(difference: Interval, column: Column) -> str:
 def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
     """Plots by heading."""
     plots: dict[str, list[str]] = {}
-    for first in list(columns.values())[:1]:
-        values = {run.label: run.values(first.name) for run in runs}
-        if any(values.values()):
-            plots["Pictures"] = [sorted_values(values, first)]
+    first = next(iter(columns.values()))
+    values = {run.label: run.values(first.name) for run in runs}
+    if any(values.values()):
+        plots["Pictures"] = [sorted_values(values, first)]
     by_run = {run.label: run.curves for run in runs if run.curves}
     for name in dict.fromkeys(name for curves in by_run.values() for name in curves):
         points = [point for curves in by_run.values() for point in curves.get(name, [])]
@@ -150,13 +143,10 @@ def _plots(runs: Sequence[Run], columns: Columns) -> dict[str, list[str]]:
 def _pictures(runs: Sequence[Run], columns: Columns) -> list[tuple[str, list[list[Any]]]]:
     """Rows (name, per metric the values of all runs), the first run's worst first."""
     by_name = [{row["name"]: row for row in run.scores["pictures"]} for run in runs]
-    names = [name for rows in by_name for name in rows]
-    for first in list(columns.values())[:1]:
-        values = runs[0].values(first.name)
-        names = [
-            *sorted(values, key=values.__getitem__, reverse=not first.higher_is_better),
-            *names,
-        ]
+    first = next(iter(columns.values()))
+    values = runs[0].values(first.name)
+    names = sorted(values, key=values.__getitem__, reverse=not first.higher_is_better)
+    names += [name for rows in by_name for name in rows]
     return [
         (name, [[rows.get(name, {}).get(column) for rows in by_name] for column in columns])
         for name in list(dict.fromkeys(names))[:MOST_ROWS]

@@ -89,17 +89,16 @@ def read_curves(path: Path) -> Curves:
     """{curve: [{level, metric: value, ...}, ...]}, sorted by level, without missing values."""
     content = read_json(path)
     try:
-        return {
-            name: sorted(
-                ({k: v for k, v in point.items() if v is not None} for point in points),
-                key=itemgetter("level"),
-            )
-            for name, points in content.items()
-        }
+        rows = {name: [drop_none(point) for point in points] for name, points in content.items()}
+        return {name: sorted(points, key=itemgetter("level")) for name, points in rows.items()}
     except (AttributeError, KeyError, TypeError):
         raise BadInput(
             f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}"
         ) from None
+
+
+def drop_none(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def _pictures(folder: Path, rank: str) -> dict[str, str]:

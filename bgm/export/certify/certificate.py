@@ -54,9 +54,9 @@ class Certificate:
 
     def write(self, model: Path) -> None:
         """Write both forms beside model, under its name."""
-        for kind, text in (("json", as_json(self.facts)), ("md", f"{self}\n")):
+        for kind, text in (("json", json.dumps(self.facts, indent=1)), ("md", str(self))):
             path = model.with_name(f"{model.name}.certificate.{kind}")
-            path.write_text(text, encoding="utf-8")
+            path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def certify(
@@ -136,7 +136,7 @@ def compare_mattes(
     of_net, of_file = matting_set(net), matting_set(run)
     if not of_file["mad"] <= of_net["mad"] * (1 + limits.mad_rise) + MAD_NOISE:
         raise BadInput(
-            f"the exported file mattes worse than its network: MAD x1e3 {of_file['mad']:.3f} on "
+            f"the file mattes worse than its network: MAD x1e3 {of_file['mad']:.3f} on "
             f"{matting_set.name}, the network {of_net['mad']:.3f}; allowed is "
             f"{limits.mad_rise:.0%} more"
         )
@@ -153,14 +153,3 @@ def environment(packages: Iterable[str]) -> dict[str, Any]:
     """The date, and the versions of PyTorch and of the packages named."""
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return {"date": date, "packages": versions((*PACKAGES, *packages))}
-
-
-def as_json(facts: dict[str, Any]) -> str:
-    """One line for each fact and for each comparison: certificates are read by people as well."""
-    lines = []
-    for name, value in facts.items():
-        text = json.dumps(value)
-        if name == "comparisons":
-            text = "[\n  " + ",\n  ".join(json.dumps(x) for x in value) + "\n ]"
-        lines.append(f" {json.dumps(name)}: {text}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"

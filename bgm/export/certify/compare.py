@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export.prepare import copy_to_cpu, refiner_of
-from bgm.export.runtime import first_line
 from bgm.export.tolerances import Tolerance
 from bgm.model.patches import Patches
 from bgm.ops import resize

@@ -29,22 +29,19 @@ def random(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
 
 def no_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Red 0 in src: a steered error is 0 everywhere, and no patch may be refined."""
-    src, bgr = smooth(batch, height, width)
-    return with_red(src, torch.zeros_like(src[:, :1])), bgr
+    return with_red(torch.zeros(batch, 1, height, width))
 
 
 def all_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Red 1 in src: a steered error is 1 everywhere, and all patches tie."""
-    src, bgr = smooth(batch, height, width)
-    return with_red(src, torch.ones_like(src[:, :1])), bgr
+    return with_red(torch.ones(batch, 1, height, width))
 
 
 def last_error(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Red 0 in src except in the last picture of the batch, whose red is noise above 0."""
-    src, bgr = smooth(batch, height, width)
-    red = torch.zeros_like(src[:, :1])
+    red = torch.zeros(batch, 1, height, width)
     red[-1:] = 0.05 + 0.95 * noise(generator_of(batch, width, height), 1, 1, height, width, 9)
-    return with_red(src, red), bgr
+    return with_red(red)
 
 
 PLAIN: dict[str, Draw] = {"random": random, "smooth": smooth}
@@ -55,9 +52,10 @@ STEERED: dict[str, Draw] = {
 }
 
 
-def with_red(src: Tensor, red: Tensor) -> Tensor:
-    """src (B, 3, H, W) with another red channel (B, 1, H, W)."""
-    return torch.cat([red, src[:, 1:]], 1)
+def with_red(red: Tensor) -> tuple[Tensor, Tensor]:
+    """`smooth` pictures with another red channel (B, 1, H, W) in src."""
+    src, bgr = smooth(len(red), *red.shape[2:])
+    return torch.cat([red, src[:, 1:]], 1), bgr
 
 
 def generator_of(*numbers: int) -> torch.Generator:

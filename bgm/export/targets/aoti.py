@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import Exported, first_line, output_type_by_kind, require_file
+from bgm.export.runtime import Exported, opening
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import export_graph
 
@@ -20,23 +19,11 @@ from torch._inductor import aoti_compile_and_package, aoti_load_package  # isort
 
 
 def open_aoti(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open a package of AOTInductor on the kind of processor that it was compiled for.
-
-    Raises BadInput for a broken file and for a program that is not ours.
-    """
-    path = require_file(path)
-    try:
-        program = aoti_load_package(str(path))
+    """Open a package of AOTInductor on the kind of processor that it was compiled for."""
+    with opening(path, "package of AOTInductor") as file:
+        program = aoti_load_package(str(file))
         metadata = json.loads(program.get_metadata().get("bgm", "{}"))
-    except RuntimeError as error:
-        raise BadInput(
-            f"{path} is no package of AOTInductor, or a broken one ({first_line(error)})"
-        ) from None
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        return program(src.cpu(), bgr.cpu())
-
-    return Exported(run, output_type_by_kind(path, metadata), metadata)
+    return Exported(program, metadata, path)
 
 
 class AotiExport(Target):

@@ -1,7 +1,6 @@
 """ExecuTorch: one .pte file for phones and small devices, with XNNPACK's kernels."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,39 +8,27 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import (
-    Exported,
-    first_line,
-    output_type_by_kind,
-    require_file,
-    require_package,
-)
+from bgm.export.runtime import Exported, opening, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import export_graph
-from bgm.model import RoiAlignCrop, Thresholding
+from bgm.model import RoiAlignCrop
 
 METADATA_METHOD = "bgm_card"  # a second method of the program: its metadata as a tensor of bytes
 
 
 def open_executorch(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open a .pte on the CPU, whatever device says; BadInput for a broken file and one not ours."""
-    path = require_file(path)
+    """Open a .pte on the CPU, whatever device says."""
     runtime = require_package("executorch.runtime")
-    try:
-        program = runtime.Runtime.get().load_program(path)
-        if not {METADATA_METHOD, "forward"} <= program.method_names:
-            raise BadInput(f"{path} is not a matting network: it does not say what it computes")
+    with opening(path, "ExecuTorch program of ours") as file:
+        program = runtime.Runtime.get().load_program(file)
         (text,) = program.load_method(METADATA_METHOD).execute([])
         method = program.load_method("forward")
-    except RuntimeError as error:
-        raise BadInput(f"{path} is no ExecuTorch program ({first_line(error)})") from None
-    metadata = json.loads(bytes(text.tolist()))
 
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
+    def run(src: Tensor, bgr: Tensor) -> list[Tensor]:
         # The outputs live in the program's own memory: the next call would overwrite them.
-        return [x.clone() for x in method.execute([src.cpu().contiguous(), bgr.cpu().contiguous()])]
+        return [x.clone() for x in method.execute([src, bgr])]
 
-    return Exported(run, output_type_by_kind(path, metadata), metadata)
+    return Exported(run, json.loads(bytes(text.tolist())), path)
 
 
 class ExecuTorchExport(Target):
@@ -58,13 +45,7 @@ class ExecuTorchExport(Target):
 
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)
-        if self.shape is None:
-            raise BadInput("export=executorch needs a fixed shape=[batch, height, width]")
-        if isinstance(self.method(net, "select"), Thresholding):
-            raise BadInput(
-                "export=executorch: thresholding refines a number of patches that depends on the"
-                " picture; use select=sampling, select=full or part=base"
-            )
+        self.check_static(net)
         if isinstance(self.method(net, "crop"), RoiAlignCrop):
             raise BadInput("export=executorch has no roi_align: use crop=unfold or crop=gather")
 

@@ -5,47 +5,41 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import Exported, output_type_by_kind, require_file, require_package
+from bgm.export.runtime import Exported, opening, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import PlainOutputs, example_inputs
 from bgm.types import Coarse
 
 
 def open_ncnn(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open a .ncnn.param with its .bin and .json on the CPU, whatever device says, in float32.
-
-    Raises BadInput for a missing or broken file and for one that is not ours.
-    """
+    """Open a .ncnn.param with its .bin and .json on the CPU, whatever device says, in float32."""
     ncnn, numpy = require_package("ncnn"), require_package("numpy")
-    path = require_file(path)
-    weights, about = require_file(path.with_suffix(".bin")), require_file(path.with_suffix(".json"))
     net = ncnn.Net()
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
     net.opt.use_bf16_storage = False
     net.opt.num_threads = torch.get_num_threads()
-    if net.load_param(str(path)) or net.load_model(str(weights)):
-        raise BadInput(f"{path} is no ncnn model, or a broken one")
-    metadata = json.loads(about.read_text())
+    with opening(path, "ncnn model with a .bin and a .json") as file:
+        metadata = json.loads(file.with_suffix(".json").read_text())
+        if net.load_param(str(file)) or net.load_model(str(file.with_suffix(".bin"))):
+            raise ValueError("ncnn cannot load it")
 
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        pictures = [x[0].cpu().contiguous().numpy() for x in (src, bgr)]
+    def run(src: Tensor, bgr: Tensor) -> list[Any]:
         extractor = net.create_extractor()
-        for name, picture in zip(("in0", "in1"), pictures, strict=True):
-            extractor.input(name, ncnn.Mat(picture).clone())
+        for name, picture in (("in0", src), ("in1", bgr)):
+            extractor.input(name, ncnn.Mat(picture[0].numpy()).clone())
         outputs = [extractor.extract(f"out{i}")[1] for i in range(len(Coarse._fields))]
-        return [torch.from_numpy(numpy.array(x))[None] for x in outputs]
+        return [numpy.array(x)[None] for x in outputs]
 
-    return Exported(run, output_type_by_kind(path, metadata), metadata)
+    return Exported(run, metadata, path)
 
 
 class NcnnExport(Target):

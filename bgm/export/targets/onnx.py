@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.export.cells_refiner import SharedCells
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, require_package
@@ -18,11 +18,19 @@ from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import example_inputs, free_axes
 from bgm.export.targets.onnx_runtimes import THRESHOLD, open_onnx, open_openvino, open_reference
 from bgm.export.targets.quantise import quantise
-from bgm.export.targets.tracing import OLDEST, ThresholdBuffer, check_traceable, trace_to_onnx
-from bgm.model import Thresholding
+from bgm.model import Thresholding, UnfoldCrop
 from bgm.types import Coarse, Refined
 
+OLDEST = 11
 OLDEST_EXPORTED = 18  # torch's newer exporter writes 18 when asked for less
+
+
+class ThresholdBuffer(Thresholding):
+    """Thresholding whose number is a tensor, which a graph keeps as a stored value of its own."""
+
+    def __init__(self, threshold: float):
+        nn.Module.__init__(self)
+        self.register_buffer("threshold", torch.tensor(threshold))
 
 
 class OnnxExport(Target):
@@ -71,11 +79,29 @@ class OnnxExport(Target):
         if self.threshold_input and not isinstance(self.method(net, "select"), Thresholding):
             raise BadInput("threshold_input=true is for select=thresholding")
         if self.opset < OLDEST_EXPORTED:
-            if isinstance(self.crop, SharedCells):
-                raise BadInput(f"crop=cells needs opset 18 or newer, found {self.opset}")
-            check_traceable(self.opset, self.shape, self.method(net, "crop"))
-            if self.threshold_input:
-                raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")
+            self.check_traceable(self.method(net, "crop"))
+
+    def check_traceable(self, crop: nn.Module | None) -> None:
+        """Raise BadInput for what PyTorch's older exporter would write wrongly.
+
+        It freezes every Python number of the example, the number of patches that sampling takes
+        among them, and it cannot write unfold after a padding.
+        """
+        if isinstance(crop, SharedCells):
+            raise BadInput(f"crop=cells needs opset 18 or newer, found {self.opset}")
+        if self.threshold_input:
+            raise BadInput(f"threshold_input=true needs opset 18, found {self.opset}")
+        tracing = f"opset {self.opset} is written by PyTorch's tracing exporter, which"
+        if self.shape is None:
+            raise BadInput(
+                f"{tracing} freezes sizes: expected shape=[batch, height, width], or opset 18 or "
+                "newer"
+            )
+        if isinstance(crop, UnfoldCrop):
+            raise BadInput(
+                f"{tracing} has no unfold: expected crop=roi_align or crop=gather, or opset 18 or "
+                "newer"
+            )
 
     def prepare(self, truth: nn.Module) -> nn.Module:
         net = super().prepare(truth)
@@ -100,38 +126,44 @@ class OnnxExport(Target):
                 floats.replace(path)
 
     def write_floats(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-        """Write net in the precision of its weights."""
-        inputs = example_inputs(self.shape, next(net.parameters()).dtype)
-        outputs = (Coarse if refiner_of(net) is None else Refined)._fields
-        if self.opset < OLDEST_EXPORTED:
-            trace_to_onnx(net, inputs, outputs, self.opset, metadata, path)
-            return
-        with warnings.catch_warnings():
-            # src and bgr share their axes, which the exporter notes for the second of them.
-            warnings.filterwarnings("ignore", message="# The axis name: .* will not be used")
-            program = torch.onnx.export(
-                net,
-                inputs,
-                dynamo=True,
-                verbose=False,
-                opset_version=self.opset,
-                input_names=list(INPUTS),
-                output_names=list(outputs),
-                dynamic_shapes=free_axes(self.shape),
-            )
-        assert program is not None  # only the TorchScript-based exporter returns none
-        model = program.model
-        if self.threshold_input:
-            offer_as_input(model.graph, "refiner.select.threshold", THRESHOLD)
-        written = model.opset_imports.get("")
+        """Write net in the precision of its weights: as a graph, below opset 18 as a trace."""
+        onnx = require_package("onnx")
+        traced = self.opset < OLDEST_EXPORTED
+        options: dict[str, Any] = (
+            {} if traced else {"dynamic_shapes": free_axes(self.shape), "verbose": False}
+        )
+        try:
+            with warnings.catch_warnings():
+                # Tracing warns of each size that it freezes; else of axes that src and bgr share.
+                warnings.filterwarnings("ignore", message="" if traced else "# The axis name: .*")
+                program = torch.onnx.export(
+                    net,
+                    example_inputs(self.shape, next(net.parameters()).dtype),
+                    path if traced else None,
+                    dynamo=not traced,
+                    opset_version=self.opset,
+                    input_names=list(INPUTS),
+                    output_names=list((Coarse if refiner_of(net) is None else Refined)._fields),
+                    **options,
+                )
+        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+            if not traced:
+                raise
+            why = first_line(error)[:200]
+            raise BadInput(f"opset {self.opset} cannot be written: {why}") from None
+        if program is not None:
+            if self.threshold_input:
+                offer_as_input(program.model.graph, "refiner.select.threshold", THRESHOLD)
+            program.save(path)
+        model = onnx.load(path)
+        written = next(x.version for x in model.opset_import if x.domain in ("", "ai.onnx"))
         if written != self.opset:
             raise BadInput(f"opset {self.opset} cannot be written: torch wrote {written} instead")
         # torch writes a newer one, which onnxruntime before 1.18 refuses to load.
-        onnx = require_package("onnx")
         opset = onnx.helper.make_opsetid("", self.opset)
         model.ir_version = onnx.helper.find_min_ir_version_for([opset])
-        model.metadata_props.update(metadata)
-        program.save(path)
+        onnx.helper.set_model_props(model, metadata)
+        onnx.save(model, path)
 
     def operators(self, path: Path) -> dict[str, int]:
         return count_operators(path)

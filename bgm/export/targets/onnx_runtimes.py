@@ -1,21 +1,16 @@
 """Programs that run .onnx files (and OpenVINO's own .xml) on the CPU."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bgm.errors import BadInput
-from bgm.export.runtime import (
-    Exported,
-    first_line,
-    output_type_by_names,
-    require_file,
-    require_package,
-)
+from bgm.export.runtime import Exported, opening, require_package
+from bgm.types import Coarse, Refined
 
 THRESHOLD = "refine_threshold"  # an input that need not be given, in files that have it
 
@@ -32,44 +27,31 @@ def open_onnx(
     broken file, and a model that does no matting.
     """
     ort = require_package("onnxruntime")
-    path = require_file(path)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
     options.log_severity_level = 3  # warnings about initializers are not for the user
-    try:
-        session = ort.InferenceSession(str(path), options, providers=list(providers))
-    except Exception as error:  # onnxruntime's errors share no type of their own
-        raise BadInput(f"{path} is no ONNX model, or a broken one ({first_line(error)})") from None
-    inputs = [x.name for x in session.get_inputs()]
-    output_type = output_type_by_names(path, inputs, [x.name for x in session.get_outputs()])
-    metadata = dict(session.get_modelmeta().custom_metadata_map)
+    with opening(path, "ONNX model") as file:
+        session = ort.InferenceSession(str(file), options, providers=list(providers))
+    metadata = kind_of(x.name for x in session.get_outputs())
+    metadata |= session.get_modelmeta().custom_metadata_map
     settable = [x.name for x in session.get_overridable_initializers()]
     values = {THRESHOLD: float(metadata[THRESHOLD])} if THRESHOLD in settable else {}
 
-    def run(src: Tensor, bgr: Tensor) -> list[Tensor]:
-        feed = {"src": src.cpu().numpy(), "bgr": bgr.cpu().numpy()}
-        feed |= {name: np.asarray(value, feed["src"].dtype) for name, value in values.items()}
-        return [torch.from_numpy(x) for x in session.run(None, feed)]
+    def run(src: Tensor, bgr: Tensor) -> list[Any]:
+        inputs = feed(src, bgr)
+        more = {name: np.asarray(value, inputs["src"].dtype) for name, value in values.items()}
+        return session.run(None, inputs | more)
 
-    return Exported(run, output_type, metadata, values)
+    return Exported(run, metadata, path, options=values)
 
 
 def open_reference(path: str | Path, device: str | torch.device = "cpu") -> Exported:
     """Open an exported .onnx in the slow, plain evaluator of the onnx package."""
-    onnx, evaluator = require_package("onnx"), require_package("onnx.reference")
-    path = require_file(path)
-    try:
-        model = onnx.load(path)
-        session = evaluator.ReferenceEvaluator(model)
-    except Exception as error:  # protobuf's and onnx's own
-        raise BadInput(f"{path} is no ONNX model, or a broken one ({first_line(error)})") from None
-    output_type = output_type_by_names(path, session.input_names[:2], session.output_names)
-
-    def run(src: Tensor, bgr: Tensor) -> list[Tensor]:
-        outputs = session.run(None, {"src": src.cpu().numpy(), "bgr": bgr.cpu().numpy()})
-        return [torch.from_numpy(np.asarray(x)) for x in outputs]
-
-    return Exported(run, output_type, {p.key: p.value for p in model.metadata_props})
+    evaluator = require_package("onnx.reference")
+    with opening(path, "ONNX model") as file:
+        session = evaluator.ReferenceEvaluator(str(file))
+    metadata = kind_of(session.output_names) | onnx_metadata(file)
+    return Exported(lambda *x: session.run(None, feed(*x)), metadata, path)
 
 
 def open_openvino(
@@ -81,28 +63,36 @@ def open_openvino(
     where the processor has it: off by 1e-3 and more.
     """
     ov = require_package("openvino")
-    path = require_file(path)
     options = {
         "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    try:
-        model = ov.Core().read_model(path)
-        if path.suffix == ".xml":
+    with opening(path, "model that OpenVINO reads") as file:
+        model = ov.Core().read_model(file)
+        if file.suffix == ".xml":
             metadata = json.loads(model.get_rt_info(["bgm"]).value)
         else:
-            metadata = onnx_metadata(path)
+            metadata = onnx_metadata(file)
         compiled = ov.Core().compile_model(model, "CPU", options)
-    except RuntimeError as error:
-        raise BadInput(f"{path} is no model that OpenVINO reads ({first_line(error)})") from None
-    names = [[x.get_any_name() for x in side] for side in (compiled.inputs, compiled.outputs)]
-    output_type = output_type_by_names(path, *names)
+    metadata = kind_of(x.get_any_name() for x in compiled.outputs) | metadata
 
-    def run(src: Tensor, bgr: Tensor) -> list[Tensor]:
-        outputs = compiled({"src": src.cpu().numpy(), "bgr": bgr.cpu().numpy()})
-        return [torch.from_numpy(outputs[i].copy()) for i in range(len(names[1]))]
+    def run(src: Tensor, bgr: Tensor) -> list[Any]:
+        outputs = compiled(feed(src, bgr))
+        return [outputs[i].copy() for i in range(len(compiled.outputs))]
 
-    return Exported(run, output_type, metadata)
+    return Exported(run, metadata, path)
+
+
+def feed(src: Tensor, bgr: Tensor) -> dict[str, Any]:
+    """Both pictures as the arrays that these programs take, by the names of the inputs."""
+    return {"src": src.numpy(), "bgr": bgr.numpy()}
+
+
+def kind_of(outputs: Iterable[str]) -> dict[str, str]:
+    """What a file of BackgroundMattingV2's, which says nothing, would say: told by its outputs."""
+    kinds = {Refined._fields: "refined", Coarse._fields: "base"}
+    kind = kinds.get(tuple(outputs))
+    return {} if kind is None else {"kind": kind}
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:

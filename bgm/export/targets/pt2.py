@@ -3,55 +3,33 @@
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export.passes import move_to_device_pass
 
-from bgm.errors import BadInput
-from bgm.export.runtime import (
-    METADATA_FILE,
-    Exported,
-    first_line,
-    output_type_by_kind,
-    require_file,
-)
+from bgm.export.runtime import METADATA_FILE, Exported, opening
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.aoti import open_aoti
 from bgm.export.targets.graphs import export_graph
 
 
 def open_pt2(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open a .pt2, a graph of torch.export or a package of AOTInductor, on a device.
-
-    Raises BadInput for a broken file and for a program that is not ours.
-    """
-    path = require_file(path)
-    if holds_compiled_code(path):
-        return open_aoti(path)
+    """Open a .pt2, a graph of torch.export or a package of AOTInductor, on a device."""
     extra = {METADATA_FILE: ""}
-    try:
-        program = torch.export.load(path, extra_files=extra)
-    except Exception as error:  # torch raises types of many kinds for a file that is no archive
-        raise BadInput(
-            f"{path} is no .pt2 program, or a broken one ({first_line(error)})"
-        ) from None
-    metadata = json.loads(extra[METADATA_FILE] or "{}")
-    output_type = output_type_by_kind(path, metadata)
+    with opening(path, ".pt2 program") as file:
+        if holds_compiled_code(file):
+            return open_aoti(file)
+        program = torch.export.load(file, extra_files=extra)
     if torch.device(device).type != "cpu":
         program = move_to_device_pass(program, device)
     # Guards hold what the example happened to show: "not 1 pixel at the deepest stage" would refuse
     # 64x64, which the graph computes rightly.
     net = program.module(check_guards=False)
-
-    def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
-        return net(src.to(device), bgr.to(device))
-
-    return Exported(run, output_type, metadata)
+    return Exported(net, json.loads(extra[METADATA_FILE] or "{}"), path, device)
 
 
 class Pt2Export(Target):

@@ -9,7 +9,7 @@ from bgm.errors import BadInput
 from bgm.export.target import Runtimes
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
-from bgm.model import Sampling, Thresholding
+from bgm.model import Sampling
 
 MOST_PATCHES = 3840  # TensorRT's TopK: k is a constant of at most this
 NEWEST_OPSET = 20
@@ -29,18 +29,12 @@ class TensorRtExport(OnnxExport):
 
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)
-        if self.shape is None:
-            raise BadInput("export=tensorrt needs a fixed shape=[batch, height, width]")
+        self.check_static(net)
         if self.opset > NEWEST_OPSET:
             raise BadInput(f"export=tensorrt takes opset up to {NEWEST_OPSET}, found {self.opset}")
-        select = self.method(net, "select")
-        if isinstance(select, Thresholding):
-            raise BadInput(
-                "export=tensorrt: thresholding refines a number of patches that depends on the"
-                " picture (NonZero); use select=sampling, select=full or part=base"
-            )
-        if isinstance(select, Sampling):
-            patches = min(select.sample_pixels, self.shape.height * self.shape.width) // 16
+        select, shape = self.method(net, "select"), self.shape
+        if isinstance(select, Sampling) and shape is not None:
+            patches = min(select.sample_pixels, shape.height * shape.width) // 16
             if patches > MOST_PATCHES:
                 raise BadInput(
                     f"export=tensorrt: {select.sample_pixels} sample_pixels are {patches} patches, "

@@ -8,50 +8,52 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import ASPPPooling
 
-from bgm.errors import BadInput
-from bgm.export.runtime import INPUTS, METADATA_FILE, Exported, first_line, require_file
+from bgm.export.runtime import METADATA_FILE, Exported, opening
 from bgm.export.runtime_options import OPTIONS, WithRuntimeOptions
 from bgm.export.target import Runtimes, Target
 from bgm.model import MattingRefine
-from bgm.types import Coarse, Refined
+from bgm.ops import resize
 
 
 def open_torchscript(path: str | Path, device: str | torch.device = "cpu") -> Exported:
-    """Open an exported TorchScript file on a device.
-
-    Raises BadInput for a broken file and for a program that does no matting.
-    """
-    path = require_file(path)
-    extra = {METADATA_FILE: ""}
-    try:
-        with without_deprecation_warning():
-            program = torch.jit.load(str(path), map_location=device, _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise BadInput(
-            f"{path} is no TorchScript program, or a broken one ({first_line(error)})"
-        ) from None
-    schema = program.forward.schema
-    inputs = tuple(x.name for x in schema.arguments[1:])
-    name = str(schema.returns[0].type).split("(")[0].split(".")[-1].strip()
-    output_type = {"Refined": Refined, "Coarse": Coarse}.get(name)
-    if inputs != INPUTS or output_type is None:
-        raise BadInput(
-            f"{path} is not a matting network: it takes {', '.join(inputs)} and gives {name}; "
-            "expected src, bgr and Refined or Coarse"
-        )
+    """Open an exported TorchScript file on a device."""
+    program, metadata = load_program(path, device)
     options = {name: getattr(program, name) for name in OPTIONS if hasattr(program, name)}
 
     def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
         for name, value in options.items():
             setattr(program, name, value)
-        return program(src.to(device), bgr.to(device))
+        return program(src, bgr)
 
-    return Exported(run, output_type, json.loads(extra[METADATA_FILE] or "{}"), options)
+    return Exported(run, metadata, path, device, options)
+
+
+def load_program(path: str | Path, device: str | torch.device) -> tuple[Any, dict[str, str]]:
+    """A TorchScript program on a device and what its file says of itself; BadInput if broken."""
+    extra = {METADATA_FILE: ""}
+    with opening(path, "TorchScript program") as file, without_deprecation_warning():
+        program = torch.jit.load(str(file), map_location=device, _extra_files=extra)
+    return program, json.loads(extra[METADATA_FILE] or "{}")
+
+
+def save_program(net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+    """Script net (changed) and write it to path, with what the file says of itself."""
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, ASPPPooling):
+                setattr(parent, name, PooledFeatures(*child))
+    with without_deprecation_warning():
+        # Not straight to the file: on a full disk that ends the process, not the function.
+        file = BytesIO()
+        extra = {METADATA_FILE: json.dumps(metadata)}
+        torch.jit.save(torch.jit.script(net), file, _extra_files=extra)
+    path.write_bytes(file.getvalue())
 
 
 class TorchScriptExport(Target):
@@ -67,19 +69,24 @@ class TorchScriptExport(Target):
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-        with without_deprecation_warning():
-            scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
-            # Not straight to the file: on a full disk that ends the process, not the function.
-            file = BytesIO()
-            extra = {METADATA_FILE: json.dumps(metadata)}
-            torch.jit.save(torch.jit.script(scripted), file, _extra_files=extra)
-        path.write_bytes(file.getvalue())
+        scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
+        save_program(scripted, path, metadata)
 
     def operators(self, path: Path) -> dict[str, int]:
         with without_deprecation_warning():
             program = torch.jit.load(str(path), map_location="cpu")
         calls = re.findall(r"= ((?:aten|torchvision|prim)::\w+)", str(program.inlined_graph))
         return dict(sorted(Counter(calls).items()))
+
+
+class PooledFeatures(nn.Sequential):
+    """torchvision's ASPPPooling without F.interpolate, of which older libtorches read no part."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = [x.shape[2], x.shape[3]]
+        for module in self:
+            x = module(x)
+        return resize(x, size)
 
 
 @contextmanager

@@ -34,9 +34,9 @@ def compare(plate: Detail, shot: Detail, movement: Matrix) -> Agreement:
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     to_small = np.linalg.inv(half) @ np.diag([w / W, h / H, 1.0]) @ half
     there = to_small @ movement @ np.linalg.inv(to_small)
-    plate_small = shrink(plate, SIDE)
-    moved = cv2.warpPerspective(
-        plate_small, there, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    border = cv2.BORDER_REPLICATE
+    moved = np.asarray(
+        cv2.warpPerspective(shrink(plate, SIDE), there, (w, h), borderMode=border), np.float32
     )
     inside = cv2.warpPerspective(np.ones((h, w), np.float32), there, (w, h)) > 0.999
     correlation, counts = _cells(detail(moved), detail(small), inside)
@@ -66,7 +66,8 @@ def _cells(a: Detail, b: Detail, inside: NDArray[np.bool_]) -> tuple[Detail, NDA
     aa, bb = (np.maximum(covariance(x, x), 0) for x in (a, b))
     whole = mean(inside.astype(np.float32)) > 0.999
     textured = np.minimum(aa, bb) > TEXTURED**2
-    return covariance(a, b) / np.sqrt(aa * bb + 1e-12), whole & textured
+    correlation = covariance(a, b) / np.sqrt(aa * bb + np.float32(1e-12))
+    return correlation.astype(np.float32), whole & textured
 
 
 def _hull(cells: NDArray[np.bool_]) -> float:

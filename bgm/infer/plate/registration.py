@@ -207,7 +207,7 @@ def _deviation(residuals: Detail) -> float:
 
 def _weights(residuals: Detail, deviation: float) -> Detail:
     square = (residuals / (TUNING * deviation)) ** 2
-    return 1 / (1 + square) ** 2
+    return np.asarray(1 / (1 + square) ** 2, np.float32)
 
 
 def _textured(gradient: Detail, block: int = 8) -> tuple[NDArray, NDArray]:
@@ -215,7 +215,8 @@ def _textured(gradient: Detail, block: int = 8) -> tuple[NDArray, NDArray]:
     H, W = (side // block * block for side in gradient.shape)
     most = min(max(POINTS * block**2 // max(H * W, 1), 1), block**2)
     if most == block**2:
-        return np.nonzero(gradient > FLAT)
+        y, x = np.nonzero(gradient > FLAT)
+        return y, x
     blocks = gradient[:H, :W].reshape(H // block, block, W // block, block).transpose(0, 2, 1, 3)
     flat = blocks.reshape(*blocks.shape[:2], -1)
     index = np.argpartition(flat, -most, axis=-1)[..., -most:]
@@ -236,7 +237,10 @@ def _correlate(plate: Detail, shot: Detail, size: tuple[int, int]) -> list[Matri
             spin = np.vstack(
                 [cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), turn, zoom), [0, 0, 1]]
             )
-            seen = cv2.warpAffine(plate, spin[:2], (w, h), borderMode=cv2.BORDER_REPLICATE)
+            border = cv2.BORDER_REPLICATE
+            seen = np.asarray(
+                cv2.warpAffine(plate, spin[:2], (w, h), borderMode=border), np.float32
+            )
             surface = np.fft.ifft2(target * np.conj(np.fft.fft2(_orientation(seen)))).real
             near = np.roll(surface, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1].copy()
             for _ in range(2):

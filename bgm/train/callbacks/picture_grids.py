@@ -6,6 +6,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from bgm.ops import composite, crop_to, resize
+from bgm.train.tensorboard import PictureLogger
 from bgm.types import Batch, Coarse, Refined
 
 
@@ -47,7 +48,7 @@ class PictureGrids(pl.Callback):
 
     def write(self, trainer, tag: str, picture: Tensor) -> None:
         for logger in trainer.loggers:
-            if hasattr(logger, "log_image"):
+            if isinstance(logger, PictureLogger):
                 shown = picture.float().cpu().clamp(0, 1)
                 logger.log_image(tag, [shown], trainer.global_step)
 

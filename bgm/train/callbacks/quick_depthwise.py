@@ -1,51 +1,9 @@
 """Depthwise convolutions whose backward pass a CPU does well: in float32, and never dilated."""
 
-from typing import Any
-
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class _Depthwise(torch.autograd.Function):
-    """conv2d with a filter a channel; forward as PyTorch does it, backward in float32.
-
-    oneDNN has no bfloat16 backward for filters of 5x5, for stride 2 and for dilation but a loop
-    in plain C++: 61 ms for 8x1152x8x8, dilation 2, where this takes 9 (torch 2.15, one core).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int
-    ) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.geometry = stride, padding, dilation
-        return F.conv2d(x, weight, None, stride, padding, dilation, weight.shape[0])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        stride, padding, dilation = ctx.geometry
-        height, width = x.shape[-2:]
-        # Dilated, every `dilation`th row and column is a picture by itself.
-        x32, grad32 = (phases(part.float(), dilation) for part in (x, grad))
-        grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
-            grad32,
-            x32,
-            weight.float(),
-            None,
-            [stride, stride],
-            [padding // dilation] * 2,
-            [1, 1],
-            False,
-            [0, 0],
-            weight.shape[0],
-            [ctx.needs_input_grad[0], ctx.needs_input_grad[1], False],
-        )
-        if ctx.needs_input_grad[0]:
-            grad_x = joined(grad_x, dilation, height, width).to(x.dtype)
-        return grad_x, grad_weight.to(weight.dtype), None, None, None
 
 
 def phases(x: Tensor, step: int) -> Tensor:
@@ -69,14 +27,25 @@ def joined(parts: Tensor, step: int, height: int, width: int) -> Tensor:
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A square depthwise Conv2d without bias that is trained on a CPU in bfloat16."""
+    """A square depthwise Conv2d without bias that is trained on a CPU in bfloat16.
+
+    oneDNN has no bfloat16 backward for filters of 5x5, for stride 2 and for dilation but a loop
+    in plain C++: 61 ms for 8x1152x8x8, dilation 2, where float32 on lattices takes 9 (torch 2.15,
+    one core). Inputs, weights and outputs are rounded as autocast rounds them.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
             return super().forward(x)
         dtype = torch.get_autocast_dtype("cpu")
         stride, padding, dilation = self.stride[0], int(self.padding[0]), self.dilation[0]
-        return _Depthwise.apply(x.to(dtype), self.weight.to(dtype), stride, padding, dilation)
+        border = 2 * padding - dilation * (self.kernel_size[0] - 1)
+        H, W = (n + border for n in x.shape[-2:])
+        x, weight = (part.to(dtype).float() for part in (x, self.weight))
+        with torch.autocast("cpu", enabled=False):
+            x = phases(x, dilation)  # every `dilation`th row and column is a picture by itself
+            y = F.conv2d(x, weight, None, stride, padding // dilation, 1, self.groups)
+        return joined(y, dilation, H, W).to(dtype)
 
 
 def quick_depthwise(net: nn.Module) -> int:
@@ -91,16 +60,9 @@ def quick_depthwise(net: nn.Module) -> int:
         if type(child) is nn.Conv2d and is_slow(child)
     ]
     for parent, name, child in slow:
-        quick = DepthwiseConv2d(
-            child.in_channels,
-            child.out_channels,
-            child.kernel_size[0],
-            child.stride[0],
-            child.padding[0],
-            child.dilation[0],
-            child.groups,
-            bias=False,
-        )
+        sizes = (child.kernel_size[0], child.stride[0], child.padding[0], child.dilation[0])
+        channels = child.in_channels
+        quick = DepthwiseConv2d(channels, channels, *sizes, groups=channels, bias=False)
         quick.weight = child.weight
         quick.train(child.training)
         setattr(parent, name, quick)

@@ -67,7 +67,7 @@ class RunCard(pl.Callback):
         if trainer.is_global_zero:
             try:
                 write_text(self.path, json.dumps(self.card(trainer), indent=1) + "\n")
-            except (OSError, BadInput) as error:  # every checkpoint holds it, too
+            except BadInput as error:  # every checkpoint holds it, too
                 LOG.warning("%s could not be written: %s", self.path, error)
 
     def card(self, trainer) -> dict[str, Any]:

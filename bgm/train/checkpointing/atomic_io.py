@@ -37,18 +37,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if path.name in self.keep_before and path.exists():
                 keep(path, previous_name(path))
             os.replace(partial, path)
-            sync_folder(path.parent)
             self.failed.pop(str(path), None)
         except OSError as error:
             partial.unlink(missing_ok=True)
             self.failed[str(path)] = error.strerror or str(error)
             kept = "what was there is kept, " if path.exists() else ""
-            LOG.warning(
-                "%s could not be written (%s): %straining goes on",
-                path,
-                self.failed[str(path)],
-                kept,
-            )
+            why = self.failed[str(path)]
+            LOG.warning("%s could not be written (%s): %straining goes on", path, why, kept)
 
 
 def write(checkpoint: dict[str, Any], path: Path) -> None:
@@ -70,18 +65,6 @@ def keep(path: Path, name: Path) -> None:
         os.replace(link, name)
     except OSError:  # a file system without hard links
         os.replace(path, name)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename outlive a power cut, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # not on Windows
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def previous_name(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from: torn files are noticed, the newest whole one is found."""
+"""Which checkpoint a run goes on from: broken files are noticed, the newest whole one is found."""
 
 import logging
 import pickle
@@ -25,13 +25,13 @@ def damage(path: Path) -> str | None:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The whole checkpoint of most steps in a run's folder, torn ones named in the log."""
+    """The whole checkpoint of most steps in a run's folder, broken ones named in the log."""
     found = [p for p in sorted(folder.glob("*.ckpt")) if is_whole(p)]
     return max(found, key=lambda p: (steps(p), p.name == "last.ckpt"), default=None)
 
 
 def checkpoint_to_resume(path: str | Path) -> Path:
-    """The checkpoint to go on from: path, or the one before it when it is torn; of a folder, the
+    """The checkpoint to go on from: path, or the one before it when it is broken; of a folder, the
     newest whole one. Raises BadInput when there is none."""
     path = Path(path)
     if path.is_dir():
@@ -43,7 +43,7 @@ def checkpoint_to_resume(path: str | Path) -> Path:
     if path.is_file() and is_whole(path):
         return path
     if before.is_file() and is_whole(before):
-        state = "is torn" if path.exists() else "is not there"
+        state = "is broken" if path.exists() else "is not there"
         LOG.warning("%s %s: going on from %s, step %d", path, state, before, steps(before))
         return before
     return path  # whoever reads it says what is wrong with it
@@ -53,7 +53,7 @@ def is_whole(path: Path) -> bool:
     """Whether a checkpoint can be read; why not goes to the log."""
     reason = damage(path)
     if reason is not None:
-        LOG.warning("%s is torn (%s)", path, reason)
+        LOG.warning("%s is broken (%s)", path, reason)
     return reason is None
 
 

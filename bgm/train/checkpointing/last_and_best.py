@@ -1,6 +1,9 @@
 """The checkpoints of a run: the last step, so that it can go on, and the best so far."""
 
+import signal
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pytorch_lightning import Trainer
@@ -9,7 +12,6 @@ from pytorch_lightning.callbacks import Checkpoint
 from bgm.errors import BadInput, Stopped
 from bgm.metrics.metric import mode_of
 from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO
-from bgm.train.checkpointing.stop_signal import StopSignal
 
 
 class LastCheckpoint(Checkpoint):
@@ -24,13 +26,19 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, dirpath: str, every_n_steps: int = 200):
         self.path, self.every_n_steps = Path(dirpath) / "last.ckpt", every_n_steps
-        self.signal = StopSignal()
+        self.asked_to_stop = False  # this process, by SIGTERM
         self.step = 0  # optimiser steps at the end of the batch before
         self.due = False  # whether this step is to be written
 
     def on_train_start(self, trainer, module) -> None:
         self.step = trainer.global_step
-        self.signal.catch()
+        # Lightning's handler would broadcast among processes in the middle of a step; this one
+        # takes a note. Lightning puts the handler back that was there before its own.
+        if threading.current_thread() is threading.main_thread():  # where Python lets us
+            signal.signal(signal.SIGTERM, self.note_signal)
+
+    def note_signal(self, signum: int, frame: FrameType | None) -> None:
+        self.asked_to_stop = True
 
     def on_train_batch_end(self, trainer, *args: Any) -> None:
         self.due = False
@@ -54,7 +62,7 @@ class LastCheckpoint(Checkpoint):
 
     def save_if_due(self, trainer) -> None:
         """Write the checkpoint if it is due or the run was asked to stop, which then ends."""
-        stop = self.signal.came_to_any(trainer)
+        stop = trainer.strategy.reduce_boolean_decision(self.asked_to_stop, all=False)
         if self.due or stop:
             trainer.save_checkpoint(self.path)
             self.due = False

@@ -1,0 +1,90 @@
+"""What benchmarks of speed measure: times in turns, memory, multiply-adds, a machine's rates."""
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+Run = Callable[[], object]
+Clock = Callable[[], float]
+LEAST = 3  # rounds, however slow they are
+
+
+def medians(
+    runs: Mapping[str, Run], rounds: int, clock: Clock, seconds: float = float("inf")
+) -> tuple[dict[str, float], int]:
+    """Median seconds of each, all in turns so that a busy machine slows all alike, and the rounds.
+
+    Before the rounds each runs once to warm up. After `seconds` no further round begins.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    start = time.perf_counter()
+    done = 0
+    while done < rounds and (done < LEAST or time.perf_counter() - start < seconds):
+        for name, run in runs.items():
+            begin = clock()
+            run()
+            times[name].append(clock() - begin)
+        done += 1
+    return {name: statistics.median(x) for name, x in times.items()}, done
+
+
+def macs(run: Run) -> float:
+    """Multiply-adds of convolutions and matrix products in one pass that torch can see."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 2
+
+
+def rates(clock: Clock) -> tuple[float, float]:
+    """Multiply-adds a second of a large convolution or matrix product, bytes a second of a copy."""
+    last = torch.channels_last
+    x = torch.rand(1, 64, 270, 480).contiguous(memory_format=last)
+    weight, square = torch.rand(64, 64, 3, 3).contiguous(memory_format=last), torch.rand(2048, 2048)
+    big = torch.rand(2**26)
+    other = torch.empty_like(big)
+    runs = {
+        "conv": lambda: F.conv2d(x, weight, padding=1),
+        "matmul": lambda: square @ square,
+        "copy": lambda: other.copy_(big),
+    }
+    found, _ = medians(runs, 10, clock)
+    convolved = x.numel() * 64 * 9 / found["conv"]
+    return max(convolved, 2048**3 / found["matmul"]), 2 * 4 * big.numel() / found["copy"]
+
+
+def peak_memory(prepare: Callable[..., Run], *args: object) -> float:
+    """MiB that prepare(*args)() needs above what its process, one of its own, held before.
+
+    prepare and args can be pickled. NaN for a process that was killed, for want of memory.
+    """
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=send_peak, args=(send, prepare, *args))
+    process.start()
+    send.close()
+    try:
+        return receive.recv()
+    except EOFError:
+        return float("nan")
+    finally:
+        process.join()
+
+
+def send_peak(send: Connection, prepare: Callable[..., Run], *args: object) -> None:
+    run = prepare(*args)
+    Path("/proc/self/clear_refs").write_text("5")  # what preparing needed does not count
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    run()
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+    send.send((peak - before) / 2**20)

@@ -1,0 +1,186 @@
+"""Where mattes of videos go: a video in one folder for each kind of output."""
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bgm.colour import SRGB, Encoding, convert
+from bgm.errors import BadInput
+from bgm.infer.any_size import Matte
+from bgm.infer.background import Background, open_background
+from bgm.infer.frame import Frame
+from bgm.infer.outputs import check_outputs
+from bgm.infer.sinks import check_writable, output_path
+from bgm.ops import composite
+from bgm.video.containers import pyav
+from bgm.video.decode import Header
+from bgm.video.encode import VideoFile
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of
+
+ALPHA = ("straight", "premultiplied")
+PLAIN = Encoding("bt709", "bt709")  # of mattes: players show their numbers as they are
+
+
+class VideoSink:
+    """Writes out/KIND/NAME.mov (or .mp4, .webm, .mkv) with the frames' own times and colours.
+
+    rate: frames per second, as the source has it. output: a key of VIDEO_FORMATS for all kinds, or
+    None: ProRes 4444 for a `com` with alpha, H.264 for everything else. alpha: "straight" or
+    "premultiplied", how `com` keeps its colours. source: the video that the frames are of, whose
+    audio, timecode and pixel aspect go along. say: takes a sentence, once a clip, for each thing
+    that is not as in the source. outputs, background and construction as for `PictureSink`. A file
+    gets its name when the block is left, or when frames of another name follow. A block that ends
+    with BadInput (a damaged frame) leaves the frames before it as NAME.incomplete.mov; any other
+    error leaves nothing.
+    """
+
+    def __init__(
+        self,
+        out: str | Path,
+        outputs: Iterable[str] = ("com", "pha", "fgr"),
+        background: str | Path | None = None,
+        *,
+        rate: Fraction | int,
+        output: str | None = None,
+        alpha: str = "straight",
+        source: Header | None = None,
+        say: Callable[[str], None] = print,
+    ):
+        pyav("writing video")
+        if output is not None and output not in VIDEO_FORMATS:
+            raise BadInput(f"output: found {output}, expected one of {', '.join(VIDEO_FORMATS)}")
+        if alpha not in ALPHA:
+            raise BadInput(f"alpha: found {alpha}, expected one of {', '.join(ALPHA)}")
+        if not rate > 0:
+            raise BadInput(f"rate: found {rate}, expected frames per second above 0")
+        self.rate, self.output, self.alpha = Fraction(rate), output, alpha
+        self.out, self.outputs = Path(out), check_outputs(outputs)
+        self.background = None if background is None else open_background(background)
+        if output is not None and self._has_alpha("com") and "com" in self.outputs:
+            coding_of(output, size=(2, 2), alpha=True)
+        self._source, self._say = source, say
+        self._said: set[str] = set()
+        self._name, self._count = "", 0
+        self._files: dict[str, VideoFile] = {}
+        for kind in self.outputs:
+            check_writable(self.out / kind)
+
+    def __enter__(self) -> "VideoSink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
+        if kind is None:
+            self._end()
+            return
+        kept = self._keep_part() if isinstance(error, BadInput) else []
+        self._discard()
+        if kept:
+            raise BadInput(
+                f"{error}; the {self._count} frames before are kept in {', '.join(kept)}"
+            ) from None
+
+    def write(self, frame: Frame, matte: Matte) -> None:
+        """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
+        if frame.name != self._name:
+            self._end()
+            self._name = frame.name
+        for kind in self.outputs:
+            x, encoding = self._render(kind, matte, frame.src.encoding)
+            if kind not in self._files:
+                self._files[kind] = self._open(kind, frame, x, encoding)
+            self._files[kind].write(x, frame.time or Fraction(0))
+        self._count += 1
+
+    def _has_alpha(self, kind: str) -> bool:
+        return kind == "com" and self.background is None
+
+    def _open(self, kind: str, frame: Frame, x: Tensor, encoding: Encoding) -> VideoFile:
+        form = self.output or ("prores" if self._has_alpha(kind) else "h264")
+        file = VideoFile(
+            output_path(self.out / kind, frame.name, VIDEO_FORMATS[form].suffix),
+            form,
+            (x.shape[1], x.shape[2]),
+            self.rate,
+            channels=x.shape[0],
+            encoding=encoding,
+            source=self._source,
+        )
+        for note in file.notes:
+            sentence = f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}"
+            if sentence not in self._said:
+                self._said.add(sentence)
+                self._say(sentence)
+        return file
+
+    def _render(self, kind: str, matte: Matte, encoding: Encoding) -> tuple[Tensor, Encoding]:
+        """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA), and its encoding."""
+        return render_values(kind, matte, encoding, self.background, self.alpha)
+
+    def _end(self) -> None:
+        files, self._files = list(self._files.values()), {}
+        try:
+            while files:
+                files[0].finish()
+                incomplete(files[0].path).unlink(missing_ok=True)
+                del files[0]
+        finally:
+            for file in files:
+                file.discard()
+        self._count = 0
+
+    def _keep_part(self) -> list[str]:
+        """Finish what was written so far under names that say so; the files that were made."""
+        kept: list[str] = []
+        while self._count and self._files and not any(f.failed for f in self._files.values()):
+            kind = next(iter(self._files))
+            file = self._files.pop(kind)
+            try:
+                file.finish(incomplete(file.path))
+            except BadInput:
+                break
+            kept.append(str(incomplete(file.path)))
+        return kept
+
+    def _discard(self) -> None:
+        for file in self._files.values():
+            file.discard()
+        self._files = {}
+
+
+def incomplete(path: Path) -> Path:
+    """The name of a video that holds the frames before a damaged one."""
+    return path.with_name(f"{path.stem}.incomplete{path.suffix}")
+
+
+def render_values(
+    kind: str, matte: Matte, encoding: Encoding, background: Background | None, alpha: str
+) -> tuple[Tensor, Encoding]:
+    """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA), and its encoding.
+
+    matte.fgr is in `encoding`, and so is what comes back; pha, err and ref are plain numbers. The
+    background is what a screen shows. A `com` without background has no colour where alpha is 0 of
+    8 bits: what was behind the subject must not come back when somebody drops the alpha channel.
+    """
+    pha, fgr = matte.pha[0].float(), matte.fgr[0].float()
+    match kind:
+        case "com" if background is not None:
+            H, W = pha.shape[-2:]
+            behind = convert(background(H, W).to(pha.device), SRGB, encoding)
+            return composite(fgr, pha, behind), encoding
+        case "com":
+            colour = fgr * (pha if alpha == "premultiplied" else pha >= 0.5 / 255)
+            return torch.cat([colour, pha]), encoding
+        case "pha":
+            return pha, PLAIN
+        case "fgr":
+            return fgr, encoding
+        case "err":
+            return matte.err()[0].float(), PLAIN
+        case "ref":
+            return matte.ref()[0].float(), PLAIN
+    raise BadInput(f"outputs: found {kind}")

@@ -1,0 +1,240 @@
+"""Pictures of more than 8 bits, through OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import TiffImagePlugin
+from torch import Tensor
+
+from bgm.colour import LINEAR, SRGB, Encoding, named_primaries, primaries_xy
+from bgm.errors import BadInput
+from bgm.files import atomic_write
+from bgm.pictures.finding import File, Member
+from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile, profile_of
+from bgm.pictures.size_limit import check_pixels
+
+# First bytes of files that Pillow does not open.
+MAGIC = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0cJXL ")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PNG = b"\x89PNG"
+BITS_PER_SAMPLE = 258
+LARGEST_HALF = 65504.0
+COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}
+
+
+def is_deep(path: File) -> bool:
+    """Whether a file is a picture of more than 8 bits a channel, or one only OpenImageIO opens."""
+    if isinstance(path, Member) or not Path(path).is_file():
+        return False
+    with open(path, "rb") as file:
+        head = file.read(32)
+        if head.startswith(TIFF):
+            return max(_tiff_bits(file, head)) > 8
+    return head.startswith(MAGIC) or (head.startswith(PNG) and head[24:25] == b"\x10")
+
+
+def _tiff_bits(file: Any, head: bytes) -> tuple[int, ...]:
+    """Bits per sample of a TIFF's first picture; (8,) for what cannot be read."""
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(head[: 16 if head[2] == 43 else 8])
+        file.seek(directory.next)
+        directory.load(file)
+        return tuple(directory.get(BITS_PER_SAMPLE, (1,)))
+    except (SyntaxError, OSError, ValueError, KeyError, TypeError):
+        return (8,)
+
+
+def openimageio(path: File) -> ModuleType:
+    """Import OpenImageIO; raises BadInput that names the extra when it is not installed."""
+    try:
+        import OpenImageIO
+    except ImportError:
+        raise BadInput(
+            f"{path} has more than 8 bits, which needs OpenImageIO: pip install 'bgm[exr]'"
+        ) from None
+    return OpenImageIO
+
+
+def deep_size(path: str | Path) -> tuple[int, int]:
+    """(H, W) of a picture, upright; of an EXR its display window."""
+    file, spec, _ = _opened(path)
+    file.close()
+    size = (spec.full_height, spec.full_width)
+    return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
+
+
+def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
+    """A picture upright, (3, H, W) uint8, uint16 or float32, and its encoding.
+
+    Of an EXR with layers the default one, else the first that has R, G and B; gray is three times
+    gray. Where its data window leaves the display window empty it is black, and what lies outside
+    is left out. Infinite and undefined numbers become the largest half and 0. Raises BadInput for
+    files without a picture in them.
+    """
+    oiio = openimageio(path)
+    file, spec, index = _opened(path)
+    kind = {"uint8": "uint8", "uint16": "uint16"}.get(str(spec.format), "float")
+    first, last = min(index), max(index) + 1
+    subimage = file.current_subimage()
+    pixels = file.read_image(subimage, 0, first, last, getattr(oiio, kind.upper()))
+    if pixels is None:
+        raise BadInput(f"picture {path} is broken or truncated ({file.geterror()})")
+    file.close()
+    pixels = pixels.reshape(spec.height, spec.width, last - first)
+    pixels = pixels[..., [i - first for i in index]]
+    if kind == "float":
+        pixels = np.nan_to_num(pixels, nan=0.0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
+    pixels = upright_array(
+        in_display_window(pixels, spec), spec.get_int_attribute("Orientation", 1)
+    )
+    if len(index) == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    return tensor, _encoding(spec, file.format_name(), kind)
+
+
+def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
+    """An open file at the part that holds colours, its header, and the colours' channels."""
+    oiio = openimageio(path)
+    if not Path(path).is_file():
+        raise BadInput(f"picture {path} does not exist")
+    hints = oiio.ImageSpec()
+    hints.attribute("oiio:UnassociatedAlpha", 1)
+    file = oiio.ImageInput.open(str(path), hints)
+    if file is None:
+        error = str(oiio.geterror()).strip().splitlines()
+        raise BadInput(f"picture {path} is broken or truncated ({error[-1] if error else '?'})")
+    seen, part = [], 0
+    while file.seek_subimage(part, 0):
+        spec = file.spec()
+        names = list(spec.channelnames)
+        index = colour_channels(names)
+        if index and not spec.deep:
+            check_pixels(path, max(spec.width * spec.height, spec.full_width * spec.full_height))
+            return file, spec, index
+        seen += names
+        part += 1
+    file.close()
+    raise BadInput(
+        f"{path} has no channels R, G, B and no gray one"
+        f"{' that is not deep' if seen and colour_channels(seen) else ''}"
+        f" (it has {', '.join(seen[:12])})"
+    )
+
+
+def colour_channels(names: list[str]) -> list[int]:
+    """Where R, G, B of the default layer are, else of the first layer with all three, else Y."""
+    plain = {name: i for i, name in reversed(list(enumerate(names)))}
+    layers = dict.fromkeys(["", *(name.rpartition(".")[0] for name in names if "." in name)])
+    for letters in ("RGB", "rgb", ("red", "green", "blue"), ("Red", "Green", "Blue")):
+        for layer in layers:
+            wanted = [f"{layer}.{letter}" if layer else letter for letter in letters]
+            if all(name in plain for name in wanted):
+                return [plain[name] for name in wanted]
+    if "RY" in plain or "BY" in plain:  # colours as differences, at half the size
+        return []
+    for name in ("Y", "L", "gray", "channel0", "I"):
+        if name in plain:
+            return [plain[name]]
+    return [0] if len(names) == 1 else []
+
+
+def in_display_window(pixels: NDArray, spec: Any) -> NDArray:
+    """The part (H, W, C) of a data window that the display window shows, black around it."""
+    size = (spec.full_height, spec.full_width)
+    top, left = spec.y - spec.full_y, spec.x - spec.full_x
+    if (top, left, *size) == (0, 0, *pixels.shape[:2]):
+        return pixels
+    shown = np.zeros((*size, pixels.shape[2]), pixels.dtype)
+    h, w = pixels.shape[:2]
+    rows = slice(max(top, 0), min(top + h, size[0]))
+    columns = slice(max(left, 0), min(left + w, size[1]))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        shown[rows, columns] = pixels[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
+    return shown
+
+
+def upright_array(pixels: NDArray, orientation: int) -> NDArray:
+    """(H, W, C) turned as EXIF's orientation 1 to 8 asks."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _encoding(spec: Any, name: str, kind: str) -> Encoding:
+    """What a header says; floats are linear where nothing is said."""
+    profile = spec.getattribute("ICCProfile")
+    if profile is not None:
+        return encoding_of_profile(bytes(bytearray(np.asarray(profile, np.uint8))))
+    cicp = spec.getattribute("CICP")
+    if cicp is not None:
+        return encoding_of_cicp(int(cicp[0]), int(cicp[1]))
+    chromaticities = spec.getattribute("chromaticities")
+    primaries = named_primaries(list(chromaticities)) if chromaticities is not None else "bt709"
+    if kind == "float":
+        return LINEAR._replace(primaries=primaries)
+    gamma = spec.get_float_attribute("oiio:Gamma", 0.0)
+    if name == "png" and gamma and abs(gamma - 2.2) > 0.05:
+        return SRGB._replace(transfer="linear" if abs(gamma - 1) < 0.01 else f"gamma{gamma:.4g}")
+    return SRGB._replace(primaries=primaries)
+
+
+def write_deep(
+    path: str | Path,
+    x: Tensor,
+    encoding: Encoding,
+    kind: str,
+    channels: tuple[str, ...],
+    *,
+    straight: bool = True,
+    compression: str = "zip",
+) -> None:
+    """Write (C, H, W) as "png16", "tiff" or "exr": whole or not at all.
+
+    x: numbers of the encoding; of an EXR they are stored as half, of a TIFF as float32 where the
+    encoding is linear, else as 16 bits. channels: their names, "A" among them for alpha; straight:
+    whether colours are not multiplied by it, which TIFF can say. compression: of an EXR.
+    """
+    oiio = openimageio(path)
+    number = {"png16": oiio.UINT16, "exr": oiio.HALF}.get(kind, oiio.UINT16)
+    if kind == "tiff" and not encoding.bounded:
+        number = oiio.FLOAT
+    spec = oiio.ImageSpec(x.shape[2], x.shape[1], x.shape[0], number)
+    spec.channelnames = channels
+    if "A" in channels:
+        spec.alpha_channel = channels.index("A")
+        # The numbers are as the file is to have them, in EXR too: nothing is to be multiplied.
+        spec.attribute("oiio:UnassociatedAlpha", int(straight))
+    if kind == "exr":
+        spec.attribute("compression", COMPRESSIONS[compression])
+        spec.attribute(
+            "chromaticities", oiio.TypeDesc("float[8]"), primaries_xy(encoding.primaries)
+        )
+    elif profile := profile_of(encoding):
+        value = np.frombuffer(profile, np.uint8)
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{len(value)}]"), value)
+    array = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
+    if number == oiio.UINT16:
+        array = np.round(array.clip(0, 1) * 65535).astype(np.uint16)
+    else:
+        array = array.clip(-LARGEST_HALF, LARGEST_HALF) if kind == "exr" else array
+    with atomic_write(path) as partial:
+        name = "png" if kind == "png16" else kind
+        file = oiio.ImageOutput.create(name)
+        if not (file and file.open(str(partial), spec) and file.write_image(array)):
+            reason = (file or oiio).geterror().strip()
+            if file:
+                file.close()
+            raise BadInput(f"cannot write {path} ({reason})")
+        if not file.close():
+            raise BadInput(f"cannot write {path} ({file.geterror().strip()})")

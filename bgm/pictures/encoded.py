@@ -1,0 +1,76 @@
+"""Read a picture in its file's own numbers: 8 bits, 16 bits or float, and what they mean."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from bgm.colour import Encoding
+from bgm.errors import BadInput
+from bgm.pictures.deep import is_deep, read_deep
+from bgm.pictures.profiles import encoding_of, encoding_of_cicp, to_srgb
+from bgm.pictures.reading import ORIENTATION, open_image, to_mode, to_tensor
+
+
+def read_encoded(path: str | Path, linear: bool | None = None) -> tuple[Tensor, Encoding]:
+    """A picture upright, (3, H, W) uint8, uint16 or float32, and its encoding.
+
+    Numbers stay as they are in the file but for CMYK and for profiles by table, which become sRGB.
+    linear: what the numbers mean; None: as the file says. Raises BadInput as `open_image`.
+    """
+    x, encoding = _read(path)
+    if linear is not None and linear != (encoding.transfer == "linear"):
+        # A profile that says the opposite is not to be carried.
+        encoding = Encoding(encoding.primaries, "linear" if linear else "srgb")
+    return x, encoding
+
+
+def _read(path: str | Path) -> tuple[Tensor, Encoding]:
+    if not Path(path).is_file():
+        raise BadInput(f"picture {path} does not exist")
+    cicp = _cicp(path)
+    if is_deep(path):
+        x, encoding = read_deep(path)
+        return x, encoding_of_cicp(*cicp) if cicp else encoding
+    with open_image(path) as image:
+        if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+            return _read_heif(path)
+        turn = image.getexif().get(ORIENTATION, 1)
+        upright = image if turn == 1 else ImageOps.exif_transpose(image)
+        upright.load()
+        upright = to_srgb(upright)
+        encoding = encoding_of_cicp(*cicp) if cicp else encoding_of(upright)
+        if upright.mode in ("CMYK", "LAB"):  # its profile is not of what becomes of it
+            encoding = Encoding()
+        return to_tensor(to_mode(upright, "RGB")), encoding
+
+
+def _read_heif(path: str | Path) -> tuple[Tensor, Encoding]:
+    """A HEIC of 10 or 12 bits."""
+    import pillow_heif
+
+    file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
+    nclx: dict[str, Any] = file.info.get("nclx_profile") or {}
+    array = np.asarray(file)[..., :3]
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=2)
+    x = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    if nclx:
+        kinds = nclx["color_primaries"], nclx["transfer_characteristics"]
+        return x, encoding_of_cicp(*kinds)
+    return x, encoding_of(Image.new("RGB", (1, 1)))
+
+
+def _cicp(path: str | Path) -> tuple[int, int] | None:
+    """Primaries and transfer that a PNG says in its chunk cICP, which Pillow does not tell."""
+    with open(path, "rb") as file:
+        if file.read(8) == b"\x89PNG\r\n\x1a\n":
+            while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+                if head[4:] == b"cICP":
+                    primaries, transfer = file.read(2)
+                    return primaries, transfer
+                file.seek(int.from_bytes(head[:4]) + 4, 1)  # 4: the checksum
+    return None

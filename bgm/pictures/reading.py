@@ -1,0 +1,199 @@
+"""Read picture files of any kind to 8 bits: upright, whole, and with a sentence when they fail."""
+
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from torch import Tensor
+
+from bgm.colour import to_display
+from bgm.errors import BadInput
+from bgm.pictures.deep import deep_size, is_deep, read_deep
+from bgm.pictures.finding import COMMON, File, Member
+from bgm.pictures.size_limit import take_limit, too_large
+from bgm.pictures.writing import to_image, to_uint8
+
+ORIENTATION = 0x0112  # EXIF tag; 5 to 8 swap the axes
+SCALE_SAMPLES = 8  # mattes decoded to see their scale
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1", b"heif")
+
+# Editors keep their history in text chunks: megabytes of it, where Pillow allows one.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 1 << 28
+
+
+@contextmanager
+def open_image(path: File) -> Iterator[Image.Image]:
+    """A picture opened by Pillow, closed when the block ends; only what reads it belongs into that.
+
+    Raises BadInput, naming the file, when it is missing, too large, broken or an animation.
+    """
+    try:
+        take_limit()
+        with _opened(path) as image:
+            refuse_animation(path, image)
+            yield image
+    except (BadInput, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"picture {path} does not exist") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path} is a folder, not a picture") from None
+    except UnidentifiedImageError:
+        raise BadInput(f"{path} is not a picture that can be read") from None
+    except Image.DecompressionBombError as error:
+        found, most = (int(number) / 1e6 for number in re.findall(r"\d+", str(error))[:2])
+        raise too_large(path, found, most) from None
+    except Exception as error:  # decoders raise anything at broken files
+        raise BadInput(f"picture {path} is broken or truncated ({error})") from None
+
+
+def _opened(path: File) -> Image.Image:
+    """Opened by Pillow, or by what pillow-heif adds to it."""
+    source = path.open() if isinstance(path, Member) else path
+    try:
+        return Image.open(source)
+    except UnidentifiedImageError:
+        if not _is_heif(source):
+            raise
+        try:
+            import pillow_heif
+        except ImportError:
+            raise BadInput(f"{path} is HEIC, which needs pip install 'bgm[heif]'") from None
+        pillow_heif.register_heif_opener()
+        return Image.open(source)
+
+
+def _is_heif(source: str | Path | io.BytesIO) -> bool:
+    if isinstance(source, io.BytesIO):
+        head = source.getvalue()[:12]
+        source.seek(0)
+    else:
+        with open(source, "rb") as file:
+            head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+
+
+def refuse_animation(path: File, image: Image.Image) -> None:
+    """BadInput for a file of several pictures, of which only the first would be seen."""
+    count = getattr(image, "n_frames", 1) if image.format in (*ANIMATED, "TIFF") else 1
+    if image.format == "TIFF" and count > 1:  # smaller ones are previews
+        size = image.size
+        image.seek(1)
+        count = count if image.size == size else 1
+        image.seek(0)
+    if count > 1:
+        kind = "pages" if image.format == "TIFF" else "frames"
+        raise BadInput(
+            f"{path} holds {count} {kind}, expected one picture: write them as pictures into a"
+            " folder, or as a video, and give that"
+        )
+
+
+def open_picture(
+    path: File, mode: str = "RGB", short: int | None = None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Open a picture upright in mode "RGB", "RGBA" or "L"; return it and its full (H, W).
+
+    EXIF rotation is applied; 16-bit gray is scaled, not cut off; "L" of a picture with an alpha
+    channel is its luminance. With short a JPEG may come at 1/2, 1/4 or 1/8 of its size, its short
+    side still >= short: the decoder does a part of its work only. Raises BadInput as `open_image`.
+    """
+    if _needs_openimageio(path):
+        x, encoding = read_deep(str(path))
+        image = to_image(to_uint8(to_display(_as_float(x), encoding)))
+        return to_mode(image, mode), (image.height, image.width)
+    with open_image(path) as image:
+        turn = image.getexif().get(ORIENTATION, 1)
+        W, H = image.size if turn < 5 else image.size[::-1]
+        if short is not None and image.format == "JPEG":
+            image.draft(mode, (short, short))
+        upright = image if turn == 1 else ImageOps.exif_transpose(image)
+        upright.load()
+        return to_mode(upright, mode), (H, W)
+
+
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode of 8 bits a channel; 16-bit gray, which Pillow cuts off, is scaled."""
+    if image.mode.startswith("I"):
+        levels = np.round(np.asarray(image).astype(np.float64) / 257.0)
+        image = Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+    return image if image.mode == mode else image.convert(mode)
+
+
+def read_picture(path: File, mode: str = "RGB") -> Tensor:
+    """Read a picture as uint8 (C, H, W) in 0..255, as `open_picture` gives it."""
+    return to_tensor(open_picture(path, mode)[0])
+
+
+def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
+    """Raise BadInput for mattes stored as 0 and 1 of 255, by a few of them.
+
+    A network would learn from them, and score well, that there is no subject.
+    """
+    masks = []
+    for index in range(0, len(files), max(1, len(files) // SCALE_SAMPLES)):
+        try:
+            alpha = open_picture(files[index], mode)[0]
+        except BadInput:
+            continue  # it is named when it is read
+        top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
+        if top > 1:
+            return
+        masks += [files[index]] * top
+    if masks:
+        raise BadInput(
+            f"alpha of {masks[0]} is stored as 0 and 1, expected 0 to 255: multiply it by 255"
+        )
+
+
+def picture_size(path: File) -> tuple[int, int]:
+    """(H, W) of a picture after EXIF rotation, from its header alone."""
+    if _needs_openimageio(path):
+        return deep_size(str(path))
+    with open_image(path) as image:
+        # Pillow's getexif decodes a PNG to look behind its pixels: only where there is something.
+        file: Any = getattr(image, "fp", None)
+        late = image.format != "PNG" or "exif" in image.info or _has_late_chunks(file)
+        exif = image.getexif() if late else Image.Image.getexif(image)
+        return image.size[::-1] if exif.get(ORIENTATION, 1) < 5 else image.size
+
+
+def _has_late_chunks(file: BinaryIO) -> bool:
+    """Whether a PNG has chunks behind its pixels that may hold an orientation."""
+    here, behind = file.tell(), False
+    try:
+        file.seek(8)  # the signature
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            behind |= kind == b"IDAT"
+            if kind == b"IEND" or (behind and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")):
+                return kind != b"IEND"
+            file.seek(length + 4, os.SEEK_CUR)  # 4: the checksum
+        return False
+    finally:
+        file.seek(here)
+
+
+def _needs_openimageio(path: File) -> bool:
+    """Whether Pillow does not open a file; of a 16-bit PNG it gives 8 bits."""
+    return os.path.splitext(str(path))[1].lower() not in COMMON and is_deep(path)
+
+
+def _as_float(x: Tensor) -> Tensor:
+    if x.dtype.is_floating_point:
+        return x
+    return x.to(torch.float32) / (255 if x.dtype == torch.uint8 else 65535)
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """The uint8 (C, H, W) tensor of a Pillow picture in mode "L", "RGB" or "RGBA"."""
+    x = torch.from_numpy(np.array(image))
+    return x[None] if x.ndim == 2 else x.permute(2, 0, 1).contiguous()

@@ -1,0 +1,153 @@
+"""The kinds of video that are written: container, encoder, pixel formats, what they can hold."""
+
+from typing import NamedTuple
+
+from bgm.errors import BadInput
+
+Options = dict[str, str]
+
+
+class Coding(NamedTuple):
+    """An encoder of FFmpeg with the pixel format that it is given."""
+
+    encoder: str
+    pixels: str
+    options: Options = {}  # noqa: RUF012  (never changed)
+    odd: "Coding | None" = None  # for odd sides, where this one wants even ones
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are more than 8 bits, as HLG and PQ need."""
+        return self.pixels.endswith("le")
+
+
+class VideoFormat(NamedTuple):
+    """One word of `output=` that stands for a video."""
+
+    suffix: str
+    container: str
+    opaque: Coding
+    alpha: Coding | None = None  # None: it cannot hold alpha
+    hdr: Coding | None = None  # for HLG and PQ, where `opaque` has 8 bits
+    gray: Coding | None = None  # for mattes, where there is something better than three channels
+    tag: str = ""  # the code for the codec that players look for
+    audio: tuple[str, ...] = ()  # codecs whose packets it takes as they are; () for all
+    audio_encoder: str = ""  # for the others
+    holds_pixel_aspect: bool = True
+
+
+MOV_AUDIO: tuple[str, ...] = (
+    "aac",
+    "mp3",
+    "ac3",
+    "eac3",
+    "alac",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+)
+MOV_AUDIO += ("pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be")
+MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")
+
+H264: Options = {"crf": "16", "preset": "fast"}
+# With B-frames x265 gives clips of one or two frames times that no container takes.
+H265: Options = {"crf": "18", "preset": "fast", "x265-params": "log-level=error:bframes=0"}
+VP9: Options = {"crf": "16", "b": "0", "row-mt": "1", "cpu-used": "4", "deadline": "good"}
+FFV1: Options = {"level": "3", "slices": "4", "slicecrc": "1"}
+KS: Options = {"vendor": "apl0"}
+
+VIDEO_FORMATS: dict[str, VideoFormat] = {
+    # `prores` is four times as fast as `prores_ks`, which alone takes odd sides.
+    "prores": VideoFormat(
+        ".mov",
+        "mov",
+        Coding(
+            "prores",
+            "yuv444p10le",
+            {"profile": "4"},
+            Coding("prores_ks", "yuv444p10le", {"profile": "4444", **KS}),
+        ),
+        Coding(
+            "prores",
+            "yuva444p10le",
+            {"profile": "4"},
+            Coding("prores_ks", "yuva444p10le", {"profile": "4444", **KS}),
+        ),
+        audio=MOV_AUDIO,
+        audio_encoder="pcm_s24le",
+    ),
+    "prores422": VideoFormat(
+        ".mov",
+        "mov",
+        Coding(
+            "prores",
+            "yuv422p10le",
+            {"profile": "3"},
+            Coding("prores_ks", "yuv422p10le", {"profile": "hq", **KS}),
+        ),
+        audio=MOV_AUDIO,
+        audio_encoder="pcm_s24le",
+    ),
+    "webm": VideoFormat(
+        ".webm",
+        "webm",
+        Coding("libvpx-vp9", "yuv420p", VP9),
+        # Alternate reference frames and alpha do not go together in libvpx.
+        Coding("libvpx-vp9", "yuva420p", {**VP9, "auto-alt-ref": "0"}),
+        audio=("opus", "vorbis"),
+        audio_encoder="libopus",
+        holds_pixel_aspect=False,  # PyAV 18 gives the container none
+    ),
+    "av1": VideoFormat(
+        ".mp4",
+        "mp4",
+        Coding("libsvtav1", "yuv420p10le", {"crf": "20", "preset": "8"}),
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
+    ),
+    "h264": VideoFormat(
+        ".mp4",
+        "mp4",
+        Coding("libx264", "yuv420p", H264, Coding("libx264", "yuv444p", H264)),
+        hdr=Coding("libx264", "yuv420p10le", H264, Coding("libx264", "yuv444p10le", H264)),
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
+    ),
+    "h265": VideoFormat(
+        ".mp4",
+        "mp4",
+        Coding("libx265", "yuv420p10le", H265, Coding("libx265", "yuv444p10le", H265)),
+        tag="hvc1",  # QuickTime and Safari show no hev1
+        audio=MP4_AUDIO,
+        audio_encoder="aac",
+    ),
+    "ffv1": VideoFormat(
+        ".mkv",
+        "matroska",
+        Coding("ffv1", "gbrp16le", FFV1),
+        Coding("ffv1", "gbrap16le", FFV1),
+        gray=Coding("ffv1", "gray16le", FFV1),
+        audio_encoder="flac",
+        holds_pixel_aspect=False,
+    ),
+}
+
+
+def coding_of(
+    name: str, *, size: tuple[int, int], alpha: bool = False, gray: bool = False, hdr: bool = False
+) -> Coding:
+    """How pictures (H, W) of a kind are coded in a format; raises BadInput for what it cannot."""
+    form = VIDEO_FORMATS[name]
+    if alpha and form.alpha is None:
+        able = [key for key, other in VIDEO_FORMATS.items() if other.alpha]
+        raise BadInput(
+            f"output={name} cannot hold alpha: take one of {', '.join(able)}, or give background=, "
+            "or leave com out of outputs"
+        )
+    coding = form.alpha if alpha and form.alpha else form.opaque
+    if gray and form.gray:
+        coding = form.gray
+    elif hdr and not alpha and form.hdr:
+        coding = form.hdr
+    odd = size[0] % 2 or size[1] % 2
+    return coding.odd if odd and coding.odd else coding

@@ -1,0 +1,110 @@
+"""Networks on the Hugging Face Hub: safetensors and a model card, from there and to there."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import bgm
+from bgm.errors import BadInput, first_line
+from bgm.files import atomic_folder
+from bgm.weights.build import load, network_of
+from bgm.weights.formats import read_weights, write_safetensors
+from bgm.weights.hub_files import HUB, MODEL_FILE, check_name, require_hub
+from bgm.weights.model_card import CARD, check_card, model_card
+from bgm.weights.shipped import weights_file
+
+PUSHED = ["*.safetensors", "*.md", "*.png", "*.jpg", "LICENSE*"]  # never a pickle
+
+
+def from_pretrained(name: str | Path, revision: str | None = None, **options: Any) -> nn.Module:
+    """The network of a folder of `save_pretrained`, or of "owner/name" on the Hub, in eval mode.
+
+    revision: a branch, tag or commit on the Hub. options: those of `bgm.load`. HF_HUB_OFFLINE, the
+    local cache and its token are respected. Raises BadInput for a name that is neither here nor
+    there, and for a repository without model.safetensors.
+    """
+    if Path(name).is_dir():
+        if revision is not None:
+            raise BadInput(f"{name} is a folder, which has no revision {revision}")
+        return load(Path(name) / MODEL_FILE, **options)
+    at = f"@{revision}" if revision else ""
+    return load(f"{HUB}{str(name).removeprefix(HUB)}{at}", **options)
+
+
+def save_pretrained(
+    ckpt: str | Path,
+    folder: str | Path,
+    licence: str | None = None,
+    text: str | None = None,
+    hub_name: str = "OWNER/NAME",
+) -> Path:
+    """Write a checkpoint's network and its model card into a new folder, whole or not at all.
+
+    ckpt: whatever `bgm.load` takes. licence: an identifier of the Hub ("mit", "cc-by-nc-4.0"); None
+    takes what the checkpoint says. text: Markdown about the network, for the card; that of a
+    network that comes with bgm is its own. hub_name: where it will be, for the card. Raises
+    BadInput without a licence, and for a folder that holds files.
+    """
+    network = network_of(ckpt)
+    card = model_card(ckpt, licence, text, hub_name)
+    folder, file = Path(folder), weights_file(ckpt)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there already: expected a new or an empty folder")
+    with atomic_folder(folder) as partial:
+        if file.suffix == ".safetensors":
+            shutil.copyfile(file, partial / MODEL_FILE)
+        else:  # not the optimizer, nor the folders that a training's run card names
+            about = {"licence": licence, "bgm_version": bgm.__version__}
+            write_safetensors(partial / MODEL_FILE, load(ckpt).state_dict(), network, about)
+        (partial / CARD).write_text(card, encoding="utf-8")
+    return folder
+
+
+def push_to_hub(
+    source: str | Path,
+    name: str,
+    licence: str | None = None,
+    text: str | None = None,
+    private: bool = False,
+    revision: str | None = None,
+    message: str | None = None,
+) -> str:
+    """Put a network onto the Hub under "owner/name"; returns the address of the commit.
+
+    source: a folder of `save_pretrained`, whose card may have been edited, or a checkpoint, with
+    licence and text as there. revision: a branch that exists, else main. Needs a token of the Hub
+    (`hf auth login` or HF_TOKEN) and a network. Raises BadInput, before anything is sent, for a
+    card without a licence and for a folder without model.safetensors.
+    """
+    check_name(name)
+    hub = require_hub()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(source)
+        if not folder.is_dir():
+            folder = save_pretrained(source, Path(temporary) / "network", licence, text, name)
+        check_folder(folder)
+        try:
+            api = hub.HfApi(library_name="bgm", library_version=bgm.__version__)
+            api.create_repo(name, private=private, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=name,
+                folder_path=folder,
+                allow_patterns=PUSHED,
+                revision=revision,
+                commit_message=message or f"Network of bgm {bgm.__version__}",
+            )
+        except Exception as error:  # of the Hub's client, of its HTTP client and of the system
+            raise BadInput(f"{HUB}{name} could not be written ({first_line(error)})") from error
+    return str(commit.commit_url)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise BadInput unless folder may be given away: our network, and a card with a licence."""
+    if not (folder / MODEL_FILE).is_file():
+        raise BadInput(f"{folder} has no {MODEL_FILE}: expected a folder of save_pretrained")
+    if not read_weights(folder / MODEL_FILE).network:
+        raise BadInput(f"{folder / MODEL_FILE} holds no network of bgm")
+    check_card(folder / CARD)

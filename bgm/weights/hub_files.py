@@ -1,0 +1,64 @@
+"""Files of the Hugging Face Hub: names such as hf:owner/name@revision in the place of files."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import bgm
+from bgm.errors import BadInput, first_line
+
+HUB = "hf:"
+MODEL_FILE = "model.safetensors"
+NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def hub_file(name: str) -> Path:
+    """The weights of "hf:owner/name" or "hf:owner/name@revision" in the Hub's local cache.
+
+    Downloaded when they are not there or are older, unless HF_HUB_OFFLINE is set: safetensors
+    only. Raises BadInput, saying which, for what is no name, not there, not allowed or not reached.
+    """
+    repository, _, revision = name.removeprefix(HUB).partition("@")
+    check_name(repository)
+    hub = require_hub()
+    known = import_module("huggingface_hub.errors")
+    try:
+        path = hub.hf_hub_download(
+            repository,
+            MODEL_FILE,
+            revision=revision or None,
+            library_name="bgm",
+            library_version=bgm.__version__,
+        )
+    except known.GatedRepoError:
+        raise BadInput(f"{name} is gated: ask for access on its page, then hf auth login") from None
+    except known.RepositoryNotFoundError:
+        raise BadInput(f"{name} is not on the Hub, or private: hf auth login") from None
+    except known.RevisionNotFoundError:
+        raise BadInput(f"{name}: the repository has no revision {revision or 'main'}") from None
+    except known.LocalEntryNotFoundError:
+        offline = hub.is_offline_mode()
+        why = "HF_HUB_OFFLINE is set" if offline else "the Hub cannot be reached"
+        raise BadInput(
+            f"{name} is not in the local cache and {why}: go online once, or give a file"
+        ) from None
+    except known.EntryNotFoundError:
+        raise BadInput(f"{name} has no {MODEL_FILE}: bgm loads nothing else from there") from None
+    except known.HfHubHTTPError as error:
+        raise BadInput(f"{name} could not be read ({first_line(error)})") from None
+    return Path(path)
+
+
+def check_name(name: str) -> None:
+    """Raise BadInput unless name is one of a repository on the Hub."""
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{name} is no name on the Hub, expected {HUB}owner/name")
+
+
+def require_hub() -> Any:
+    """The Hub's client, or BadInput that says how to install it."""
+    try:
+        return import_module("huggingface_hub")
+    except ImportError:
+        raise BadInput("huggingface_hub is not installed: pip install 'bgm[hub]'") from None

@@ -1,0 +1,220 @@
+"""What is written comes back: colours, alpha, times, audio, timecode, pixel aspect."""
+
+import resource
+import subprocess
+import sys
+import textwrap
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from bgm.colour import Encoding, to_display
+from bgm.errors import BadInput
+from bgm.video.decode import decode, read_header
+from bgm.video.encode import VideoFile
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of
+from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
+
+BT709, HLG, PQ = Encoding("bt709", "bt709"), Encoding("bt2020", "hlg"), Encoding("bt2020", "pq")
+P3 = Encoding("p3", "bt709")
+ALPHA = [name for name, form in VIDEO_FORMATS.items() if form.alpha]
+
+
+def write(path, form, count=6, *, channels=3, size=(H, W), picture=ramps, **options):
+    file = VideoFile(path, form, size, RATE, channels=channels, **options)
+    for i in range(count):
+        x = picture(i, size)
+        x = x[:1] if channels == 1 else x
+        file.write(torch.cat([x, soft(i, size)]) if channels == 4 else x, i / RATE)
+    file.finish()
+    return file
+
+
+def soft(i, size=(H, W)):
+    """An alpha that is smooth, with all of 0 and all of 1 in it, (1, H, W)."""
+    x = torch.linspace(-0.3, 1.3, size[1]).clamp(0, 1).expand(1, *size)
+    return x.roll(i, 2)
+
+
+def left(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("encoding", [BT709, P3, HLG, PQ], ids=lambda e: "-".join(e[:2]))
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+def test_colours_and_tags_and_times(tmp_path, form, encoding, channels):
+    if channels == 4 and form not in ALPHA:
+        with pytest.raises(BadInput, match=f"output={form} cannot hold alpha"):
+            write(tmp_path / "a", form, channels=4)
+        assert left(tmp_path) == []
+        return
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    file = write(path, form, channels=channels, encoding=encoding)
+    header = read_header(path)
+    converted = encoding.transfer in ("hlg", "pq") and form == "webm" and channels > 1
+    assert header.encoding == (BT709 if converted else encoding)
+    assert any("converted to BT.709" in note for note in file.notes) == converted
+    assert abs(header.rate - RATE) < 0.01
+    assert left(tmp_path) == [path.name]
+    count = 0
+    for i, (values, time) in enumerate(decode(path)):
+        x = ramps(i)[:1].expand(3, -1, -1) if channels == 1 else ramps(i)
+        x = to_display(x, encoding) if converted else x
+        assert (values - x).abs().mean() < (2 if converted else 1.5) / 255
+        assert abs(time - i / RATE) <= (
+            Fraction(1, 1000) if path.suffix in (".webm", ".mkv") else 0
+        )
+        count += 1
+    assert count == 6
+
+
+@pytest.mark.parametrize("size", [(H, W), (17, 5), (48, 33)])
+@pytest.mark.parametrize("form", ALPHA)
+def test_alpha_survives(tmp_path, form, size):
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    write(path, form, 8, channels=4, size=size)
+    found = alphas(path)
+    expected = torch.cat([soft(i, size) for i in range(8)])
+    assert found.shape == expected.shape
+    assert (found - expected).abs().mean() < 1 / 255
+    assert read_header(path).size == size
+
+
+def test_ffv1_loses_nothing(tmp_path):
+    write(tmp_path / "a.mkv", "ffv1", 3, channels=4)
+    for i, (values, _) in enumerate(decode(tmp_path / "a.mkv")):
+        assert (values - ramps(i)).abs().max() <= 0.6 / 65535
+    assert (alphas(tmp_path / "a.mkv") - torch.cat([soft(i) for i in range(3)])).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "libopus"])
+def test_audio_goes_along(tmp_path, form, codec):
+    """Copied where the container takes it, else encoded again, which is said; never shorter."""
+    suffix = {"aac": ".mp4", "pcm_s16le": ".mov", "libopus": ".mkv"}[codec]
+    source = write_clip(tmp_path / f"source{suffix}", 30, audio=codec)
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    file = write(path, form, 30, source=read_header(source))
+    ((name, seconds),) = heard(source)
+    ((found, length),) = heard(path)
+    takes = VIDEO_FORMATS[form].audio
+    assert (found == name) == (not takes or name.removeprefix("lib") in takes)
+    assert any("is encoded again" in note for note in file.notes) == (found != name)
+    assert abs(length - seconds) < 0.03  # a packet of AAC or Opus
+
+
+def test_all_audio_tracks_go_along_in_time(tmp_path):
+    """Sound that begins after the pictures still does, also where clocks do not begin at 0."""
+    with av.open(str(tmp_path / "source.mkv"), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.height, video.width, video.pix_fmt = H, W, "yuv420p"
+        sounds = [output.add_stream("pcm_s16le", rate=48000, layout="mono") for _ in range(2)]
+        sounds[1].metadata["language"] = "ger"
+        for i in range(25):
+            frame = av.VideoFrame(W, H, "yuv420p")
+            frame.pts, frame.time_base = 50 + i, Fraction(1, 25)  # from 2.0 s
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        for sound in sounds:
+            for k in range(10):
+                samples = np.full((1, 2400), 900, np.int16)
+                chunk = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+                chunk.sample_rate, chunk.pts = 48000, 48000 * 5 // 2 + 2400 * k  # from 2.5 s
+                chunk.time_base = Fraction(1, 48000)
+                output.mux(sound.encode(chunk))
+            output.mux(sound.encode(None))
+    header = read_header(tmp_path / "source.mkv")
+    write(tmp_path / "a.mov", "prores", 25, source=header)
+    with av.open(str(tmp_path / "a.mov")) as found:
+        assert [s.metadata.get("language") for s in found.streams.audio] == [None, "ger"]
+        for index in range(2):
+            found.seek(0)
+            stream = found.streams.audio[index]
+            first = next(f for f in found.decode(stream) if f.to_ndarray().any())
+            assert abs(first.time - 0.5) < 0.06
+
+
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+def test_timecode_and_pixel_aspect(tmp_path, form):
+    source = write_clip(
+        tmp_path / "source.mov", rate=Fraction(25), aspect=Fraction(64, 45), timecode="10:00:00:12"
+    )
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    file = write(path, form, source=read_header(source))
+    header = read_header(path)
+    assert header.timecode == "10:00:00:12"
+    kept = VIDEO_FORMATS[form].holds_pixel_aspect
+    assert header.pixel_aspect == (Fraction(64, 45) if kept else 1)
+    assert any("square" in note for note in file.notes) == (not kept)
+
+
+def test_a_varying_frame_rate_is_kept(tmp_path):
+    times = [Fraction(t, 30) for t in (0, 1, 4, 5, 9)]
+    file = VideoFile(tmp_path / "a.mov", "prores", (H, W), Fraction(30))
+    for i, time in enumerate(times):
+        file.write(flat(i), time)
+    file.finish()
+    assert [time for _, time in decode(tmp_path / "a.mov")] == times
+
+
+def test_a_video_of_one_frame_lasts_one_frame(tmp_path):
+    write(tmp_path / "a.mp4", "h264", 1)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.duration * stream.time_base == 1 / RATE
+
+
+def test_players_find_hevc(tmp_path):
+    write(tmp_path / "a.mp4", "h265", 2)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, form):
+    """A limit on the size of files refuses the write as a full disk does."""
+    code = f"""
+        import resource, signal, sys, torch
+        from fractions import Fraction
+        from pathlib import Path
+        from bgm.errors import BadInput
+        from bgm.video.encode import VideoFile
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+        try:
+            file = VideoFile(Path(sys.argv[1]), "{form}", (96, 128), Fraction(25))
+            try:
+                for i in range(60):
+                    file.write(torch.rand(3, 96, 128), Fraction(i, 25))
+                file.finish()
+            except BadInput:
+                file.discard()
+                raise
+        except BadInput as error:
+            print(error)
+            sys.exit(1)
+    """
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)], capture_output=True, text=True
+    )
+    assert run.returncode == 1, run.stderr
+    assert run.stdout.startswith(f"cannot write video {path} (")
+    assert "File too large" in run.stdout
+    assert left(tmp_path) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 30_000
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BadInput, match="cannot write video"):
+        VideoFile(tmp_path / "file/a.mov", "prores", (H, W), RATE)
+    assert left(tmp_path) == ["file"]
+
+
+def test_what_can_hold_alpha_is_named():
+    with pytest.raises(BadInput, match="take one of prores, webm, ffv1"):
+        coding_of("h265", size=(2, 2), alpha=True)
