@@ -27,12 +27,8 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.precision,
             compile=cfg.compile,
         )
-<<<<<<< HEAD
-        frames = open_frames(cfg.src, cfg.bgr, cfg.fit)
-        sink = open_sink(frames, cfg.out, list(cfg.outputs), cfg.background)
-=======
         limit_megapixels(cfg.max_megapixels)
-        frames = open_frames(cfg.src, cfg.bgr, cfg.linear)
+        frames = open_frames(cfg.src, cfg.bgr, cfg.linear, cfg.fit)
         sink = open_sink(
             frames,
             cfg.out,
@@ -42,7 +38,6 @@ def main(cfg: DictConfig) -> None:
             alpha=cfg.alpha,
             compression=cfg.compression,
         )
->>>>>>> main
         count = predict(
             model.net,
             with_progress(frames),

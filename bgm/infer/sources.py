@@ -1,11 +1,7 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
-<<<<<<< HEAD
 from collections.abc import Iterator, Mapping
-=======
-from collections.abc import Iterator
 from fractions import Fraction
->>>>>>> main
 from itertools import repeat
 from pathlib import Path
 
@@ -27,26 +23,21 @@ from bgm.video.decode import Header, decode, read_header
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
-<<<<<<< HEAD
     plates: one path or picture for every name in shots. A plate that follows itself is read once.
-    fit: plates may have other sizes (`FitPlate` is to follow).
+    linear: what the files' numbers mean; None: as each file says. fit: plates may have other sizes
+    (`FitPlate` is to follow).
     """
 
     def __init__(
-        self, shots: dict[str, Path], plates: Mapping[str, Path | Shot], fit: bool = False
+        self,
+        shots: dict[str, Path],
+        plates: Mapping[str, Path | Shot],
+        linear: bool | None = None,
+        fit: bool = False,
     ):
-        self.shots, self.plates = shots, plates
+        self.shots, self.plates, self.linear = shots, plates, linear
         if not fit:
             self._check_sizes()
-=======
-    plates: one path for every name in shots. A plate that follows itself is read once. linear:
-    what the files' numbers mean; None: as each file says.
-    """
-
-    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], linear: bool | None = None):
-        self.shots, self.plates, self.linear = shots, plates, linear
-        self._check_sizes()
->>>>>>> main
 
     def __len__(self) -> int:
         return len(self.shots)
@@ -58,11 +49,7 @@ class Pictures:
             src = read_shot(path, self.linear)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-<<<<<<< HEAD
-                bgr = last if isinstance(last, Shot) else read_shot(last)
-=======
-                bgr = read_shot(last, self.linear)
->>>>>>> main
+                bgr = last if isinstance(last, Shot) else read_shot(last, self.linear)
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
@@ -82,11 +69,9 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
     return Shot(*read_encoded(path, linear))
 
 
-<<<<<<< HEAD
-def pictures(src: str | Path, bgr: str | Path | Shot, fit: bool = False) -> Pictures:
-=======
-def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pictures:
->>>>>>> main
+def pictures(
+    src: str | Path, bgr: str | Path | Shot, linear: bool | None = None, fit: bool = False
+) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
     Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
@@ -96,14 +81,10 @@ def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pi
     src = Path(src)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if isinstance(bgr, Shot):
-        return Pictures(shots, dict.fromkeys(shots, bgr), fit)
+        return Pictures(shots, dict.fromkeys(shots, bgr), linear, fit)
     bgr = Path(bgr)
     if not bgr.is_dir():
-<<<<<<< HEAD
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), fit)
-=======
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear)
->>>>>>> main
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear, fit)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -112,11 +93,7 @@ def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pi
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-<<<<<<< HEAD
-    return Pictures(shots, plates, fit)
-=======
-    return Pictures(shots, plates, linear)
->>>>>>> main
+    return Pictures(shots, plates, linear, fit)
 
 
 class Clip:
@@ -124,20 +101,13 @@ class Clip:
 
     def __init__(self, path: Path, plate: Path | Shot, fit: bool = False):
         self.path, self.plate = path, plate
-<<<<<<< HEAD
         self._still: Shot | None = None
-        self.size, self.rate, self.frames = read_header(path)
+        self.header = read_header(path)
+        self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
         if isinstance(plate, Shot) or is_picture(plate):
             self._still = plate if isinstance(plate, Shot) else read_shot(plate)
             if not fit:
                 check_size(path, self.size, plate, self._still.size)
-=======
-        self._still = read_shot(plate) if is_picture(plate) else None
-        self.header = read_header(path)
-        self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
-        if self._still is not None:
-            check_size(path, self.size, plate, self._still.size)
->>>>>>> main
             return
         other = read_header(plate)
         if not fit:
@@ -146,17 +116,13 @@ class Clip:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
 
     def __iter__(self) -> Iterator[Frame]:
-<<<<<<< HEAD
-        if self._still is None:
-            assert isinstance(self.plate, Path)
-            plates: Iterator[tuple[Shot, Fraction | None]] = decode(self.plate)
-        else:
+        plates: Iterator[tuple[Shot, Fraction | None]]
+        if self._still is not None:
             plates = repeat((self._still, None))
-        for count, (src, time) in enumerate(decode(self.path)):
-=======
-        plates = repeat((self._still, None)) if self._still else video_shots(self.plate)
+        else:
+            assert isinstance(self.plate, Path)
+            plates = video_shots(self.plate)
         for count, (src, time) in enumerate(video_shots(self.path, self.header)):
->>>>>>> main
             bgr, _ = next(plates, (None, None))
             if bgr is None:
                 raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
@@ -165,9 +131,6 @@ class Clip:
             yield Frame(self.path.stem, src, bgr.encoded_as(src.encoding), time)
 
 
-<<<<<<< HEAD
-def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
-=======
 def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot, Fraction]]:
     """Yield (frame in the file's own encoding, seconds since the first), see `decode`."""
     encoding = (header or read_header(path)).encoding
@@ -175,8 +138,7 @@ def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot
         yield Shot(values, encoding), time
 
 
-def video(src: str | Path, bgr: str | Path | None) -> Clip:
->>>>>>> main
+def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
     """Frames of a video with a picture as plate for all, or a video, frame by frame.
 
     Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken,

@@ -10,9 +10,10 @@ from bgm.colour import SRGB
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.inputs import open_frames, open_plate, plate_fixes
+from bgm.infer.plate.clip_plates import ClipRange, median_shot, parse_range, range_plate
 from bgm.infer.plate.fixes import AlignPlate, FitPlate, corners_of, homography_of
-from bgm.infer.plate.median import ClipRange, median, median_shot, parse_range
 from bgm.pictures import write_png
+from bgm.video.encode import VideoFile
 from tests.infer import scenes
 
 H, W, MARGIN = 150, 200, 40
@@ -79,21 +80,19 @@ def test_medians_equal_numpys_in_every_type(dtype):
     rng = np.random.default_rng(0)
     values = rng.integers(0, 255, (5, 3, 70, 9))
     stack = [torch.from_numpy(x).to(dtype) for x in values]
-    found = median(stack)
+    found = median_shot(map(Shot, stack), "here").stored
     assert found.dtype == dtype
     assert np.array_equal(found.to(torch.int64).numpy(), np.median(values, axis=0))
 
 
 def test_a_range_of_a_clip_is_a_plate(tmp_path):
     pytest.importorskip("av")
-    from bgm.infer.encode import OPAQUE, VideoFile
-
     path = tmp_path / "clip.mp4"
-    file = VideoFile(path, OPAQUE, (64, 96), Fraction(10))
+    file = VideoFile(path, "h264", (64, 96), Fraction(10))
     plate = scenes.tensor(scenes.scene(64, 96) // 2 + 60)
     for number in range(20):
         shot = plate if number < 8 else torch.full_like(plate, 10 * number)
-        file.write(shot, Fraction(number, 10))
+        file.write(Shot(shot).values, Fraction(number, 10))
     file.finish()
     found = open_plate(str(path), f"{path}@0:00-0:00.6")
     assert (found.values - Shot(plate).values).abs().mean() < 0.05
@@ -101,8 +100,6 @@ def test_a_range_of_a_clip_is_a_plate(tmp_path):
     assert next(iter(frames)).bgr.size == (64, 96)
     with pytest.raises(BadInput, match="from 9 to 10 s: 0 frames"):
         open_plate(str(path), f"{path}@9-10")
-    from bgm.infer.plate.median import range_plate
-
     late = range_plate(ClipRange(path, Fraction(1), Fraction(1)))
     assert abs(late.values.mean().item() - 100 / 255) < 0.02
 

@@ -44,7 +44,7 @@ class Movement(NamedTuple):
 def detail(x: Detail) -> Detail:
     """What an exposure does not change: the logarithm less its local mean. (H, W, 3) in [0, 1]."""
     light = np.log(np.maximum(x, 0) + np.float32(DARK))
-    return light - cv2.GaussianBlur(light, (0, 0), SPREAD)
+    return np.asarray(light - cv2.GaussianBlur(light, (0, 0), SPREAD), np.float32)
 
 
 def shrink(x: Detail, side: int) -> Detail:
@@ -152,8 +152,8 @@ class _Level:
         rows = -(-len(x) // 256)
         where = np.zeros((2, rows * 256), np.float32)
         where[:, : len(x)] = x, y
-        maps = where.reshape(2, rows, 256)
-        seen = cv2.remap(self.shot, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        across, down = where.reshape(2, rows, 256)
+        seen = cv2.remap(self.shot, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return seen.reshape(-1, 3)[: len(x)] - self.values, inside
 
     def fit(self, found: Matrix, basis: Matrix) -> tuple[Matrix, float, float]:

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
-from bgm.infer.decode import decode
 from bgm.infer.frame import Frame
-from bgm.infer.sources import is_picture
+from bgm.infer.sources import is_picture, video_shots
 from bgm.pictures import find_pictures, read_picture
 
 
@@ -52,7 +51,7 @@ class DrawnMatte:
                 raise BadInput(f"{self.word} {self.path} holds no picture named {frame.name}")
             return read_picture(self._folder[frame.name], "L").float() / 255
         if self._clip is None or frame.name != self._shot:
-            self._clip, self._shot, self._count = decode(self.path), frame.name, 0
+            self._clip, self._shot, self._count = video_shots(self.path), frame.name, 0
         shot, _ = next(self._clip, (None, None))
         if shot is None:
             raise BadInput(
