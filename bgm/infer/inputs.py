@@ -1,29 +1,44 @@
 """From the words of predict.py's command line to frames, sinks and fixes of the plate."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame
 from bgm.infer.models import AUTO
+from bgm.infer.ocio import OcioSpaces
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.sources import Clip, Pictures, is_picture, pictures, read_shot, video
 from bgm.infer.video_sink import VideoSink
 
 
-def open_frames(src: str, bgr: str, linear: bool | str = AUTO) -> Pictures | Clip:
+def open_frames(
+    src: str,
+    bgr: str,
+    linear: bool | str = AUTO,
+    ocio: str | None = None,
+    ocio_space: str | None = None,
+) -> Pictures | Clip:
     """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
 
-    linear: what the numbers of pictures mean, "auto" as each file says.
+    linear: what the numbers of pictures mean, "auto" as each file says. ocio, ocio_space: of
+    pictures, see `OcioSpaces`.
     """
     if linear not in (True, False, AUTO):
         raise BadInput(f"linear is {linear}, expected true, false or auto")
     path = Path(src)
     if path.is_file() and not is_picture(path):
+        if ocio is not None:
+            raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
         return video(src, bgr)
-    return pictures(src, bgr, None if linear == AUTO else bool(linear))
+    meant = None if linear == AUTO else bool(linear)
+    if ocio is None:
+        return pictures(src, bgr, partial(read_shot, linear=meant))
+    spaces = OcioSpaces(ocio, ocio_space)
+    return pictures(src, bgr, lambda file: spaces.to_light(read_shot(file, meant), file))
 
 
 def open_sink(

@@ -1,6 +1,6 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -19,16 +19,18 @@ from bgm.pictures import (
 from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
+Reader = Callable[[Path], Shot]
+
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
-    plates: one path for every name in shots. A plate that follows itself is read once. linear:
-    what the files' numbers mean; None: as each file says.
+    plates: one path for every name in shots. A plate that follows itself is read once. read:
+    what makes a shot of a file, such as `read_shot`.
     """
 
-    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], linear: bool | None = None):
-        self.shots, self.plates, self.linear = shots, plates, linear
+    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], read: Reader | None = None):
+        self.shots, self.plates, self.read = shots, plates, read or read_shot
         self._check_sizes()
 
     def __len__(self) -> int:
@@ -38,10 +40,10 @@ class Pictures:
         last: Path | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_shot(path, self.linear)
+            src = self.read(path)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-                bgr = read_shot(last, self.linear)
+                bgr = self.read(last)
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
@@ -58,7 +60,7 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
     return Shot(*read_encoded(path, linear))
 
 
-def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pictures:
+def pictures(src: str | Path, bgr: str | Path, read: Reader | None = None) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
     Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
@@ -68,7 +70,7 @@ def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pi
     src, bgr = Path(src), Path(bgr)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear)
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -77,7 +79,7 @@ def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pi
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates, linear)
+    return Pictures(shots, plates, read)
 
 
 class Clip:
