@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: install demo test check lint docs clean
+.PHONY: install demo test check lint docs browser clean
 
 install: $(VENV)/installed
 
@@ -37,6 +37,33 @@ docs: $(VENV)/docs  # build/site/index.html; warnings are errors
 
 $(VENV)/docs: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+# The page of examples/browser with its network, built and driven in headless Chromium.
+SITE := build/browser/site
+ORT := build/browser/node_modules/onnxruntime-web/dist
+
+browser: $(VENV)/browser $(SITE)/model.onnx $(SITE)/ort
+	cp $(addprefix examples/browser/,index.html page.css page.js matting.js worker.js pixels.js) $(SITE)/
+	$(RUN) -m pytest -m slow tests/examples/test_browser.py
+	@echo "python examples/browser/serve.py $(SITE)"
+
+$(SITE)/model.onnx: weights/mobilenetv2.safetensors $(VENV)/installed
+	mkdir -p $(SITE)
+	$(RUN) export.py ckpt=mobilenetv2 export=onnx precision=int8_weights crop=cells \
+		backbone_scale=0.5 select=sampling select.sample_pixels=20000 licence=MIT out=$@
+
+$(SITE)/ort: examples/browser/package.json
+	@command -v npm > /dev/null || { echo "make browser needs npm, which comes with Node.js (Debian: nodejs, npm)"; exit 1; }
+	mkdir -p $@
+	cp examples/browser/package.json build/browser/
+	npm install --prefix build/browser --no-package-lock --no-audit --no-fund --ignore-scripts
+	cp $(ORT)/ort.wasm.min.mjs $(ORT)/ort.jspi.min.mjs $(ORT)/ort.webgpu.min.mjs $@
+	for build in "" .jspi .asyncify; do cp $(ORT)/ort-wasm-simd-threaded$$build.mjs $(ORT)/ort-wasm-simd-threaded$$build.wasm $@; done
+	touch $@
+
+$(VENV)/browser: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
 	touch $@
 
 clean:

@@ -10,6 +10,7 @@ from benchmarks import network, network_cases
 from benchmarks.measure import medians
 from benchmarks.network import COLUMNS, SAME_K
 from benchmarks.network_cases import Case, Size, exported, prepared, setting
+from tests.export.networks import tiny
 
 CHECKOUT = '''
 """As BackgroundMattingV2 is published: its names, its arguments; computed by tests/plain.py."""
@@ -105,9 +106,12 @@ def test_a_checkout_computes_what_the_network_computes(checkout):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow  # writes an ONNX graph of every size
+@pytest.mark.timeout(900)
 def test_files_and_memory(tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setattr(network, "WAYS", ("plain", "still"))
+    monkeypatch.setattr("bgm.load", lambda name: tiny())  # a graph that is soon written
     files = exported(tmp_path / "files", ["hd", "8k"])  # hd and 4k have files
     out = tmp_path / "table"
     words = ["--backbones", "mobilenetv2", "--rounds", "1", "--threads", "1", "--memory"]

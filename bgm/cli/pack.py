@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from bgm.cli.doctor import PLACES, sources
 from bgm.console import say, tracked
-from bgm.data.shards.packing import SMALLEST, pack
+from bgm.data.shards.packing import pack
 from bgm.data.shards.tar import write_shards
 from bgm.errors import BadInput
 
@@ -18,8 +18,6 @@ def main(cfg: DictConfig) -> None:
     todo = {place(config, root): (role, config) for _, role, config in sources(cfg)}
     if not todo:
         raise BadInput(f"data={cfg.data._target_} names no folders: there is nothing to pack")
-    if size is not None and (not isinstance(size, int) or size < SMALLEST):
-        raise BadInput(f"size={size}: expected {SMALLEST} px or more, or null: as they are")
     for where, (role, _) in todo.items():  # all of them before the first takes an hour
         if role == "scenes":
             raise BadInput(f"{root / where} holds finished scenes: pack takes subjects")

@@ -63,8 +63,6 @@ def _centre(sample: Sample, H: int, W: int) -> Sample:
     if (h, w) == (H, W):
         return sample
     top, left = (H - h) // 2, (W - w) // 2
-    pha = sample.pha.new_zeros(1, H, W)
-    pha[:, top : top + h, left : left + w] = sample.pha
-    rows = (torch.arange(H) - top).clamp(0, h - 1)
-    columns = (torch.arange(W) - left).clamp(0, w - 1)
-    return sample._replace(pha=pha, fgr=sample.fgr[:, rows][:, :, columns])
+    around = ((0, 0), (top, H - h - top), (left, W - w - left))
+    pha, fgr = np.pad(sample.pha, around), np.pad(sample.fgr, around, mode="edge")
+    return sample._replace(pha=torch.from_numpy(pha), fgr=torch.from_numpy(fgr))

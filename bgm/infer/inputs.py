@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bgm.console import say, tracked
 from bgm.errors import BadInput
@@ -12,6 +13,7 @@ from bgm.infer.ocio import OcioSpaces
 from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Clip, Pictures, is_picture, pictures, read_shot, video
+from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
 
 
@@ -53,9 +55,21 @@ def open_sink(
 ) -> Sink:
     """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
+    A video may become numbered pictures (output=png, png16, tiff or exr).
+
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
     """
+    pictures_out: dict[str, Any] = {
+        "output": output,
+        "alpha": alpha,
+        "compression": compression,
+        "say": say,
+    }
+    if isinstance(frames, Clip) and output in STILL_FORMATS:
+        if frames.header.audio:
+            say(f"{frames.path.name}: its audio is not written, output={output} is pictures")
+        return PictureSink(out, outputs, background, **pictures_out)
     if isinstance(frames, Clip):
         return VideoSink(
             out,
@@ -73,9 +87,7 @@ def open_sink(
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
-    return PictureSink(
-        out, outputs, background, output=output, alpha=alpha, compression=compression, say=say
-    )
+    return PictureSink(out, outputs, background, **pictures_out)
 
 
 def plate_fixes(align: bool, exposure: bool) -> list[PlateFix]:

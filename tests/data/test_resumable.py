@@ -55,7 +55,7 @@ def load(kind):
 def test_no_signal_comes_between_an_error_and_its_sentence(monkeypatch, capsys):
     """One for a second loader, while the sentence about the first one is looked for."""
 
-    def message(error, cfg):
+    def message(error):
         signal.raise_signal(signal.SIGCHLD)
         return str(error)
 

@@ -11,6 +11,7 @@ import bgm.model.patches as patches
 from bgm.errors import BadInput
 from bgm.export.certify.check import check as check_everywhere
 from bgm.export.certify.check import coverage
+from bgm.export.certify.compare import Truth
 from bgm.export.certify.grid import brief, default, wide
 from bgm.export.certify.steered_error import steer_error
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
@@ -18,6 +19,7 @@ from bgm.export.prepare import prepare_network
 from bgm.export.shapes import Shape
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.torchscript import TorchScriptExport
+from bgm.export.tolerances import PRECISIONS
 from bgm.model import (
     Full,
     GatherCrop,
@@ -57,6 +59,23 @@ def test_a_right_export_passes(net, select):
     assert {t.pictures for t in report.comparisons} == set(PLAIN)
     assert all(t.refined > 0 for t in report.comparisons)
     assert "refined" in str(report)
+
+
+@pytest.mark.parametrize(("largest", "expected"), [(2e-5, 0), (1e-9, 2)])
+def test_float64_is_asked_only_where_float32_leaves_a_doubt(net, monkeypatch, largest, expected):
+    asked = []
+
+    def spy(self, *args):
+        asked.append(args)
+        return in_float64(self, *args)
+
+    in_float64 = Truth.in_float64
+    monkeypatch.setattr(Truth, "in_float64", spy)
+    limits = PRECISIONS["float32"]._replace(largest=largest)
+    report = check(net, prepare(net), limits, shapes=[Shape(1, 64, 96)])
+    assert len(asked) == expected
+    assert (report.eager > 0) == (expected > 0)
+    assert ("PyTorch in float32" in str(report)) == (expected > 0)
 
 
 def test_the_grid_covers_what_has_gone_wrong_before(net):

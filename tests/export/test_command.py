@@ -37,6 +37,7 @@ def names(target):
             OnnxExport,
             ["GatherCrop", "ScatterNdReplace", "Thresholding"],
         ),
+        (["crop=cells"], OnnxExport, ["SharedCells", "ScatterElementReplace", "NoneType"]),
         (
             ["export=torchscript", "crop=roi_align", "replace=scatter_element", "select=full"],
             TorchScriptExport,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bgm.compose.seeding import random_words
@@ -90,12 +91,10 @@ def strand(canvas: NDArray, points: Sequence[Point], width: int, value: int) -> 
 
 def box_blur(x: NDArray, radius: int) -> NDArray[np.int64]:
     """Mean over (2 radius + 1)^2 pixels of (H, W) or (H, W, C) integers, borders replicated."""
-    out = x.astype(np.int64)
-    for axis in (0, 1) if radius > 0 else ():
+    out, width = x.astype(np.int64), 2 * radius + 1
+    for axis in (0, 1):
         around = [(0, 0)] * x.ndim
-        around[axis] = (radius + 1, radius)
-        total = np.cumsum(np.pad(out, around, mode="edge"), axis=axis)
-        n, width = x.shape[axis], 2 * radius + 1
-        late = np.take(total, np.arange(width, n + width), axis)
-        out = (late - np.take(total, np.arange(n), axis) + width // 2) // width
+        around[axis] = (radius, radius)
+        windows = sliding_window_view(np.pad(out, around, mode="edge"), width, axis)
+        out = (windows.sum(-1) + width // 2) // width
     return out

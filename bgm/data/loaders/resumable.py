@@ -11,6 +11,7 @@ from torch.utils.data.distributed import DistributedSampler
 from bgm.errors import BadInput, lost_worker
 
 SALT = 0x0D3  # keeps the order apart from other draws of the same seed
+RAISED = f"{BadInput.__module__}.{BadInput.__qualname__}: "  # before its sentence
 
 
 class DrawSampler(DistributedSampler):
@@ -54,9 +55,6 @@ class ShardSampler(DistributedSampler):
 
     def __len__(self) -> int:
         return len(self.share)
-
-
-RAISED = f"{BadInput.__module__}.{BadInput.__qualname__}: "
 
 
 class Loader(DataLoader):

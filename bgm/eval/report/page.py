@@ -1,6 +1,5 @@
 """The page: scores of one or more runs as one HTML file that asks no network for anything."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -61,15 +60,14 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
     columns = runs[0].columns()
     results = [(run, [interval(run.values(name)) for name in columns]) for run in runs]
     rows = published(first["protocol"], first["scales"])
-    facts = [key for key in FACTS if any(run.scores.get(key) is not None for run in runs)]
     return fill_template(
         Path(__file__).with_name("page.html"),
-        {"number": number},
+        {"number": number, "fact": _fact, "uri": data_uri},
         title=title,
         runs=runs,
         protocol=first["protocol"],
         columns=columns,
-        facts=[(key, [_fact(run.scores.get(key)) for run in runs]) for key in facts],
+        facts=[key for key in FACTS if any(run.scores.get(key) is not None for run in runs)],
         results=results,
         clips=max((i.groups for i in results[0][1]), default=0),
         published=[(row, [values.get(name) for name in columns]) for row, values in rows],
@@ -78,7 +76,6 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
         kinds=KINDS,
         pictures=_pictures(runs, columns),
         most=MOST_ROWS,
-        downloads=[_downloads(run) for run in runs],
         level=round(LEVEL * 100),
         resamples=RESAMPLES,
     )
@@ -151,12 +148,3 @@ def _pictures(runs: Sequence[Run], columns: Columns) -> list[tuple[str, list[lis
         (name, [[rows.get(name, {}).get(column) for rows in by_name] for column in columns])
         for name in list(dict.fromkeys(names))[:MOST_ROWS]
     ]
-
-
-def _downloads(run: Run) -> dict[str, str]:
-    text = json.dumps(run.scores, indent=1)
-    return {
-        "label": run.label,
-        "csv": data_uri(run.csv().encode(), "text/csv"),
-        "json": data_uri(text.encode(), "application/json"),
-    }

@@ -53,6 +53,10 @@ class Run(NamedTuple):
         """Name, rank, metric and value of the pictures that were kept, and are still there."""
         return [e for e in self.scores.get("examples", []) if self.pictures[e["rank"]]]
 
+    def json(self) -> str:
+        """All of it, as eval.py wrote it."""
+        return json.dumps(self.scores, indent=1)
+
     def csv(self) -> str:
         """One line per picture."""
         return csv_text(["name", *self.scores["scales"]], self.scores["pictures"])
@@ -111,6 +115,7 @@ def _pictures(folder: Path, rank: str) -> dict[str, str]:
     return pictures
 
 
-def data_uri(content: bytes, kind: str) -> str:
-    """Bytes as an address that needs no network."""
+def data_uri(content: bytes | str, kind: str) -> str:
+    """Bytes or text as an address that needs no network."""
+    content = content.encode() if isinstance(content, str) else content
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -15,6 +15,7 @@ from bgm.export.cells_refiner import SharedCells
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target
+from bgm.export.targets.eight_bit_weights import store_in_eight_bits
 from bgm.export.targets.graphs import example_inputs, free_axes
 from bgm.export.targets.onnx_runtimes import THRESHOLD, open_onnx, open_openvino, open_reference
 from bgm.export.targets.quantise import quantise
@@ -52,7 +53,7 @@ class OnnxExport(Target):
         "reference": open_reference,
     }
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
-    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8", "int8_weights")
     shares_cells: ClassVar[bool] = True
     # No selection needs control flow, and OpenVINO, TensorRT and mobile runtimes stumble over it.
     unsupported_ops: ClassVar[frozenset[str]] = frozenset({"If", "Loop", "Scan"})
@@ -122,6 +123,8 @@ class OnnxExport(Target):
                 raise BadInput(f"the graph holds {names}, expected none of these")
             if self.precision == "int8":
                 quantise(floats, path, self.calibration or [], self.shape)
+            elif self.precision == "int8_weights":
+                store_in_eight_bits(floats, path)
             else:
                 floats.replace(path)
 
