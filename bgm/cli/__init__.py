@@ -9,7 +9,7 @@ from bgm.paths import conf_dir, script_path
 SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
 # Modules with main(config), over conf/COMMAND.yaml.
-CONFIGURED = ("blend", "compose", "doctor", "pack", "release", "render")
+CONFIGURED = ("blend", "compose", "doctor", "pack", "release", "render", "serve")
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
@@ -22,6 +22,7 @@ USAGE = """usage: bgm COMMAND ...
   bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
   bgm blend before=FILE after=FILE out=NAME.safetensors  weights between two networks
   bgm release ckpt=FILE out=NAME.safetensors  a network to give away, in half the bytes
+  bgm serve                    a page to try a network on, at 127.0.0.1 (extra: serve)
   bgm demo                     train, score, export and matte on procedural data, in minutes
   bgm --version
 """

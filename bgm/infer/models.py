@@ -92,9 +92,11 @@ def model_of(
 
 
 def choose_device(name: str) -> torch.device:
-    """ "auto" is the GPU where there is one; BadInput for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """ "auto" is CUDA, else MPS, else the CPU; BadInput for a device that is not there."""
+    if name == AUTO:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
