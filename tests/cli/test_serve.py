@@ -63,7 +63,7 @@ def test_every_knob_of_the_selection_turns_and_turns_back(model, pair, tmp_path)
     assert refined(select="full") == SIZE[0] * SIZE[1]
     assert refined() == own
     alphas = []
-    for scale in ("auto", 0.5, "auto"):
+    for scale in ("auto", 0.25, "auto"):
         result = matte_pictures(model, src, bgr, Knobs(scale=scale), tmp_path)
         alphas.append(read_picture(result.views["alpha"]))
     assert not torch.equal(alphas[0], alphas[1])
