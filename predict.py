@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
+from bgm.infer.foreground import choose_foreground
 from bgm.infer.inputs import matte_steps, open_frames, open_sink, plate_fixes, with_progress
 from bgm.infer.models import open_model
 from bgm.infer.predict import predict
@@ -28,7 +29,9 @@ def main(cfg: DictConfig) -> None:
             compile=cfg.compile,
         )
         limit_megapixels(cfg.max_megapixels)
-        frames = open_frames(cfg.src, cfg.bgr, cfg.linear, cfg.fit)
+        frames = open_frames(
+            cfg.src, cfg.bgr, cfg.linear, cfg.fit, ocio=cfg.ocio, ocio_space=cfg.ocio_space
+        )
         sink = open_sink(
             frames,
             cfg.out,
@@ -44,6 +47,7 @@ def main(cfg: DictConfig) -> None:
             sink,
             fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
             steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
+            foreground=choose_foreground(cfg.fgr),
             device=model.device,
             scale=model.scale,
             say=say,

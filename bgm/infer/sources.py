@@ -1,6 +1,6 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -19,23 +19,25 @@ from bgm.pictures import (
 from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
+Reader = Callable[[Path], Shot]
+
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
     plates: one path or picture for every name in shots. A plate that follows itself is read once.
-    linear: what the files' numbers mean; None: as each file says. fit: plates may have other sizes
-    (`FitPlate` is to follow).
+    read: makes a shot of a file; None: `read_shot`. fit: plates may have other sizes (`FitPlate` is
+    to follow).
     """
 
     def __init__(
         self,
         shots: dict[str, Path],
         plates: Mapping[str, Path | Shot],
-        linear: bool | None = None,
+        read: Reader | None = None,
         fit: bool = False,
     ):
-        self.shots, self.plates, self.linear = shots, plates, linear
+        self.shots, self.plates, self.read = shots, plates, read or read_shot
         if not fit:
             self._check_sizes()
 
@@ -46,10 +48,10 @@ class Pictures:
         last: Path | Shot | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_shot(path, self.linear)
+            src = self.read(path)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-                bgr = last if isinstance(last, Shot) else read_shot(last, self.linear)
+                bgr = last if isinstance(last, Shot) else self.read(last)
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
@@ -70,7 +72,7 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
 
 
 def pictures(
-    src: str | Path, bgr: str | Path | Shot, linear: bool | None = None, fit: bool = False
+    src: str | Path, bgr: str | Path | Shot, read: Reader | None = None, fit: bool = False
 ) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
@@ -81,10 +83,10 @@ def pictures(
     src = Path(src)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if isinstance(bgr, Shot):
-        return Pictures(shots, dict.fromkeys(shots, bgr), linear, fit)
+        return Pictures(shots, dict.fromkeys(shots, bgr), read, fit)
     bgr = Path(bgr)
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear, fit)
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read, fit)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -93,7 +95,7 @@ def pictures(
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates, linear, fit)
+    return Pictures(shots, plates, read, fit)
 
 
 class Clip:
