@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from bgm.metrics.functional import dtssd
 from torch import Tensor
 
 from bgm.compose.drawing import draw
