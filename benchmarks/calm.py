@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from bgm.metrics.functional import dtssd
 from torch import Tensor
 
 from bgm.compose.drawing import draw
@@ -18,7 +19,6 @@ from bgm.infer.any_size import run_any_size
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import open_model
 from bgm.infer.steps import Calm
-from bgm.metrics.functional import dtssd
 
 SIZE = (288, 512)
 NOISE = 0.01

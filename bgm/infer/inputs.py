@@ -3,27 +3,41 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bgm.console import say, tracked
+from bgm.console import say
 from bgm.errors import BadInput
-from bgm.infer.frame import Frame, Shot
+from bgm.infer.frame import Shot
 from bgm.infer.models import AUTO
 from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
 from bgm.infer.plate.fixes import AlignPlate, FitPlate, fix_exposure
-from bgm.infer.predict import MatteStep, PlateFix, Sink
+from bgm.infer.predict import MatteStep, PlateFix
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Clip, Pictures, is_picture, pictures, read_shot, video, video_shots
+from bgm.infer.sources import (
+    Broken,
+    Clip,
+    Pictures,
+    is_picture,
+    pictures,
+    read_shot,
+    video,
+    video_shots,
+)
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.video_sink import VideoSink
 from bgm.pictures import find_pictures
 
 
 def open_frames(
-    src: str, bgr: str, linear: bool | str = AUTO, fit: bool = False
+    src: str,
+    bgr: str,
+    linear: bool | str = AUTO,
+    fit: bool = False,
+    broken: Broken | None = None,
 ) -> Pictures | Clip:
     """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
 
     bgr: a file or a folder, "clip.mp4@0:00-0:03", or "median", see `open_plate`. linear: what the
     numbers of pictures mean, "auto" as each file says. fit: plates may have another size.
+    broken: see `Pictures`.
     """
     if linear not in (True, False, AUTO):
         raise BadInput(f"linear is {linear}, expected true, false or auto")
@@ -31,7 +45,7 @@ def open_frames(
     path, plate = Path(src), open_plate(src, bgr, meaning)
     if path.is_file() and not is_picture(path):
         return video(src, plate, fit)
-    return pictures(src, plate, meaning, fit)
+    return pictures(src, plate, meaning, fit, broken)
 
 
 def open_plate(src: str, bgr: str, linear: bool | None = None) -> str | Shot:
@@ -65,7 +79,7 @@ def open_sink(
     output: str | None = None,
     alpha: str | None = None,
     compression: str = "zip",
-) -> Sink:
+) -> PictureSink | VideoSink:
     """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
@@ -120,9 +134,3 @@ def matte_steps(
     if holdout:
         steps.append(Holdout(holdout))
     return [*steps, Garbage(garbage)] if garbage else steps
-
-
-def with_progress(frames: Pictures | Clip) -> Iterable[Frame]:
-    """The same frames with a progress bar around them."""
-    total = frames.frames or None if isinstance(frames, Clip) else len(frames)
-    return tracked(frames, "matting", total)
