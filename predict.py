@@ -9,6 +9,7 @@ from bgm.console import say, say_error
 from bgm.infer.failures import Failures
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
+from bgm.infer.foreground import choose_foreground
 from bgm.infer.frame_reports import FrameReports, open_reports
 from bgm.infer.inputs import matte_steps, open_sink, plate_fixes
 from bgm.infer.models import Model, open_model
@@ -55,7 +56,16 @@ def matte_shot(
 ) -> None:
     """Matte the frames of one shot that are not whole yet."""
     listed = cfg.shots is not None
-    frames = ShotFrames(shot, reports, failures, listed=listed, linear=cfg.linear, fit=cfg.fit)
+    frames = ShotFrames(
+        shot,
+        reports,
+        failures,
+        listed=listed,
+        linear=cfg.linear,
+        fit=cfg.fit,
+        ocio=cfg.ocio,
+        ocio_space=cfg.ocio_space,
+    )
     sink = open_sink(
         frames.frames,
         shot.out,
@@ -75,6 +85,7 @@ def matte_shot(
         FollowedSink(sink, record.write, frames.written),
         fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
         steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
+        foreground=choose_foreground(cfg.fgr),
         device=model.device,
         scale=model.scale,
         say=say,

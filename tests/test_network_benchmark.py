@@ -106,6 +106,8 @@ def test_a_checkout_computes_what_the_network_computes(checkout):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow  # writes an ONNX graph of every size
+@pytest.mark.timeout(900)
 def test_files_and_memory(tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setattr(network, "WAYS", ("plain", "still"))

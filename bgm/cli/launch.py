@@ -26,8 +26,8 @@ from bgm.errors import Stopped
 from bgm.paths import conf_dir
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
+PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest", "ocio"}
 PATH_KEYS |= {"shots", "holdout", "garbage"}
-PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest"}
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from bgm.infer.video_sink import VideoSink
 class ShotFrames:
     """The frames of a shot that are to be matted, each reported when it is written, or fails.
 
-    listed: names a frame's shot in what is said of it. Without `skip` all frames are to be matted.
+    listed: names a frame's shot in what is said of it. reading: as `open_frames` takes it.
     """
 
     def __init__(
@@ -32,11 +32,10 @@ class ShotFrames:
         failures: Failures,
         *,
         listed: bool = False,
-        linear: bool | str = "auto",
-        fit: bool = False,
+        **reading: Any,
     ) -> None:
         self.shot, self.reports, self.failures, self.listed = shot, reports, failures, listed
-        self.frames = open_frames(shot.src, shot.bgr, linear, fit, self._broken)
+        self.frames = open_frames(shot.src, shot.bgr, broken=self._broken, **reading)
         self.whole = 0  # frames of an earlier run; of a video without a length, 1
         names = self.frames.names if isinstance(self.frames, Pictures) else []
         self._numbers = {name: number for number, name in enumerate(names, 1)}

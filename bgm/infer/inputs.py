@@ -1,12 +1,15 @@
 """From the words of predict.py's command line to frames, sinks and fixes of the plate."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.infer.frame import Shot
 from bgm.infer.models import AUTO
+from bgm.infer.ocio import OcioSpaces
 from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
 from bgm.infer.plate.fixes import AlignPlate, FitPlate, fix_exposure
 from bgm.infer.predict import MatteStep, PlateFix
@@ -15,6 +18,7 @@ from bgm.infer.sources import (
     Broken,
     Clip,
     Pictures,
+    Reader,
     is_picture,
     pictures,
     read_shot,
@@ -22,6 +26,7 @@ from bgm.infer.sources import (
     video_shots,
 )
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
+from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
 from bgm.pictures import find_pictures
 
@@ -31,24 +36,37 @@ def open_frames(
     bgr: str,
     linear: bool | str = AUTO,
     fit: bool = False,
+    *,
+    ocio: str | None = None,
+    ocio_space: str | None = None,
     broken: Broken | None = None,
 ) -> Pictures | Clip:
     """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
 
     bgr: a file or a folder, "clip.mp4@0:00-0:03", or "median", see `open_plate`. linear: what the
-    numbers of pictures mean, "auto" as each file says. fit: plates may have another size.
-    broken: see `Pictures`.
+    numbers of pictures mean, "auto" as each file says. fit: plates may have another size. ocio,
+    ocio_space: of pictures, see `OcioSpaces`. broken: see `Pictures`.
     """
     if linear not in (True, False, AUTO):
         raise BadInput(f"linear is {linear}, expected true, false or auto")
     meaning = None if linear == AUTO else bool(linear)
-    path, plate = Path(src), open_plate(src, bgr, meaning)
+    read = picture_reader(meaning, OcioSpaces(ocio, ocio_space) if ocio else None)
+    path, plate = Path(src), open_plate(src, bgr, read)
     if path.is_file() and not is_picture(path):
+        if ocio is not None:
+            raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
         return video(src, plate, fit)
-    return pictures(src, plate, meaning, fit, broken)
+    return pictures(src, plate, read, fit, broken)
 
 
-def open_plate(src: str, bgr: str, linear: bool | None = None) -> str | Shot:
+def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
+    """What makes a shot of a picture file: in its own numbers, or in light by a config."""
+    if spaces is None:
+        return partial(read_shot, linear=linear)
+    return lambda file: spaces.to_light(read_shot(file, linear), file)
+
+
+def open_plate(src: str, bgr: str, read: Reader = read_shot) -> str | Shot:
     """The plate that is a median: of a range of a clip, or ("median") of the shot itself.
 
     Other words, and names of files, come back as they are.
@@ -56,15 +74,15 @@ def open_plate(src: str, bgr: str, linear: bool | None = None) -> str | Shot:
     if bgr is None or Path(bgr).exists():
         return bgr
     if bgr == MEDIAN:
-        return median_shot(_shots(Path(src), linear), f"bgr=median of {src}")
+        return median_shot(_shots(Path(src), read), f"bgr=median of {src}")
     part = parse_range(bgr)
     return range_plate(part) if part else bgr
 
 
-def _shots(src: Path, linear: bool | None) -> Iterable[Shot]:
+def _shots(src: Path, read: Reader) -> Iterable[Shot]:
     """The pictures of a folder, or the frames of a video."""
     if src.is_dir():
-        return (read_shot(path, linear) for path in find_pictures(src).values())
+        return (read(path) for path in find_pictures(src).values())
     if is_picture(src):
         raise BadInput(f"bgr=median needs a video or a folder of pictures, but src {src} is one")
     return (shot for shot, _ in video_shots(src))
@@ -82,9 +100,21 @@ def open_sink(
 ) -> PictureSink | VideoSink:
     """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
+    A video may become numbered pictures (output=png, png16, tiff or exr).
+
     Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
     of the first.
     """
+    pictures_out: dict[str, Any] = {
+        "output": output,
+        "alpha": alpha,
+        "compression": compression,
+        "say": say,
+    }
+    if isinstance(frames, Clip) and output in STILL_FORMATS:
+        if frames.header.audio:
+            say(f"{frames.path.name}: its audio is not written, output={output} is pictures")
+        return PictureSink(out, outputs, background, **pictures_out)
     if isinstance(frames, Clip):
         return VideoSink(
             out,
@@ -102,9 +132,7 @@ def open_sink(
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
-    return PictureSink(
-        out, outputs, background, output=output, alpha=alpha, compression=compression, say=say
-    )
+    return PictureSink(out, outputs, background, **pictures_out)
 
 
 def plate_fixes(

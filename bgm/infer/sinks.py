@@ -23,7 +23,8 @@ class PictureSink:
     (see `open_background`) makes it RGB. output: of `STILL_FORMATS`; None: what loses nothing of
     the shot. alpha: "straight" or "premultiplied"; None: premultiplied in EXR, as its custom is.
     An EXR of `com` has err and ref as layers. say: is told once when light above 1 is lost.
-    Colours stay in the shot's encoding, or become light in it (EXR). Construction leaves
+    Colours stay in the shot's encoding, or become light in it (EXR). Frames of a video are
+    numbered: out/KIND/NAME/NAME.000001.png. Construction leaves
     nothing behind and raises BadInput for unknown outputs and for folders that cannot be written.
     Existing files of the same names are replaced, each whole or not at all.
     """
@@ -44,6 +45,7 @@ class PictureSink:
             raise BadInput(f"compression {compression} is none of {', '.join(COMPRESSIONS)}")
         self.output, self.alpha, self.compression, self._say = output, alpha, compression, say
         self._cut_off = False  # whether it was said that light is lost
+        self._clip, self._number = "", 0  # the video that is being written, and its last frame
         self.out = Path(out)
         self.outputs = check_outputs(outputs)
         self.background = None if background is None else open_background(background)
@@ -74,13 +76,14 @@ class PictureSink:
         form = STILL_FORMATS[name]
         alpha = self.alpha or form.alphas[0]
         check_still(name, alpha)
+        stem = frame.name if frame.time is None else self._numbered(frame.name)
         for kind in self.outputs:
             x = render(kind, matte, self.background, frame.src.encoding, levels=form.levels)
             if len(x) == 4 and alpha == "premultiplied":
                 x = torch.cat([x[:3] * x[3:], x[3:]])
             layers = {"err": matte.err()[0], "ref": matte.ref()[0]}
             cut_off = write_still(
-                output_path(self.out / kind, frame.name, form.suffix),
+                output_path(self.out / kind, stem, form.suffix),
                 name,
                 x,
                 frame.src.encoding,
@@ -91,6 +94,12 @@ class PictureSink:
             if cut_off and not self._cut_off:
                 self._cut_off = True
                 self._say(f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it")
+
+    def _numbered(self, clip: str) -> str:
+        """The stem of the next frame of a video: padded, as compositors look for sequences."""
+        self._number = self._number + 1 if clip == self._clip else 1
+        self._clip = clip
+        return f"{clip}/{PurePosixPath(clip).name}.{self._number:06d}"
 
 
 def output_path(folder: Path, name: str, suffix: str = ".png") -> Path:

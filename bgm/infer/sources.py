@@ -21,26 +21,27 @@ from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
 Broken = Callable[[str, BadInput], None]  # takes the name of a frame, and what is wrong with it
+Reader = Callable[[Path], Shot]
 
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
     plates: one path or picture for every name in shots. A plate that follows itself is read once.
-    linear: what the files' numbers mean; None: as each file says. fit: plates may have other sizes
-    (`FitPlate` is to follow). broken: takes the frames that cannot be read, which are then left
-    out; without it, and where nothing else is there, BadInput is raised, as for the plate of all.
+    read: makes a shot of a file; None: `read_shot`. fit: plates may have other sizes (`FitPlate` is
+    to follow). broken: takes the frames that cannot be read, which are then left out; without it,
+    and where nothing else is there, BadInput is raised, as for the plate of all.
     """
 
     def __init__(
         self,
         shots: dict[str, Path],
         plates: Mapping[str, Path | Shot],
-        linear: bool | None = None,
+        read: Reader | None = None,
         fit: bool = False,
         broken: Broken | None = None,
     ):
-        self.shots, self.plates, self.linear, self.fit = shots, plates, linear, fit
+        self.shots, self.plates, self.read, self.fit = shots, plates, read or read_shot, fit
         self.names = list(shots)  # of all frames, in order
         self.broken = broken
         self._one_plate = len(set(plates.values())) == 1
@@ -57,7 +58,7 @@ class Pictures:
                 if bgr is None or self.plates[name] != last:
                     last, bgr = self.plates[name], None
                     bgr = self._read_plate(last)
-                src = read_shot(path, self.linear)
+                src = self.read(path)
                 if not self.fit:
                     check_size(path, src.size, last, bgr.size)
             except BadInput as error:
@@ -69,7 +70,7 @@ class Pictures:
             yield Frame(name, src, bgr)
 
     def _read_plate(self, plate: Path | Shot) -> Shot:
-        return plate if isinstance(plate, Shot) else read_shot(plate, self.linear)
+        return plate if isinstance(plate, Shot) else self.read(plate)
 
     def without(self, names: list[str]) -> "Pictures":
         """The same frames but for these; `names` stays that of all."""
@@ -112,7 +113,7 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
 def pictures(
     src: str | Path,
     bgr: str | Path | Shot,
-    linear: bool | None = None,
+    read: Reader | None = None,
     fit: bool = False,
     broken: Broken | None = None,
 ) -> Pictures:
@@ -125,10 +126,10 @@ def pictures(
     src = Path(src)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if isinstance(bgr, Shot):
-        return Pictures(shots, dict.fromkeys(shots, bgr), linear, fit, broken)
+        return Pictures(shots, dict.fromkeys(shots, bgr), read, fit, broken)
     bgr = Path(bgr)
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear, fit, broken)
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read, fit, broken)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -137,7 +138,7 @@ def pictures(
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates, linear, fit, broken)
+    return Pictures(shots, plates, read, fit, broken)
 
 
 class Clip:

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import predict as script_module
+from bgm.files import refusals_named
+from bgm.infer import sinks
 from bgm.infer.finished import OutputRecord
 from bgm.infer.models import Model
 from bgm.infer.shot_list import one_shot
@@ -150,9 +152,8 @@ def test_json_has_a_line_for_each_frame_and_nothing_else(tmp_path, quick, capsys
     for again in (False, True):
         assert script(*words, f"resume={str(again).lower()}") == 1
         said = capsys.readouterr()
-        lines = sorted(
-            map(json.loads, said.out.splitlines()), key=lambda x: (x["shot"], x["frame"])
-        )
+        lines = [json.loads(line) for line in said.out.splitlines()]
+        lines.sort(key=lambda x: (x["shot"], x["frame"]))
         assert [(x["shot"], x["frame"], x["of"], x["name"]) for x in lines] == [
             (shot, number, 3, f"{number - 1:04}") for shot in "AB" for number in (1, 2, 3)
         ]
@@ -174,9 +175,7 @@ def test_words_that_mean_nothing_are_one_sentence(tmp_path, quick, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_after_the_frame_with_a_sentence(
-    tmp_path, quick, capsys, monkeypatch, number
-):
+def test_a_signal_ends_the_run_after_a_frame(tmp_path, quick, capsys, monkeypatch, number):
     shots = tmp_path / "shots"
     for name in "AB":
         write_shot(shots / name)
@@ -194,7 +193,7 @@ def test_a_signal_ends_after_the_frame_with_a_sentence(
     assert script(*words) == 75
     assert signal.getsignal(number) is before
     name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
-    assert f"stopped by {name}: what was finished is kept" in capsys.readouterr().out
+    assert f"stopped by {name}: what was finished is kept" in capsys.readouterr().err
     kept = made(tmp_path / "out")
     assert set(kept) <= {"A/pha/0000.png", "A/pha/0001.png"}
     assert not list((tmp_path / "out").rglob("*.part"))
@@ -205,18 +204,12 @@ def test_a_signal_ends_after_the_frame_with_a_sentence(
 def test_a_disk_that_is_full_ends_its_shot_and_keeps_what_was_finished(
     tmp_path, quick, capsys, monkeypatch
 ):
-    import bgm.infer.sinks as sinks
-
     shots, write = tmp_path / "shots", sinks.write_still
     for name in "AB":
         write_shot(shots / name)
 
     def until_full(path, *args, **more):
         if path.name == "0001.png" and "A" in path.parts:
-            (path.parent / ".x.part").write_bytes(b"")
-            (path.parent / ".x.part").unlink()
-            from bgm.files import refusals_named
-
             with refusals_named(path):
                 raise OSError(28, "No space left on device")
         return write(path, *args, **more)

@@ -11,8 +11,9 @@ import torch
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.frame import Frame, Shot
+from bgm.infer.inputs import open_sink
 from bgm.infer.predict import predict
-from bgm.infer.sources import video
+from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink
 from bgm.pictures import write_png
 from bgm.types import Refined
@@ -112,6 +113,19 @@ def test_colours_come_back_where_nothing_is_changed(tmp_path, tags):
 def matte_of(pha, fgr):
     nothing = torch.zeros(1, 1, *pha.shape[-2:])
     return Matte(pha, fgr, nothing, None, tuple(pha.shape[-2:]))
+
+
+@pytest.mark.parametrize(("output", "suffix"), [("png", "png"), ("png16", "png"), ("exr", "exr")])
+def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
+    path = write_clip(tmp_path / "shot.mp4", 3, audio="aac")
+    clip = video(path, write_plate(tmp_path / "plate.png"))
+    sink = open_sink(clip, str(tmp_path / "out"), ["fgr"], None, output=output)
+    predict(KeepsAlphas(), clip, sink, say=lambda _: None)
+    names = [f"fgr/shot/shot.{i:06d}.{suffix}" for i in (1, 2, 3)]
+    assert left(tmp_path / "out") == names
+    assert "its audio is not written" in capsys.readouterr().out
+    values = read_shot(tmp_path / "out" / names[2]).display
+    assert (values.mean((1, 2)) - flat(2).mean((1, 2))).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("alpha", ["straight", "premultiplied"])

@@ -2,6 +2,6 @@
 
 from bgm.infer.steps.calm import Calm
 from bgm.infer.steps.despeckle import Despeckle
-from bgm.infer.steps.mattes import Garbage, Holdout
+from bgm.infer.steps.drawn_mattes import Garbage, Holdout
 
 __all__ = ["Calm", "Despeckle", "Garbage", "Holdout"]
