@@ -6,7 +6,8 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.infer.inputs import open_frames, open_sink, plate_fixes, with_progress
+from bgm.infer.foreground import choose_foreground
+from bgm.infer.inputs import matte_steps, open_frames, open_sink, plate_fixes, with_progress
 from bgm.infer.models import open_model
 from bgm.infer.predict import predict
 from bgm.paths import conf_dir
@@ -28,7 +29,9 @@ def main(cfg: DictConfig) -> None:
             compile=cfg.compile,
         )
         limit_megapixels(cfg.max_megapixels)
-        frames = open_frames(cfg.src, cfg.bgr, cfg.linear)
+        frames = open_frames(
+            cfg.src, cfg.bgr, cfg.linear, cfg.fit, ocio=cfg.ocio, ocio_space=cfg.ocio_space
+        )
         sink = open_sink(
             frames,
             cfg.out,
@@ -42,7 +45,9 @@ def main(cfg: DictConfig) -> None:
             model.net,
             with_progress(frames),
             sink,
-            fixes=plate_fixes(cfg.align, cfg.exposure),
+            fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
+            steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
+            foreground=choose_foreground(cfg.fgr),
             device=model.device,
             scale=model.scale,
             say=say,

@@ -13,6 +13,7 @@ from bgm.extras import missing_extra
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
+ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 MAKE_ROOM = (
     "it does not fit in memory: lower batch_size, augment.crop or the size of the pictures; "
@@ -32,6 +33,10 @@ def error_message(error: BaseException) -> str | None:
             return " ".join(str(cause).split())
         if no_memory(cause):
             return f"{first_sentence(cause)}: {MAKE_ROOM}"
+        if isinstance(cause, ValueError) and ONE_VALUE in str(cause):
+            return (
+                "a batch of one picture is too small for BatchNorm: expected batch_size=2 or more"
+            )
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)
         if lost_a_process(cause):

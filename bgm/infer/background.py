@@ -35,13 +35,13 @@ def open_background(background: str | Path) -> Background:
     picture = read_picture(background).float() / 255
     sized: dict[tuple[int, int], Tensor] = {}  # the last size only: frames mostly share one
 
-    def cover(H: int, W: int) -> Tensor:
+    def of_size(H: int, W: int) -> Tensor:
         if (H, W) not in sized:
             sized.clear()
-            sized[H, W] = _cover(picture, H, W)
+            sized[H, W] = cover(picture, H, W).clamp(0, 1)
         return sized[H, W]
 
-    return cover
+    return of_size
 
 
 def _colour(rgb: list[int]) -> Background:
@@ -49,11 +49,11 @@ def _colour(rgb: list[int]) -> Background:
     return lambda H, W: value.expand(3, H, W)
 
 
-def _cover(x: Tensor, H: int, W: int) -> Tensor:
+def cover(x: Tensor, H: int, W: int) -> Tensor:
     """Scale (3, h, w) with antialiasing until it covers H x W, then crop the centre."""
     h, w = x.shape[-2:]
     factor = max(H / h, W / w)
     size = [max(round(h * factor), H), max(round(w * factor), W)]
-    x = F.interpolate(x[None], size=size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+    x = F.interpolate(x[None], size=size, mode="bilinear", antialias=True)[0]
     top, left = (size[0] - H) // 2, (size[1] - W) // 2
     return x[:, top : top + H, left : left + W]

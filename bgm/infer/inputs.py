@@ -1,31 +1,89 @@
 """From the words of predict.py's command line to frames, sinks and fixes of the plate."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bgm.console import say, tracked
 from bgm.errors import BadInput
-from bgm.infer.frame import Frame
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import AUTO
-from bgm.infer.predict import AlignPlate, PlateFix, Sink, fix_exposure
+from bgm.infer.ocio import OcioSpaces
+from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
+from bgm.infer.plate.fixes import AlignPlate, FitPlate, fix_exposure
+from bgm.infer.predict import MatteStep, PlateFix, Sink
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Clip, Pictures, is_picture, pictures, video
+from bgm.infer.sources import (
+    Clip,
+    Pictures,
+    Reader,
+    is_picture,
+    pictures,
+    read_shot,
+    video,
+    video_shots,
+)
+from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
+from bgm.pictures import find_pictures
 
 
-def open_frames(src: str, bgr: str, linear: bool | str = AUTO) -> Pictures | Clip:
+def open_frames(
+    src: str,
+    bgr: str,
+    linear: bool | str = AUTO,
+    fit: bool = False,
+    *,
+    ocio: str | None = None,
+    ocio_space: str | None = None,
+) -> Pictures | Clip:
     """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
 
-    linear: what the numbers of pictures mean, "auto" as each file says.
+    bgr: a file or a folder, "clip.mp4@0:00-0:03", or "median", see `open_plate`. linear: what the
+    numbers of pictures mean, "auto" as each file says. fit: plates may have another size. ocio,
+    ocio_space: of pictures, see `OcioSpaces`.
     """
     if linear not in (True, False, AUTO):
         raise BadInput(f"linear is {linear}, expected true, false or auto")
-    path = Path(src)
+    meaning = None if linear == AUTO else bool(linear)
+    read = picture_reader(meaning, OcioSpaces(ocio, ocio_space) if ocio else None)
+    path, plate = Path(src), open_plate(src, bgr, read)
     if path.is_file() and not is_picture(path):
-        return video(src, bgr)
-    return pictures(src, bgr, None if linear == AUTO else bool(linear))
+        if ocio is not None:
+            raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
+        return video(src, plate, fit)
+    return pictures(src, plate, read, fit)
+
+
+def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
+    """What makes a shot of a picture file: in its own numbers, or in light by a config."""
+    if spaces is None:
+        return partial(read_shot, linear=linear)
+    return lambda file: spaces.to_light(read_shot(file, linear), file)
+
+
+def open_plate(src: str, bgr: str, read: Reader = read_shot) -> str | Shot:
+    """The plate that is a median: of a range of a clip, or ("median") of the shot itself.
+
+    Other words, and names of files, come back as they are.
+    """
+    if bgr is None or Path(bgr).exists():
+        return bgr
+    if bgr == MEDIAN:
+        return median_shot(_shots(Path(src), read), f"bgr=median of {src}")
+    part = parse_range(bgr)
+    return range_plate(part) if part else bgr
+
+
+def _shots(src: Path, read: Reader) -> Iterable[Shot]:
+    """The pictures of a folder, or the frames of a video."""
+    if src.is_dir():
+        return (read(path) for path in find_pictures(src).values())
+    if is_picture(src):
+        raise BadInput(f"bgr=median needs a video or a folder of pictures, but src {src} is one")
+    return (shot for shot, _ in video_shots(src))
 
 
 def open_sink(
@@ -75,9 +133,33 @@ def open_sink(
     return PictureSink(out, outputs, background, **pictures_out)
 
 
-def plate_fixes(align: bool, exposure: bool) -> list[PlateFix]:
-    """What is done to every plate, in this order."""
-    return ([AlignPlate()] if align else []) + ([fix_exposure] if exposure else [])
+def plate_fixes(
+    align: bool | str, exposure: bool, align_every: int | None = None, fit: bool = False
+) -> list[PlateFix]:
+    """What is done to every plate, in this order; keys of conf/predict.yaml."""
+    if align not in (True, False, AUTO):
+        raise BadInput(f"align is {align}, expected true, false or auto")
+    if align_every and not align:
+        raise BadInput(f"align_every={align_every} needs align=auto or align=true")
+    fixes: list[PlateFix] = [FitPlate()] if fit else []
+    if align:
+        fixes.append(AlignPlate(align_every, quiet=align == AUTO))
+    return [*fixes, fix_exposure] if exposure else fixes
+
+
+def matte_steps(
+    calm: float = 0,
+    despeckle: float = 0,
+    holdout: str | None = None,
+    garbage: str | None = None,
+) -> list[MatteStep]:
+    """What is done to every matte, in this order: what was drawn by hand has the last word."""
+    steps: list[MatteStep] = [Calm(calm)] if calm else []
+    if despeckle:
+        steps.append(Despeckle(despeckle))
+    if holdout:
+        steps.append(Holdout(holdout))
+    return [*steps, Garbage(garbage)] if garbage else steps
 
 
 def with_progress(frames: Pictures | Clip) -> Iterable[Frame]:

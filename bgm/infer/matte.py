@@ -13,6 +13,7 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import run_any_size
 from bgm.infer.models import AUTO, Model, model_of
 from bgm.infer.plate.align import align as align_plate
+from bgm.infer.plate.align import move
 from bgm.infer.plate.exposure import match_exposure
 from bgm.pictures import to_uint8
 
@@ -34,7 +35,7 @@ def matte(
     src: Picture,
     bgr: Picture,
     *,
-    align: bool = False,
+    align: bool | str = AUTO,
     exposure: bool = False,
     backbone_scale: float | str | None = AUTO,
     base_scale: float | None = None,
@@ -62,7 +63,7 @@ def matte(
     plates = plates.expand_as(shots)
     if align or exposure:
         pairs = zip(shots, plates, strict=True)
-        plates = torch.stack([fit_plate(*pair, align, exposure) for pair in pairs])
+        plates = torch.stack([fixed_plate(*pair, bool(align), exposure) for pair in pairs])
     pictures = (x.to(net.device, torch.float32) for x in (shots, plates))
     mattes = run_any_size(net.net, *pictures, scale=net.scale)
     com = torch.cat([mattes.fgr * (mattes.pha > 0), mattes.pha], dim=1)
@@ -100,9 +101,12 @@ def like(x: Tensor, src: Picture) -> Picture:
     return (array if src.ndim == 4 else array[0]).astype(src.dtype)
 
 
-def fit_plate(shot: Tensor, plate: Tensor, align: bool, exposure: bool) -> Tensor:
-    """The plate (3, H, W) in [0, 1], moved onto the shot and exposed as it; fitted in 8 bits."""
-    src, bgr = to_uint8(shot), to_uint8(plate)
-    bgr = align_plate(src, bgr).bgr if align else bgr
-    bgr = match_exposure(src, bgr).bgr if exposure else bgr
-    return bgr / 255
+def fixed_plate(shot: Tensor, plate: Tensor, align: bool, exposure: bool) -> Tensor:
+    """The plate (3, H, W) in [0, 1], moved onto the shot and exposed as it; found in 8 bits."""
+    if align:
+        found = align_plate(to_uint8(shot), to_uint8(plate))
+        plate = plate if found.kept else move(shot, plate, found.homography)
+    if exposure:
+        found_exposure = match_exposure(to_uint8(shot), to_uint8(plate))
+        plate = plate if found_exposure.kept else found_exposure.bgr / 255
+    return plate

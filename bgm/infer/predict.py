@@ -4,24 +4,20 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from bgm.colour import from_linear, srgb_code, srgb_light, to_linear
 from bgm.infer.any_size import Matte, Network, run_any_size
 from bgm.infer.foreground import network_foreground
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.plate.align import Alignment, align, move
-from bgm.infer.plate.exposure import MISMATCH, Exposure, match_exposure, mismatch
+from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.model import OptimizedRefine
 from bgm.model.coarse import CoarseAtMost
 from bgm.model.optimize import Plate
 from bgm.types import Coarse, Refined
 
-PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and one sentence about it
+PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and a sentence about it, or none
 MatteStep = Callable[[Frame, Matte], Matte]  # what is done to a matte before it is written
 
 
@@ -45,17 +41,17 @@ def predict(
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
-    fixes: of the plate, such as `AlignPlate()` and `fix_exposure`, in their order. steps: change
-    mattes, in their order, whose foreground is still what the network sees (sRGB codes); foreground
-    comes last and brings it to the shot's own encoding. say: takes the fixes' sentences, and a
-    warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said once
-    for a video. scale: see `run_any_size`.
+    fixes: of the plate, see `bgm.infer.plate.fixes`, in their order. steps: change mattes, in their
+    order (`bgm.infer.steps`), whose foreground is still what the network sees (sRGB codes);
+    foreground comes last and brings it to the shot's own encoding. say: takes the fixes' sentences,
+    and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said
+    once for a video. scale: see `run_any_size`.
     """
     fixes, steps, count = list(fixes), [*steps, foreground], 0
     said: set[tuple[object, str]] = set()
 
     def say_once(about: object, frame: Frame, sentence: str) -> None:
-        if (about, frame.name) not in said:
+        if sentence and (about, frame.name) not in said:
             said.add((about, frame.name))
             say(f"{frame.name}: {sentence}")
 
@@ -99,49 +95,6 @@ class StillPlate:
         if self._plate is None:
             self._plate = net.plate(bgr)
         return net(src, self._plate)
-
-
-class AlignPlate:
-    """Moves the plate onto the shot, see `align`; in the same way for all frames of a video.
-
-    A video's camera is expected to stand: one movement for all its frames does not tremble.
-    """
-
-    def __init__(self) -> None:
-        self._name = ""
-        self._alignment: Alignment | None = None
-
-    def __call__(self, frame: Frame) -> tuple[Shot, str]:
-        known = self._alignment
-        if known is None or frame.time is None or self._name != frame.name:
-            known = align(frame.src.display8, frame.bgr.display8)
-            self._name, self._alignment = frame.name, known
-        return frame.bgr if known.kept else moved_plate(frame, known.homography), known.reason
-
-
-def moved_plate(frame: Frame, homography: NDArray[np.float64]) -> Shot:
-    """The frame's plate through a homography, in its own numbers; outside of it, the shot."""
-    src, bgr = frame.src.stored, frame.bgr.stored
-    if not src.dtype == bgr.dtype == torch.uint8:
-        src, bgr = frame.src.values, frame.bgr.values
-    return frame.bgr.with_stored(move(src, bgr, homography))
-
-
-def fix_exposure(frame: Frame) -> tuple[Shot, str]:
-    """The frame's plate with the exposure of its shot, see `match_exposure`."""
-    exposure = match_exposure(frame.src.display8, frame.bgr.display8)
-    return exposed_plate(frame.bgr, exposure), exposure.reason
-
-
-def exposed_plate(bgr: Shot, exposure: Exposure) -> Shot:
-    """A plate with the gain and bias that were found, in its own encoding."""
-    if exposure.kept:
-        return bgr
-    if bgr.shown_as_stored:
-        return bgr.with_stored(exposure.bgr)
-    gain, bias = (torch.tensor(x).view(3, 1, 1) for x in (exposure.gain, exposure.bias))
-    code = srgb_code(to_linear(bgr.values, bgr.encoding)) * gain + bias
-    return bgr.with_stored(from_linear(srgb_light(code), bgr.encoding))
 
 
 def mismatch_warning(number: float) -> str:

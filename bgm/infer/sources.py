@@ -1,6 +1,6 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -19,35 +19,48 @@ from bgm.pictures import (
 from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
+Reader = Callable[[Path], Shot]
+
 
 class Pictures:
     """Frames from picture files, read when they are asked for; has a length; may be walked again.
 
-    plates: one path for every name in shots. A plate that follows itself is read once. linear:
-    what the files' numbers mean; None: as each file says.
+    plates: one path or picture for every name in shots. A plate that follows itself is read once.
+    read: makes a shot of a file; None: `read_shot`. fit: plates may have other sizes (`FitPlate` is
+    to follow).
     """
 
-    def __init__(self, shots: dict[str, Path], plates: dict[str, Path], linear: bool | None = None):
-        self.shots, self.plates, self.linear = shots, plates, linear
-        self._check_sizes()
+    def __init__(
+        self,
+        shots: dict[str, Path],
+        plates: Mapping[str, Path | Shot],
+        read: Reader | None = None,
+        fit: bool = False,
+    ):
+        self.shots, self.plates, self.read = shots, plates, read or read_shot
+        if not fit:
+            self._check_sizes()
 
     def __len__(self) -> int:
         return len(self.shots)
 
     def __iter__(self) -> Iterator[Frame]:
-        last: Path | None = None
+        last: Path | Shot | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = read_shot(path, self.linear)
+            src = self.read(path)
             if bgr is None or self.plates[name] != last:
                 last = self.plates[name]
-                bgr = read_shot(last, self.linear)
+                bgr = last if isinstance(last, Shot) else self.read(last)
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
     def _check_sizes(self) -> None:
         """Compare headers before anything is computed: a run must not end at its last picture."""
-        sizes = {path: picture_size(path) for path in set(self.plates.values())}
+        sizes = {
+            plate: plate.size if isinstance(plate, Shot) else picture_size(plate)
+            for plate in set(self.plates.values())
+        }
         for name, path in self.shots.items():
             plate = self.plates[name]
             check_size(path, picture_size(path), plate, sizes[plate])
@@ -58,17 +71,22 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
     return Shot(*read_encoded(path, linear))
 
 
-def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pictures:
+def pictures(
+    src: str | Path, bgr: str | Path | Shot, read: Reader | None = None, fit: bool = False
+) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
     Folders pair by relative stem; a single picture takes its namesake out of a folder of plates.
     Raises BadInput for missing or empty folders, stems without partner (first ten named) and for
     a shot and a plate of different sizes, all before the first frame.
     """
-    src, bgr = Path(src), Path(bgr)
+    src = Path(src)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
+    if isinstance(bgr, Shot):
+        return Pictures(shots, dict.fromkeys(shots, bgr), read, fit)
+    bgr = Path(bgr)
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), linear)
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read, fit)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -77,27 +95,35 @@ def pictures(src: str | Path, bgr: str | Path, linear: bool | None = None) -> Pi
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates, linear)
+    return Pictures(shots, plates, read, fit)
 
 
 class Clip:
     """Frames of a video, decoded when they are walked through; may be walked again."""
 
-    def __init__(self, path: Path, plate: Path):
+    def __init__(self, path: Path, plate: Path | Shot, fit: bool = False):
         self.path, self.plate = path, plate
-        self._still = read_shot(plate) if is_picture(plate) else None
+        self._still: Shot | None = None
         self.header = read_header(path)
         self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
-        if self._still is not None:
-            check_size(path, self.size, plate, self._still.size)
+        if isinstance(plate, Shot) or is_picture(plate):
+            self._still = plate if isinstance(plate, Shot) else read_shot(plate)
+            if not fit:
+                check_size(path, self.size, plate, self._still.size)
             return
         other = read_header(plate)
-        check_size(path, self.size, plate, other.size)
+        if not fit:
+            check_size(path, self.size, plate, other.size)
         if 0 < other.frames < self.frames:
             raise BadInput(_too_short(path, self.frames, plate, other.frames))
 
     def __iter__(self) -> Iterator[Frame]:
-        plates = repeat((self._still, None)) if self._still else video_shots(self.plate)
+        plates: Iterator[tuple[Shot, Fraction | None]]
+        if self._still is not None:
+            plates = repeat((self._still, None))
+        else:
+            assert isinstance(self.plate, Path)
+            plates = video_shots(self.plate)
         for count, (src, time) in enumerate(video_shots(self.path, self.header)):
             bgr, _ = next(plates, (None, None))
             if bgr is None:
@@ -114,7 +140,7 @@ def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot
         yield Shot(values, encoding), time
 
 
-def video(src: str | Path, bgr: str | Path | None) -> Clip:
+def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
     """Frames of a video with a picture as plate for all, or a video, frame by frame.
 
     Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken,
@@ -122,9 +148,11 @@ def video(src: str | Path, bgr: str | Path | None) -> Clip:
     """
     if bgr is None:
         raise BadInput(f"video {src} needs a plate: bgr, a picture or video of the scene alone")
+    if isinstance(bgr, Shot):
+        return Clip(Path(src), bgr, fit)
     if Path(bgr).is_dir():
         raise BadInput(f"bgr {bgr} is a folder: the plate of a video is one picture or one video")
-    return Clip(Path(src), _existing(Path(bgr)))
+    return Clip(Path(src), _existing(Path(bgr)), fit)
 
 
 def is_picture(path: str | Path) -> bool:
@@ -141,19 +169,20 @@ def is_picture(path: str | Path) -> bool:
         return False
 
 
-def _too_short(src: Path, frames: int | str, bgr: Path, plates: int) -> str:
+def _too_short(src: Path, frames: int | str, bgr: Path | Shot, plates: int) -> str:
     return f"src {src} has {frames} frames but bgr {bgr} has {plates}: take a picture as bgr"
 
 
 def check_size(
-    src: str | Path, src_size: tuple[int, int], bgr: str | Path, bgr_size: tuple[int, int]
+    src: str | Path, src_size: tuple[int, int], bgr: str | Path | Shot, bgr_size: tuple[int, int]
 ) -> None:
     """Raise BadInput naming both files if a shot and its plate differ in size = (H, W)."""
     if src_size != bgr_size:
         (H, W), (Hb, Wb) = src_size, bgr_size
+        named = "the median of bgr" if isinstance(bgr, Shot) else f"bgr {bgr}"
         raise BadInput(
-            f"src {src} is {W}x{H} but bgr {bgr} is {Wb}x{Hb}: take the plate with the same camera"
-            " and settings, or scale and crop it to the shot's size first"
+            f"src {src} is {W}x{H} but {named} is {Wb}x{Hb}: take the plate with the same camera"
+            " and settings, or let fit=true scale and crop it to the shot's size"
         )
 
 

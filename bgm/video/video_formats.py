@@ -92,8 +92,9 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         ".webm",
         "webm",
         Coding("libvpx-vp9", "yuv420p", VP9),
-        # Alternate reference frames and alpha do not go together in libvpx.
-        Coding("libvpx-vp9", "yuva420p", {**VP9, "auto-alt-ref": "0"}),
+        # Alternate reference frames and alpha do not go together in libvpx. At a crf of 16 a noisy
+        # alpha was 1.15 of 255 off in the mean, at 10 0.93, at 4 0.65.
+        Coding("libvpx-vp9", "yuva420p", {**VP9, "crf": "8", "auto-alt-ref": "0"}),
         audio=("opus", "vorbis"),
         audio_encoder="libopus",
         holds_pixel_aspect=False,  # PyAV 18 gives the container none

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from bgm.infer.plate.align import _corners, align, move
+from benchmarks.alignment import drawn_case, error_px
+from bgm.infer.plate.align import align, move
+from bgm.infer.plate.fixes import corners_of
+from bgm.pictures import to_uint8
 from tests.infer import scenes
 
 H, W, MARGIN = 300, 400, 60
@@ -22,8 +25,7 @@ def views(seed=0, **how):
 
 
 def corner_error(found, truth):
-    (_, a), (_, b) = _corners(found, (H, W)), _corners(truth, (H, W))
-    return np.linalg.norm(a - b, axis=1).max()
+    return np.linalg.norm(corners_of(found, (H, W)) - corners_of(truth, (H, W)), axis=1).max()
 
 
 @pytest.mark.parametrize("gain", [1.0, 1.25])
@@ -36,32 +38,43 @@ def test_a_known_movement_is_found_behind_a_subject_to_half_a_pixel(how, gain):
     assert not found.kept, found.reason
     assert corner_error(found.homography, truth) < 0.5
     assert found.moved == pytest.approx(
-        np.linalg.norm(np.subtract(*_corners(truth, (H, W))), axis=1).mean(), abs=0.5
+        np.linalg.norm(corners_of(truth, (H, W)) - corners_of(np.eye(3), (H, W)), axis=1).mean(),
+        abs=0.5,
     )
     assert f"{found.moved:.1f} px" in found.reason
 
 
 @pytest.mark.parametrize("name", ["zoom", "bend"])
-def test_optical_flow_goes_below_what_orb_alone_can(name):
+def test_zoom_and_tilt_are_found_to_a_fraction_of_a_pixel(name):
     plate, shot = views(**MOVES[name])
     found = align(scenes.with_subject(shot), plate)
-    assert corner_error(found.homography, scenes.turn(H, W, **MOVES[name])) < 0.15  # ORB: 0.25-0.4
+    assert corner_error(found.homography, scenes.turn(H, W, **MOVES[name])) < 0.15
 
 
 def test_the_plate_lies_on_the_shot_and_outside_of_it_is_the_shot():
     plate, shot = views(px=(20.0, 10.0))
     found = align(shot, plate)
-    difference = (found.bgr.int() - shot.int()).abs()
+    moved = move(shot, plate, found.homography)
+    difference = (moved.int() - shot.int()).abs()
     assert difference[:, 12:, 22:].float().mean() < 1.5
     assert difference[:, :9].sum() == difference[:, :, :19].sum() == 0
-    assert torch.equal(move(shot, plate, found.homography), found.bgr)
+
+
+def test_a_subject_at_the_border_is_not_cut_off_where_the_plate_shows_nothing():
+    plate, shot = views(px=(0.0, -20.0))
+    shot[:, H // 2 :, 150:250] = torch.tensor([250, 20, 20]).byte().view(3, 1, 1)  # to the bottom
+    moved = move(shot, plate, scenes.turn(H, W, px=(0.0, -20.0)))
+    strip = (moved.int() - shot.int()).abs().amax(0)[H - 18 :]
+    assert (strip[:, 160:240] > 40).float().mean() > 0.95
+    assert (strip[:, :140] == 0).float().mean() > 0.95
 
 
 def test_a_plate_that_lies_right_is_not_resampled():
     plate, shot = views()
     found = align(scenes.with_subject(shot), plate)
     assert found.kept
-    assert found.bgr is plate
+    assert not found.failed
+    assert np.array_equal(found.homography, np.eye(3))
     assert found.moved < 0.5
     assert "already" in found.reason
 
@@ -79,8 +92,8 @@ def test_a_plate_without_partner_is_kept_and_says_so(shot):
     plate, _ = views()
     found = align(shot, plate)
     assert found.kept
-    assert found.bgr is plate
-    assert "at least 20 are needed" in found.reason
+    assert found.failed
+    assert "detail" in found.reason
     assert np.array_equal(found.homography, np.eye(3))
 
 
@@ -89,7 +102,7 @@ def test_a_movement_no_standing_camera_makes_is_refused(how):
     plate, shot = views(**how)
     found = align(shot, plate)
     assert found.kept
-    assert "implausible" in found.reason
+    assert found.failed
 
 
 def poster(wall, x):
@@ -111,7 +124,7 @@ def test_a_thing_that_moved_does_not_move_the_plate():
     wall = np.repeat(np.tile(stripes, (H, 1))[:, :, None], 3, axis=2)
     found = align(poster(wall, 150), poster(wall, 130))
     assert found.kept
-    assert "fits no better" in found.reason
+    assert corner_error(found.homography, np.eye(3)) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 7), (17, 5), (40, 33)])
@@ -126,3 +139,16 @@ def test_inputs_are_left_alone():
     align(shot, plate)
     assert torch.equal(plate, before[0])
     assert torch.equal(shot, before[1])
+
+
+def test_seeded_cameras_are_found_to_half_a_pixel_or_said_to_be_lost():
+    """A dozen of the cases of benchmarks/alignment.py, smaller."""
+    lost, wrong = 0, 0
+    for seed in range(12):
+        case = drawn_case(seed, (270, 480))
+        found = align(to_uint8(case.src), to_uint8(case.bgr))
+        error = error_px(found.homography, case.truth, (270, 480))
+        lost += found.failed
+        wrong += error > 0.5 and not found.failed
+    assert wrong == 0
+    assert lost <= 1

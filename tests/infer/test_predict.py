@@ -3,7 +3,8 @@ import torch
 
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.plate.exposure import MISMATCH
-from bgm.infer.predict import AlignPlate, StillPlate, fix_exposure, predict
+from bgm.infer.plate.fixes import AlignPlate, fix_exposure
+from bgm.infer.predict import StillPlate, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize

@@ -1,0 +1,170 @@
+"""From picture files to picture files: colours, light above white, alpha, layers, profiles."""
+
+import numpy as np
+import pytest
+import torch
+
+from bgm.colour import LINEAR, SRGB, Encoding
+from bgm.errors import BadInput
+from bgm.infer.foreground import FOREGROUNDS
+from bgm.infer.predict import predict
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import pictures
+from bgm.pictures import read_encoded, write_deep, write_png
+from bgm.pictures.profiles import profile_of
+from bgm.types import Refined
+
+oiio = pytest.importorskip("OpenImageIO", reason="the extra `exr` is not installed")
+H, W = 64, 80
+PRIMARIES = ("bt709", "p3", "adobergb")
+
+
+def network(alpha):
+    """A network that sees the same alpha everywhere and leaves the shot's colour alone."""
+
+    def net(src, bgr):
+        pha, small = src[:, :1] * 0 + alpha, src[:, :1, ::4, ::4] * 0
+        return Refined(pha, src, small + alpha, src[:, :, ::4, ::4], small, small)
+
+    return net
+
+
+def shades(encoding, kind, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(3, H, W, generator=generator)
+    if kind in ("exr", "float.tif"):
+        return (x * 50).half().float()  # light
+    return x
+
+
+def write(path, x, encoding, kind):
+    if kind == "png":
+        write_png(path, x, encoding)
+    else:
+        write_deep(path, x, encoding, {"float.tif": "tiff"}.get(kind, kind), ("R", "G", "B"))
+    return path
+
+
+def matted(tmp_path, kind, encoding, pha=1.0, **options):
+    suffix = {"png": ".png", "png16": ".png", "exr": ".exr"}.get(kind, ".tif")
+    src, bgr = (
+        write(tmp_path / f"{name}{suffix}", shades(encoding, kind, seed), encoding, kind)
+        for seed, name in enumerate(("a", "plate"))
+    )
+    fgr = options.pop("fgr", "auto")
+    outputs = options.pop("outputs", ["com", "fgr"])
+    said = []
+    sink = PictureSink(tmp_path / "out", outputs, say=said.append, **options)
+    foreground = FOREGROUNDS[fgr]
+    predict(
+        network(pha), pictures(src, bgr), sink, foreground=foreground, say=lambda sentence: None
+    )
+    return read_encoded(src), said
+
+
+@pytest.mark.parametrize("fgr", FOREGROUNDS)
+@pytest.mark.parametrize("primaries", PRIMARIES)
+@pytest.mark.parametrize("kind", ["png", "png16", "tiff", "exr", "float.tif"])
+def test_a_picture_whose_alpha_is_one_keeps_its_own_colours(tmp_path, kind, primaries, fgr):
+    light = kind in ("exr", "float.tif")
+    encoding = Encoding(primaries, "linear" if light else "srgb")
+    output = {"float.tif": "tiff"}.get(kind, kind)
+    (source, said_by_source), _ = matted(tmp_path, kind, encoding, output=output, fgr=fgr)
+    assert said_by_source[:2] == encoding[:2]
+    suffix = {"exr": ".exr", "tiff": ".tif"}.get(output, ".png")
+    for name in ("com", "fgr"):
+        found, said = read_encoded(tmp_path / f"out/{name}/a{suffix}")
+        assert said[:2] == encoding[:2], name
+        assert found.dtype == source.dtype
+        torch.testing.assert_close(
+            found.to(torch.float32), source.to(torch.float32), atol=0, rtol=1e-3 if light else 0
+        )
+
+
+def test_a_highlight_in_hair_leaves_as_bright_as_it_came(tmp_path):
+    """Alpha 0.5 over a plate of 0.2: the shot is 0.5 * 8 + 0.5 * 0.2."""
+    for name, value in (("a", 0.5 * 8 + 0.5 * 0.2), ("plate", 0.2)):
+        x = torch.full((3, H, W), value)
+        write_deep(tmp_path / f"{name}.exr", x, LINEAR, "exr", ("R", "G", "B"))
+    frames = pictures(tmp_path / "a.exr", tmp_path / "plate.exr")
+    sink = PictureSink(tmp_path / "out", ["fgr"])
+    predict(network(0.5), frames, sink, foreground=FOREGROUNDS["unmix"], say=lambda sentence: None)
+    found, _ = read_encoded(tmp_path / "out/fgr/a.exr")
+    assert (found - 8).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("alpha", [None, "straight", "premultiplied"])
+def test_an_exr_has_alpha_in_the_default_layer_and_err_and_ref_beside(tmp_path, alpha):
+    matted(tmp_path, "exr", LINEAR, 0.25, alpha=alpha)
+    file = oiio.ImageInput.open(str(tmp_path / "out/com/a.exr"))
+    spec = file.spec()
+    assert list(spec.channelnames) == ["R", "G", "B", "A", "err.Y", "ref.Y"]
+    assert str(spec.format) == "half"
+    pixels = file.read_image(oiio.FLOAT)
+    np.testing.assert_allclose(pixels[..., 3], 0.25)
+    fgr, _ = read_encoded(tmp_path / "out/fgr/a.exr")
+    share = 1.0 if alpha == "straight" else 0.25
+    expected = fgr.permute(1, 2, 0).numpy() * share
+    np.testing.assert_allclose(pixels[..., :3], expected, rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("compression", ["zip", "dwaa", "piz"])
+def test_another_program_reads_the_exr(tmp_path, compression):
+    OpenEXR = pytest.importorskip("OpenEXR")
+    matted(tmp_path, "exr", LINEAR, 0.5, compression=compression)
+    channels = OpenEXR.File(str(tmp_path / "out/com/a.exr")).channels()
+    assert set(channels) == {"RGBA", "err.Y", "ref.Y"}
+    assert channels["RGBA"].pixels.shape == (H, W, 4)
+
+
+@pytest.mark.parametrize(("alpha", "unassociated"), [("straight", 1), ("premultiplied", 0)])
+def test_a_tiff_says_what_its_alpha_is(tmp_path, alpha, unassociated):
+    matted(tmp_path, "tiff", SRGB, 0.5, output="tiff", alpha=alpha)
+    hints = oiio.ImageSpec()
+    hints.attribute("oiio:UnassociatedAlpha", 1)  # or straight alpha is multiplied in reading
+    spec = oiio.ImageInput.open(str(tmp_path / "out/com/a.tif"), hints).spec()
+    assert spec.get_int_attribute("oiio:UnassociatedAlpha", 0) == unassociated
+    com, fgr = (
+        read_encoded(tmp_path / f"out/{name}/a.tif")[0].to(torch.float32) / 65535
+        for name in ("com", "fgr")
+    )
+    expected = fgr * (0.5 if alpha == "premultiplied" else 1)
+    assert (com - expected).abs().max() < 2 / 65535
+
+
+def test_light_above_white_is_cut_off_with_a_sentence(tmp_path):
+    _, said = matted(tmp_path, "exr", LINEAR, output="png16")
+    assert said == ["a: light above 1 is cut off in png16: output=exr keeps it"]
+    found, encoding = read_encoded(tmp_path / "out/fgr/a.png")
+    assert encoding == SRGB
+    assert found.to(torch.int32).max() == 65535
+
+
+def test_codes_become_light_in_an_exr(tmp_path):
+    matted(tmp_path, "png", Encoding("p3", "srgb"), output="exr")
+    found, encoding = read_encoded(tmp_path / "out/fgr/a.exr")
+    assert encoding == Encoding("p3", "linear")
+    codes = read_encoded(tmp_path / "a.png")[0] / 255
+    expected = torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_a_profile_is_carried_byte_for_byte(tmp_path):
+    matted(tmp_path, "png", Encoding("p3", "srgb"))
+    profile = profile_of(Encoding("p3", "srgb"))
+    assert read_encoded(tmp_path / "out/com/a.png")[1].icc == profile
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"output": "jpeg"}, "output jpeg of pictures is none of png, png16, tiff, exr"),
+        ({"alpha": "both"}, "alpha both is none of"),
+        ({"output": "png", "alpha": "premultiplied"}, "cannot be said in png"),
+        ({"compression": "b44"}, "compression b44 is none of zip"),
+    ],
+)
+def test_options_that_do_not_go_are_named(tmp_path, options, words):
+    with pytest.raises(BadInput, match=words):
+        PictureSink(tmp_path / "out", **options)
+    assert list(tmp_path.iterdir()) == []
