@@ -9,6 +9,7 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf.errors import OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
+from bgm.extras import missing_extra
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
@@ -25,9 +26,14 @@ def error_message(error: BaseException) -> str | None:
     for cause in causes(error):
         if isinstance(cause, BadInput):
             return str(cause)
+        if sentence := missing_extra(cause):
+            return sentence
         # By name: Lightning is slow to import, and half of the commands need none of it.
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
+        # By name, of submitit: a job that ended without an answer; its message has the whole log.
+        if type(cause).__name__ in ("UncompletedJobError", "FailedJobError"):
+            return first_line(cause)
         if no_memory(cause):
             return f"{first_sentence(cause)}: {MAKE_ROOM}"
         if isinstance(cause, ValueError) and ONE_VALUE in str(cause):
