@@ -29,7 +29,7 @@ class OcioSpaces:
         self.file, self.space = str(file), space
         try:
             self.config: Any = self._ocio.Config.CreateFromFile(self.file)
-        except self._ocio.Exception as error:
+        except (self._ocio.Exception, self._ocio.ExceptionMissingFile) as error:
             raise BadInput(f"ocio {file} is no config that can be read ({_first(error)})") from None
         if space is not None:
             self._check(space)

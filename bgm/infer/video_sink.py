@@ -124,9 +124,6 @@ class VideoSink:
             self._say_once(f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}")
         return file
 
-    def _form(self, kind: str) -> str:
-        return self.output or ("prores" if self._has_alpha(kind) else "h264")
-
     def _say_once(self, sentence: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
