@@ -31,6 +31,9 @@ def error_message(error: BaseException) -> str | None:
         # By name: Lightning is slow to import, and half of the commands need none of it.
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
+        # By name, of submitit: a job that ended without an answer; its message has the whole log.
+        if type(cause).__name__ in ("UncompletedJobError", "FailedJobError"):
+            return first_line(cause)
         if no_memory(cause):
             return f"{first_sentence(cause)}: {MAKE_ROOM}"
         if isinstance(cause, ValueError) and ONE_VALUE in str(cause):

@@ -12,7 +12,7 @@ from bgm.infer.any_size import Matte
 from bgm.infer.background import open_background
 from bgm.infer.frame import Frame
 from bgm.infer.outputs import check_outputs, render
-from bgm.infer.stills import STILL_FORMATS, check_still, own_format, write_still
+from bgm.infer.stills import OWN, STILL_FORMATS, check_still, own_format, write_still
 from bgm.pictures import COMPRESSIONS
 
 
@@ -57,6 +57,18 @@ class PictureSink:
 
     def __exit__(self, *_) -> None:
         pass  # every picture is finished when `write` returns
+
+    def existing(self, name: str) -> list[Path] | None:
+        """The newest file of each output of a frame, or None where one is missing."""
+        suffixes = {STILL_FORMATS[f].suffix for f in ([self.output] if self.output else OWN)}
+        found = []
+        for kind in self.outputs:
+            paths = [output_path(self.out / kind, name, suffix) for suffix in suffixes]
+            files = [path for path in paths if path.is_file()]
+            if not files:
+                return None
+            found.append(max(files, key=lambda path: path.stat().st_mtime_ns))
+        return found
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""

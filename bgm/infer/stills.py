@@ -44,6 +44,9 @@ STILL_FORMATS = {
 }
 
 
+OWN = ("png", "png16", "exr")  # what `own_format` says
+
+
 def own_format(stored: torch.dtype) -> str:
     """The format that loses nothing of a shot: of 8 bits, of 16 bits, or float."""
     return {torch.uint8: "png", torch.uint16: "png16"}.get(stored, "exr")

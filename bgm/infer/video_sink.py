@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bgm.colour import SRGB, Encoding, convert
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Stopped
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background, open_background
 from bgm.infer.frame import Frame
@@ -33,8 +33,8 @@ class VideoSink:
     audio, timecode and pixel aspect go along. say: takes a sentence, once a clip, for each thing
     that is not as in the source. outputs, background and construction as for `PictureSink`. A file
     gets its name when the block is left, or when frames of another name follow. A block that ends
-    with BadInput (a damaged frame) leaves the frames before it as NAME.incomplete.mov; any other
-    error leaves nothing.
+    with BadInput (a damaged frame) or Stopped leaves the frames before it as NAME.incomplete.mov;
+    any other error leaves nothing.
     """
 
     def __init__(
@@ -77,12 +77,19 @@ class VideoSink:
         if kind is None:
             self._end()
             return
-        kept = self._keep_part() if isinstance(error, BadInput) else []
+        ended = error if isinstance(error, BadInput | Stopped) else None
+        kept = self._keep_part() if ended else []
         self._discard()
-        if kept:
-            raise BadInput(
+        if ended and kept:
+            raise type(ended)(
                 f"{error}; the {self._count} frames before are kept in {', '.join(kept)}"
             ) from None
+
+    def existing(self, name: str) -> list[Path] | None:
+        """The file of each output of a clip, or None where one is missing."""
+        suffixes = {kind: VIDEO_FORMATS[self._form(kind)].suffix for kind in self.outputs}
+        files = [output_path(self.out / kind, name, x) for kind, x in suffixes.items()]
+        return files if all(file.is_file() for file in files) else None
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
@@ -99,8 +106,11 @@ class VideoSink:
     def _has_alpha(self, kind: str) -> bool:
         return kind == "com" and self.background is None
 
+    def _form(self, kind: str) -> str:
+        return self.output or ("prores" if self._has_alpha(kind) else "h264")
+
     def _open(self, kind: str, frame: Frame, x: Tensor, encoding: Encoding) -> VideoFile:
-        form = self.output or ("prores" if self._has_alpha(kind) else "h264")
+        form = self._form(kind)
         file = VideoFile(
             output_path(self.out / kind, frame.name, VIDEO_FORMATS[form].suffix),
             form,
