@@ -64,7 +64,7 @@ def test_what_is_wrong_is_named(tmp_path, config, monkeypatch):
     with pytest.raises(BadInput, match=r"bad\.ocio is no config"):
         open_frames(src, bgr, ocio=str(tmp_path / "bad.ocio"))
     monkeypatch.setitem(sys.modules, "PyOpenColorIO", None)
-    with pytest.raises(BadInput, match=r"pip install 'bgm\[ocio\]'"):
+    with pytest.raises(BadInput, match=r"pip install 'bgm-matting\[ocio\]'"):
         open_frames(src, bgr, ocio=str(config))
 
 
