@@ -6,7 +6,6 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.data.datamodule import finished_scenes
 from bgm.eval.baselines import score_baselines
 from bgm.eval.evaluate import (
     MODEL_OPTIONS,
@@ -28,7 +27,7 @@ def main(cfg: DictConfig) -> None:
         limit_megapixels(cfg.max_megapixels)
         perturbations = perturbation_names(cfg.robustness)
         check_inputs_and_outputs(cfg.ckpt, cfg.pred, cfg.out, cfg.report, perturbations)
-        scenes = finished_scenes(instantiate(cfg.data), cfg.split)
+        scenes = instantiate(cfg.data).finished_scenes(cfg.split)
         rules = Rules(cfg.protocol, cfg.scale, cfg.grad_normalise, cfg.mask_known)
         options = {name: cfg.get(name) for name in MODEL_OPTIONS}
         evaluation = open_model_or_predictions(

@@ -7,7 +7,6 @@ from omegaconf import DictConfig
 import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.data.datamodule import finished_scenes
 from bgm.export import CertifyOptions, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
@@ -21,7 +20,7 @@ def main(cfg: DictConfig) -> None:
         net = bgm.load(cfg.ckpt)
         target = instantiate(cfg.export)
         if cfg.get("data") is not None:
-            scenes = finished_scenes(instantiate(cfg.data), cfg.calibration.split)
+            scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)
             count = min(cfg.calibration.scenes, len(scenes))
             target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None

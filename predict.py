@@ -2,21 +2,32 @@
 
 import hydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.launch import command_line, errors_as_sentences
-from bgm.console import say
+from bgm.cli.launch import command_line, errors_of_a_job
+from bgm.console import say, say_error
+from bgm.infer.failures import Failures
+from bgm.infer.finished import OutputRecord
+from bgm.infer.follow import FollowedSink, ShotFrames
 from bgm.infer.foreground import choose_foreground
-from bgm.infer.inputs import matte_steps, open_frames, open_sink, plate_fixes, with_progress
-from bgm.infer.models import open_model
+from bgm.infer.frame_reports import FrameReports, open_reports
+from bgm.infer.inputs import matte_steps, open_sink, plate_fixes
+from bgm.infer.models import Model, open_model
 from bgm.infer.predict import predict
+from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
+from bgm.infer.stopping import StopOnSignal
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences():
+    with errors_of_a_job(), open_reports(cfg.progress) as reports, StopOnSignal() as stop:
+        limit_megapixels(cfg.max_megapixels)
+        if cfg.shots is None:
+            shots = [one_shot(cfg.src, cfg.bgr, cfg.out)]
+        else:
+            shots = choose_shots(list_shots(cfg.shots, cfg.get("out")), cfg.shot)
         model = open_model(
             cfg.model,
             device=cfg.device,
@@ -28,31 +39,68 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.precision,
             compile=cfg.compile,
         )
-        limit_megapixels(cfg.max_megapixels)
-        frames = open_frames(
-            cfg.src, cfg.bgr, cfg.linear, cfg.fit, ocio=cfg.ocio, ocio_space=cfg.ocio_space
-        )
-        sink = open_sink(
-            frames,
-            cfg.out,
-            list(cfg.outputs),
-            cfg.background,
-            output=cfg.output,
-            alpha=cfg.alpha,
-            compression=cfg.compression,
-        )
-        count = predict(
-            model.net,
-            with_progress(frames),
-            sink,
-            fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
-            steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
-            foreground=choose_foreground(cfg.fgr),
-            device=model.device,
-            scale=model.scale,
-            say=say,
-        )
-        say(f"{count} {'frame' if count == 1 else 'frames'} matted to {cfg.out}")
+        failures = Failures(say_error)
+        for shot in shots:
+            with failures.of_shot(shot.name, alone=cfg.shots is None):
+                matte_shot(cfg, shot, model, failures, reports, stop)
+        failures.end(f"all else is in {shots[0].out if len(shots) == 1 else 'its place'}")
+
+
+def matte_shot(
+    cfg: DictConfig,
+    shot: ListedShot,
+    model: Model,
+    failures: Failures,
+    reports: FrameReports,
+    stop: StopOnSignal,
+) -> None:
+    """Matte the frames of one shot that are not whole yet."""
+    listed = cfg.shots is not None
+    frames = ShotFrames(
+        shot,
+        reports,
+        failures,
+        listed=listed,
+        linear=cfg.linear,
+        fit=cfg.fit,
+        ocio=cfg.ocio,
+        ocio_space=cfg.ocio_space,
+    )
+    sink = open_sink(
+        frames.frames,
+        shot.out,
+        list(cfg.outputs),
+        cfg.background,
+        output=cfg.output,
+        alpha=cfg.alpha,
+        compression=cfg.compression,
+    )
+    record = OutputRecord(shot, settings_of(cfg))
+    if cfg.resume:
+        record.resume(say)
+        frames.skip_whole(sink, record)
+    count = predict(
+        model.net,
+        frames.to_matte(bar=cfg.progress == "bar"),
+        FollowedSink(sink, record.write, frames.written),
+        fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
+        steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
+        foreground=choose_foreground(cfg.fgr),
+        device=model.device,
+        scale=model.scale,
+        say=say,
+        check=stop.check,
+    )
+    whole = f", {frames.whole} were whole" if frames.whole else ""
+    say(f"{count} {'frame' if count == 1 else 'frames'} matted to {shot.out}{whole}")
+
+
+def settings_of(cfg: DictConfig) -> dict:
+    """The keys of the command line as plain values; those that were not given are left out."""
+    return {
+        str(key): OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        for key, value in ((key, cfg[key]) for key in cfg if not OmegaConf.is_missing(cfg, key))
+    }
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import run_curriculum
 from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
@@ -12,7 +11,13 @@ from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run
 from bgm.train.resume import build_data, find_checkpoint
-from bgm.train.trainer import add_run_card, build_trainer, load_initial_weights, report_result
+from bgm.train.trainer import (
+    add_run_card,
+    build_trainer,
+    load_initial_weights,
+    report_result,
+    seed_everything,
+)
 
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
@@ -23,7 +28,7 @@ def main(cfg: DictConfig) -> float | None:
             run_curriculum(cfg)
             return None
         silence_lightning()
-        seed_everything(cfg.seed, workers=True, verbose=False)
+        seed_everything(cfg.seed)
         stage, trainer = instantiate(cfg.stage), build_trainer(cfg)
         add_run_card(trainer, describe_run(cfg), HydraConfig.get().runtime.output_dir)
         checkpoint = find_checkpoint(cfg, stage.check_resumable)

@@ -4,6 +4,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from bgm.extras import DISTRIBUTION
+
 if TYPE_CHECKING:
     from bgm.infer.matte import matte
     from bgm.metrics import score
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 try:
-    __version__ = version("bgm")
+    __version__ = version(DISTRIBUTION)
 except PackageNotFoundError:  # a checkout on the path, not installed
     __version__ = "0.1.0"
 

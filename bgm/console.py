@@ -18,6 +18,12 @@ def say(*what: object, sep: str = " ") -> None:
         console.print(*what, sep=sep)
 
 
+def say_error(sentence: str) -> None:
+    """Print one sentence as it is to the error output; of several processes only the first does."""
+    if is_first():
+        print(sentence, file=sys.stderr, flush=True)
+
+
 def is_first() -> bool:
     """Whether this is the first of a training's processes, whoever started them."""
     given = [os.environ[k] for k in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if k in os.environ]

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bgm.extras import extra_named
+
 
 def composite(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
     """Lay fgr over bgr: com = fgr * pha + bgr * (1 - pha); straight alpha, all in [0, 1]."""
@@ -40,7 +42,8 @@ def clamp01(x: Tensor, leak: float = 0.0) -> Tensor:
 
 def sobel(x: Tensor) -> Tensor:
     """Sobel gradient magnitude of (B, C, H, W): normalised kernel, eps 1e-6, in float32."""
-    from kornia.filters import sobel as kornia_sobel  # kornia takes a second to import
+    with extra_named():
+        from kornia.filters import sobel as kornia_sobel  # kornia takes a second to import
 
     with torch.autocast(x.device.type, enabled=False):
         return kornia_sobel(x.float())

@@ -11,16 +11,16 @@ import sys
 
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 DIVISOR = 4  # what height and width must be multiples of
 SMALLEST = 64  # smaller pictures leave the encoder's last stage nothing to look at
 
 
 def read(path: str) -> np.ndarray:
-    """A picture as (1, 3, H, W) RGB in [0, 1]."""
+    """A picture, upright, as (1, 3, H, W) RGB in [0, 1]."""
     with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.float32) / 255
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 

@@ -14,6 +14,7 @@ LEVELS = {
             "types",
             "ops",
             "errors",
+            "extras",
             "files",
             "console",
             "paths",

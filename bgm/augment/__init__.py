@@ -1,10 +1,13 @@
 """Turn collated Samples into Batches on the device: geometry, colour, light, composing, noise."""
 
-from bgm.augment.geometry import Affine, Parallax
-from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spill
-from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
-from bgm.augment.recipe import Augment, Draws
-from bgm.augment.rng import BatchRng, Ingredient
+from bgm.extras import extra_named
+
+with extra_named():
+    from bgm.augment.geometry import Affine, Parallax
+    from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spill
+    from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
+    from bgm.augment.recipe import Augment, Draws
+    from bgm.augment.rng import BatchRng, Ingredient
 
 __all__ = [
     "Affine",

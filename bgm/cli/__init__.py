@@ -3,7 +3,10 @@
 import importlib
 import runpy
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from bgm.extras import missing_extra
 from bgm.paths import conf_dir, script_path
 
 SCRIPTS = ("train", "eval", "export", "predict")
@@ -34,7 +37,8 @@ def main() -> None:
     if command in SCRIPTS:
         path = script_path(command)
         sys.argv = [str(path), *rest]
-        runpy.run_path(str(path), run_name="__main__")
+        with one_sentence():
+            runpy.run_path(str(path), run_name="__main__")
     elif command in ("-h", "--help", "help"):
         print(USAGE, end="")
     elif command == "--version":
@@ -42,10 +46,23 @@ def main() -> None:
 
         print(bgm.__version__)
     elif command in COMMANDS + CONFIGURED:
-        run(command, rest)
+        with one_sentence():
+            run(command, rest)
     else:
         print(f"error: bgm has no command {command!r}\n{USAGE}", end="", file=sys.stderr)
         raise SystemExit(1)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """End with one sentence where an import misses a package that an extra brings."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (sentence := missing_extra(error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def run(command: str, rest: list[str]) -> None:

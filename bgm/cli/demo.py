@@ -14,7 +14,6 @@ from rich.table import Table
 from bgm.cli.launch import compose_config
 from bgm.console import say
 from bgm.data import Scenes
-from bgm.data.datamodule import finished_scenes
 from bgm.errors import BadInput
 from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, predict_with
@@ -77,7 +76,7 @@ def train(out: Path, stage: str, args: list[str]) -> None:
 def validation_scenes(out: Path) -> Scenes:
     """The scenes that the refine stage validates on."""
     cfg = compose_config("train", ["experiment=demo_refine", f"data_root={out / 'data'}"])
-    return finished_scenes(instantiate(cfg.data), "valid")
+    return instantiate(cfg.data).finished_scenes("valid")
 
 
 def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:

@@ -9,9 +9,11 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf.errors import OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
+from bgm.extras import missing_extra
 
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
+ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 MAKE_ROOM = (
     "it does not fit in memory: lower batch_size, augment.crop or the size of the pictures; "
@@ -24,11 +26,20 @@ def error_message(error: BaseException) -> str | None:
     for cause in causes(error):
         if isinstance(cause, BadInput):
             return str(cause)
+        if sentence := missing_extra(cause):
+            return sentence
         # By name: Lightning is slow to import, and half of the commands need none of it.
         if type(cause).__name__ == "MisconfigurationException":
             return " ".join(str(cause).split())
+        # By name, of submitit: a job that ended without an answer; its message has the whole log.
+        if type(cause).__name__ in ("UncompletedJobError", "FailedJobError"):
+            return first_line(cause)
         if no_memory(cause):
             return f"{first_sentence(cause)}: {MAKE_ROOM}"
+        if isinstance(cause, ValueError) and ONE_VALUE in str(cause):
+            return (
+                "a batch of one picture is too small for BatchNorm: expected batch_size=2 or more"
+            )
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)
         if lost_a_process(cause):

@@ -8,23 +8,26 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
 from bgm.cli.run_id import run_id
-from bgm.console import is_first, say
+from bgm.console import is_first, say, say_error
 from bgm.errors import Stopped
 from bgm.paths import conf_dir
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest", "ocio"}
+PATH_KEYS |= {"shots", "holdout", "garbage"}
 
 
 @contextmanager
@@ -69,6 +72,27 @@ def errors_as_sentences() -> Iterator[None]:
             raise
         print(f"error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+@contextmanager
+def errors_of_a_job() -> Iterator[None]:
+    """`errors_as_sentences` for a function that `-m` may call once for each job.
+
+    In a sweep the sentence is said, and the error goes to the launcher, so that the other jobs go
+    on; Hydra raises the first one when all are done. A run that was asked to stop says so on the
+    error output.
+    """
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    with nullcontext() if sweep else errors_as_sentences():
+        try:
+            yield
+        except Stopped as stop:
+            say_error(str(stop))
+            raise SystemExit(stop.code) from None
+        except Exception as error:
+            if sweep and (message := error_message(error)):
+                say_error(f"error: {message}")
+            raise
 
 
 def compose_config(name: str, words: list[str]) -> DictConfig:

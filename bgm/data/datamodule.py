@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule
 
 from bgm.data.doctor.checkup import checkup
 from bgm.data.fingerprint import about, fingerprint
@@ -16,7 +15,11 @@ from bgm.data.loaders.resumable import DrawSampler, Loader, ShardSampler
 from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.errors import BadInput, check_at_least
+from bgm.extras import extra_named
 from bgm.types import Batch, Sample
+
+with extra_named():
+    from pytorch_lightning import LightningDataModule
 
 
 class MattingData(LightningDataModule):
@@ -104,6 +107,11 @@ class MattingData(LightningDataModule):
             root = self._roots[name]
             self._scenes[name] = getattr(self, name) if root is None else Scenes(root)
         return self._scenes[name]
+
+    def finished_scenes(self, name: str) -> Scenes:
+        """`scenes`, without a trainer: composed now if they are not on disk yet."""
+        self.prepare_data()
+        return self.scenes(name)
 
     def facts(self) -> dict[str, dict]:
         """What each set is, how many items it has, and a fingerprint of its files and options."""
@@ -210,9 +218,3 @@ class MattingData(LightningDataModule):
                 f"{scenes.root} has scenes of {w}x{h} and {W}x{H} pixels; "
                 f"batches of {self.valid_batch_size} need one size: set valid_batch_size=1"
             )
-
-
-def finished_scenes(data: MattingData, split: str) -> Scenes:
-    """The scenes of a data config's split, composed now if they are not on disk yet."""
-    data.prepare_data()
-    return data.scenes(split)

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from bgm.errors import BadInput, first_line
 from bgm.export.shapes import Shape
+from bgm.extras import EXTRAS, pip_install
 from bgm.model.base import check_pictures
 from bgm.types import Coarse, Refined
 
 INPUTS = ("src", "bgr")
 OUTPUT_TYPES: dict[Any, type] = {"refined": Refined, "base": Coarse}
 METADATA_FILE = "bgm.json"  # what a file says about itself, inside formats that take files in
-EXTRAS = {"onnx": "export", "onnxruntime": "export", "onnxscript": "export"}
 
 
 class Exported:
@@ -85,4 +85,4 @@ def require_package(name: str) -> Any:
     except ImportError:
         package = name.split(".")[0]
         extra = EXTRAS.get(package, "runtimes")
-        raise BadInput(f"{package} is not installed: pip install 'bgm[{extra}]'") from None
+        raise BadInput(f"{package} is not installed: {pip_install(extra)}") from None

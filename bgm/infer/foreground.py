@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.colour import from_display, from_linear, to_linear
+from bgm.colour import KNEE, from_display, from_linear, to_linear
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame, Shot
@@ -19,6 +19,7 @@ UNSEEN_MISFIT = 0.02  # of the plate, where the subject fills the picture
 GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subject
 GAIN_CELL = 8  # px: shadows are smooth
 HIGHEST = 65504.0
+SURE = 2.0  # deviations by which light must be above white to be believed
 
 
 def network_foreground(frame: Frame, matte: Matte) -> Matte:
@@ -75,7 +76,8 @@ def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
     shot = to_linear(values, encoding)
     plate = to_linear(frame.bgr.values[None].to(alpha.device), encoding)
     network = to_linear(as_encoded(frame.src, matte.fgr.float()), encoding)
-    light = clean_light(shot, plate, alpha, matte.err(), network if with_network else None)
+    known = network if with_network else None
+    light = clean_light(shot, plate, alpha, matte.err(), known, bounded=encoding.bounded)
     fgr = from_linear(light, encoding)
     if encoding.bounded:
         fgr = fgr.clamp(0, 1)
@@ -83,13 +85,20 @@ def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
 
 
 def clean_light(
-    shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, network: Tensor | None
+    shot: Tensor,
+    plate: Tensor,
+    alpha: Tensor,
+    err: Tensor,
+    network: Tensor | None,
+    *,
+    bounded: bool = True,
 ) -> Tensor:
     """The foreground's light (1, 3, H, W), a mean weighted by inverse variances.
 
     shot, plate, network: (1, 3, H, W) linear; alpha and its predicted error: (1, 1, H, W). Of the
     error of F = (C - (1 - a) B) / a the shot's noise gives 1 / a, the plate's misfit, measured
-    where alpha is 0, (1 - a) / a, and an error of alpha |F - B| / a.
+    where alpha is 0, (1 - a) / a, and an error of alpha |F - B| / a. bounded: whether light ends at
+    1; where it does not, network and neighbours have no say in highlights (`highlight`).
     """
     plate, misfit = relit(shot, plate, alpha)
     a = alpha.clamp(min=1e-3)
@@ -99,15 +108,31 @@ def clean_light(
     brightness = shot.amax(1, keepdim=True).clamp(min=1)  # noise grows with light
     noise = (SHOT_NOISE * brightness) ** 2 + ((1 - a) * misfit) ** 2 + wrong**2
     colours, variances = [unmixed], [noise / a**2]
+    blind = torch.ones_like(a) if bounded else highlight(shot, plate, alpha, err, misfit)
     if network is not None:
         colours.append(network.clamp(0, HIGHEST))
         # Where alpha is nearly 0 the network never learnt a colour.
-        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness) ** 2)
+        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness * blind) ** 2)
     known, variance = weighted(colours, variances)
     spread, distance = spread_inwards(known, alpha.square() / variance)
     colours.append(spread)
-    variances.append((SPREAD_ERROR * brightness) ** 2 * (1 + distance))
+    variances.append((SPREAD_ERROR * brightness * blind) ** 2 * (1 + distance))
     return weighted(colours, variances)[0]
+
+
+def highlight(shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, misfit: Tensor) -> Tensor:
+    """How many times worse a guess is where the subject is surely brighter than white: 1 or more.
+
+    (1, 1, H, W). The network sees highlights bent below 1 (`shoulder`): its error grows with the
+    square of the light above white, by the slope of the curve back; and what shines are single
+    hairs, of whose light the neighbours know nothing. Sure is the least light that fits: alpha as
+    large as it may be, less the noise of shot and plate.
+    """
+    most = (alpha + SURE * err.clamp(min=ALPHA_ERROR)).clamp(0, 1)
+    least = plate + (shot - plate) / most
+    noise = (SHOT_NOISE * shot.clamp(min=1)) ** 2 + ((1 - most) * misfit) ** 2
+    above = (least - SURE * noise.sqrt() / most - 1).amax(1, keepdim=True).clamp(min=0)
+    return (1 + above / (1 - KNEE)) ** 2
 
 
 def weighted(colours: list[Tensor], variances: list[Tensor]) -> tuple[Tensor, Tensor]:

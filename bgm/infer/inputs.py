@@ -5,16 +5,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bgm.console import say, tracked
+from bgm.console import say
 from bgm.errors import BadInput
-from bgm.infer.frame import Frame, Shot
+from bgm.infer.frame import Shot
 from bgm.infer.models import AUTO
 from bgm.infer.ocio import OcioSpaces
 from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
 from bgm.infer.plate.fixes import AlignPlate, FitPlate, fix_exposure
-from bgm.infer.predict import MatteStep, PlateFix, Sink
+from bgm.infer.predict import MatteStep, PlateFix
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import (
+    Broken,
     Clip,
     Pictures,
     Reader,
@@ -38,12 +39,13 @@ def open_frames(
     *,
     ocio: str | None = None,
     ocio_space: str | None = None,
+    broken: Broken | None = None,
 ) -> Pictures | Clip:
     """Frames of a picture, of a folder of pictures, or of a video (any other existing file).
 
     bgr: a file or a folder, "clip.mp4@0:00-0:03", or "median", see `open_plate`. linear: what the
     numbers of pictures mean, "auto" as each file says. fit: plates may have another size. ocio,
-    ocio_space: of pictures, see `OcioSpaces`.
+    ocio_space: of pictures, see `OcioSpaces`. broken: see `Pictures`.
     """
     if linear not in (True, False, AUTO):
         raise BadInput(f"linear is {linear}, expected true, false or auto")
@@ -53,8 +55,10 @@ def open_frames(
     if path.is_file() and not is_picture(path):
         if ocio is not None:
             raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
+        if meaning is not None:
+            raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         return video(src, plate, fit)
-    return pictures(src, plate, read, fit)
+    return pictures(src, plate, read, fit, broken)
 
 
 def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
@@ -95,7 +99,7 @@ def open_sink(
     output: str | None = None,
     alpha: str | None = None,
     compression: str = "zip",
-) -> Sink:
+) -> PictureSink | VideoSink:
     """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
     A video may become numbered pictures (output=png, png16, tiff or exr).
@@ -160,9 +164,3 @@ def matte_steps(
     if holdout:
         steps.append(Holdout(holdout))
     return [*steps, Garbage(garbage)] if garbage else steps
-
-
-def with_progress(frames: Pictures | Clip) -> Iterable[Frame]:
-    """The same frames with a progress bar around them."""
-    total = frames.frames or None if isinstance(frames, Clip) else len(frames)
-    return tracked(frames, "matting", total)

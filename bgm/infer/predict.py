@@ -38,6 +38,7 @@ def predict(
     device: str | torch.device = "cpu",
     scale: float = 1.0,
     say: Callable[[str], None] = print,
+    check: Callable[[], None] = lambda: None,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
@@ -45,7 +46,8 @@ def predict(
     order (`bgm.infer.steps`), whose foreground is still what the network sees (sRGB codes);
     foreground comes last and brings it to the shot's own encoding. say: takes the fixes' sentences,
     and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said
-    once for a video. scale: see `run_any_size`.
+    once for a video. scale: see `run_any_size`. check: is called before each frame, and raises what
+    is to end the run, see `StopOnSignal`.
     """
     fixes, steps, count = list(fixes), [*steps, foreground], 0
     said: set[tuple[object, str]] = set()
@@ -60,6 +62,7 @@ def predict(
     plate = torch.empty(0)  # the last one on the device
     with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
         for frame in reader:
+            check()
             for fix in fixes:
                 bgr, sentence = fix(frame)
                 frame = frame._replace(bgr=bgr)

@@ -1,6 +1,7 @@
 """Where frames come from: a picture, a folder of pictures, a video, each with its plate."""
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +20,7 @@ from bgm.pictures import (
 from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
+Broken = Callable[[str, BadInput], None]  # takes the name of a frame, and what is wrong with it
 Reader = Callable[[Path], Shot]
 
 
@@ -27,7 +29,8 @@ class Pictures:
 
     plates: one path or picture for every name in shots. A plate that follows itself is read once.
     read: makes a shot of a file; None: `read_shot`. fit: plates may have other sizes (`FitPlate` is
-    to follow).
+    to follow). broken: takes the frames that cannot be read, which are then left out; without it,
+    and where nothing else is there, BadInput is raised, as for the plate of all.
     """
 
     def __init__(
@@ -36,10 +39,13 @@ class Pictures:
         plates: Mapping[str, Path | Shot],
         read: Reader | None = None,
         fit: bool = False,
+        broken: Broken | None = None,
     ):
-        self.shots, self.plates, self.read = shots, plates, read or read_shot
-        if not fit:
-            self._check_sizes()
+        self.shots, self.plates, self.read, self.fit = shots, plates, read or read_shot, fit
+        self.names = list(shots)  # of all frames, in order
+        self.broken = broken
+        self._one_plate = len(set(plates.values())) == 1
+        self._check_headers()
 
     def __len__(self) -> int:
         return len(self.shots)
@@ -48,22 +54,55 @@ class Pictures:
         last: Path | Shot | None = None
         bgr: Shot | None = None
         for name, path in self.shots.items():
-            src = self.read(path)
-            if bgr is None or self.plates[name] != last:
-                last = self.plates[name]
-                bgr = last if isinstance(last, Shot) else self.read(last)
+            try:
+                if bgr is None or self.plates[name] != last:
+                    last, bgr = self.plates[name], None
+                    bgr = self._read_plate(last)
+                src = self.read(path)
+                if not self.fit:
+                    check_size(path, src.size, last, bgr.size)
+            except BadInput as error:
+                if self.broken is None or len(self.names) == 1 or (bgr is None and self._one_plate):
+                    raise
+                self.broken(name, error)
+                continue
             bgr = bgr.encoded_as(src.encoding)
             yield Frame(name, src, bgr)
 
-    def _check_sizes(self) -> None:
-        """Compare headers before anything is computed: a run must not end at its last picture."""
-        sizes = {
-            plate: plate.size if isinstance(plate, Shot) else picture_size(plate)
-            for plate in set(self.plates.values())
-        }
+    def _read_plate(self, plate: Path | Shot) -> Shot:
+        return plate if isinstance(plate, Shot) else self.read(plate)
+
+    def without(self, names: list[str]) -> "Pictures":
+        """The same frames but for these; `names` stays that of all."""
+        shots = {name: path for name, path in self.shots.items() if name not in set(names)}
+        rest = copy(self)
+        rest.shots = shots
+        return rest
+
+    def _check_headers(self) -> None:
+        """Compare headers before anything is computed: a run must not end at its last picture.
+
+        Where `broken` takes single frames, one that fits is enough.
+        """
+        first: BadInput | None = None
+        sizes: dict[Path | Shot, tuple[int, int]] = {}
         for name, path in self.shots.items():
             plate = self.plates[name]
-            check_size(path, picture_size(path), plate, sizes[plate])
+            try:
+                if plate not in sizes:
+                    sizes[plate] = plate.size if isinstance(plate, Shot) else picture_size(plate)
+                size = picture_size(path)
+                if not self.fit:
+                    check_size(path, size, plate, sizes[plate])
+            except BadInput as error:
+                if self.broken is None:
+                    raise
+                first = first or error
+            else:
+                if self.broken is not None:
+                    return
+        if first is not None:
+            raise first
 
 
 def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
@@ -72,7 +111,11 @@ def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
 
 
 def pictures(
-    src: str | Path, bgr: str | Path | Shot, read: Reader | None = None, fit: bool = False
+    src: str | Path,
+    bgr: str | Path | Shot,
+    read: Reader | None = None,
+    fit: bool = False,
+    broken: Broken | None = None,
 ) -> Pictures:
     """Frames of a picture or a folder (any depth) with one plate for all or a folder of plates.
 
@@ -83,10 +126,10 @@ def pictures(
     src = Path(src)
     shots = find_pictures(src) if src.is_dir() else {src.stem: _existing(src)}
     if isinstance(bgr, Shot):
-        return Pictures(shots, dict.fromkeys(shots, bgr), read, fit)
+        return Pictures(shots, dict.fromkeys(shots, bgr), read, fit, broken)
     bgr = Path(bgr)
     if not bgr.is_dir():
-        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read, fit)
+        return Pictures(shots, dict.fromkeys(shots, _existing(bgr)), read, fit, broken)
     plates = find_pictures(bgr)
     if src.is_dir():
         pair_by_stem(src=shots, bgr=plates)
@@ -95,7 +138,7 @@ def pictures(
             f"folder {bgr} holds {len(plates)} plates but none named {src.stem} for {src}:"
             " name one picture as bgr, or add that plate"
         )
-    return Pictures(shots, plates, read, fit)
+    return Pictures(shots, plates, read, fit, broken)
 
 
 class Clip:

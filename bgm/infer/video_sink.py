@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from bgm.colour import SRGB, Encoding, convert
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Stopped
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background, open_background
 from bgm.infer.frame import Frame
-from bgm.infer.outputs import check_outputs
+from bgm.infer.outputs import check_outputs, for_screen
 from bgm.infer.sinks import check_writable, output_path
 from bgm.ops import composite
 from bgm.video.containers import pyav
@@ -33,8 +33,8 @@ class VideoSink:
     audio, timecode and pixel aspect go along. say: takes a sentence, once a clip, for each thing
     that is not as in the source. outputs, background and construction as for `PictureSink`. A file
     gets its name when the block is left, or when frames of another name follow. A block that ends
-    with BadInput (a damaged frame) leaves the frames before it as NAME.incomplete.mov; any other
-    error leaves nothing.
+    with BadInput (a damaged frame) or Stopped leaves the frames before it as NAME.incomplete.mov;
+    any other error leaves nothing.
     """
 
     def __init__(
@@ -77,12 +77,19 @@ class VideoSink:
         if kind is None:
             self._end()
             return
-        kept = self._keep_part() if isinstance(error, BadInput) else []
+        ended = error if isinstance(error, BadInput | Stopped) else None
+        kept = self._keep_part() if ended else []
         self._discard()
-        if kept:
-            raise BadInput(
+        if ended and kept:
+            raise type(ended)(
                 f"{error}; the {self._count} frames before are kept in {', '.join(kept)}"
             ) from None
+
+    def existing(self, name: str) -> list[Path] | None:
+        """The file of each output of a clip, or None where one is missing."""
+        suffixes = {kind: VIDEO_FORMATS[self._form(kind)].suffix for kind in self.outputs}
+        files = [output_path(self.out / kind, name, x) for kind, x in suffixes.items()]
+        return files if all(file.is_file() for file in files) else None
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
@@ -90,7 +97,7 @@ class VideoSink:
             self._end()
             self._name = frame.name
         for kind in self.outputs:
-            x, encoding = self._render(kind, matte, frame.src.encoding)
+            x, encoding = self._render(kind, frame, matte)
             if kind not in self._files:
                 self._files[kind] = self._open(kind, frame, x, encoding)
             self._files[kind].write(x, frame.time or Fraction(0))
@@ -99,8 +106,11 @@ class VideoSink:
     def _has_alpha(self, kind: str) -> bool:
         return kind == "com" and self.background is None
 
+    def _form(self, kind: str) -> str:
+        return self.output or ("prores" if self._has_alpha(kind) else "h264")
+
     def _open(self, kind: str, frame: Frame, x: Tensor, encoding: Encoding) -> VideoFile:
-        form = self.output or ("prores" if self._has_alpha(kind) else "h264")
+        form = self._form(kind)
         file = VideoFile(
             output_path(self.out / kind, frame.name, VIDEO_FORMATS[form].suffix),
             form,
@@ -111,14 +121,27 @@ class VideoSink:
             source=self._source,
         )
         for note in file.notes:
-            sentence = f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}"
-            if sentence not in self._said:
-                self._said.add(sentence)
-                self._say(sentence)
+            self._say_once(f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}")
         return file
 
-    def _render(self, kind: str, matte: Matte, encoding: Encoding) -> tuple[Tensor, Encoding]:
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._say(sentence)
+
+    def _render(self, kind: str, frame: Frame, matte: Matte) -> tuple[Tensor, Encoding]:
         """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA), and its encoding."""
+        encoding = frame.src.encoding
+        if kind in ("com", "fgr") and encoding.high_range:
+            form = self._form(kind)
+            coding = coding_of(form, size=frame.src.size, alpha=self._has_alpha(kind), hdr=True)
+            if not coding.deep:
+                self._say_once(
+                    f"{frame.name}{VIDEO_FORMATS[form].suffix}: {encoding.primaries} "
+                    f"{encoding.transfer} colours are converted to BT.709, "
+                    f"output={form} cannot hold them here"
+                )
+                matte, encoding = for_screen(matte, encoding), PLAIN
         return render_values(kind, matte, encoding, self.background, self.alpha)
 
     def _end(self) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-import torchmetrics
 from torch import Tensor
 
 from bgm.errors import BadInput
+from bgm.extras import extra_named
 from bgm.metrics.protocols import metrics_of, score
+
+with extra_named():
+    import torchmetrics
 
 PROTOCOL = "frame"
 

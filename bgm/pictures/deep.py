@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bgm.colour import LINEAR, SRGB, Encoding, named_primaries, primaries_xy
 from bgm.errors import BadInput
+from bgm.extras import pip_install
 from bgm.files import atomic_write
 from bgm.pictures.finding import File, Member
 from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile, profile_of
@@ -54,7 +55,7 @@ def openimageio(path: File) -> ModuleType:
         import OpenImageIO
     except ImportError:
         raise BadInput(
-            f"{path} has more than 8 bits, which needs OpenImageIO: pip install 'bgm[exr]'"
+            f"{path} has more than 8 bits, which needs OpenImageIO: {pip_install('exr')}"
         ) from None
     return OpenImageIO
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bgm.colour import to_display
 from bgm.errors import BadInput
+from bgm.extras import pip_install
 from bgm.pictures.deep import deep_size, is_deep, read_deep
 from bgm.pictures.finding import COMMON, File, Member
 from bgm.pictures.size_limit import take_limit, too_large
@@ -66,7 +67,7 @@ def _opened(path: File) -> Image.Image:
         try:
             import pillow_heif
         except ImportError:
-            raise BadInput(f"{path} is HEIC, which needs pip install 'bgm[heif]'") from None
+            raise BadInput(f"{path} is HEIC, which needs {pip_install('heif')}") from None
         pillow_heif.register_heif_opener()
         return Image.open(source)
 

@@ -23,10 +23,22 @@ def parameter_groups(net: nn.Module, rates: Rates) -> list[dict]:
             part.requires_grad_(False)
             continue
         params = list(part.parameters())
-        groups.append({"name": name or "network", "params": params, "lr": float(rate)})
+        groups.append({"name": name or "network", "params": params, "lr": as_rate(rate, name)})
     if not groups:
         raise BadInput("every part of the network is frozen: no learning rate is left in lr")
     return groups
+
+
+def as_rate(value: float, path: str) -> float:
+    """A learning rate as a number; BadInput, naming the part, for what is none or not above 0."""
+    where = f"lr{'.' + path if path else ''}"
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        raise BadInput(f"{where} is {value}, expected a number above 0, or null") from None
+    if isinstance(value, bool) or not 0 < rate < math.inf:
+        raise BadInput(f"{where} is {value}, expected a number above 0, or null")
+    return rate
 
 
 def frozen(net: nn.Module, rates: Rates) -> list[nn.Module]:

@@ -5,11 +5,17 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
+from pytorch_lightning import seed_everything as lightning_seed
 
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every generator of this process and of its loaders' workers."""
+    lightning_seed(seed, workers=True, verbose=False)
 
 
 def build_trainer(cfg: DictConfig) -> Trainer:

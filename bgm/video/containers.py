@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from bgm.errors import BadInput
+from bgm.extras import pip_install
 from bgm.pictures import by_stem, walk_files
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -17,7 +18,7 @@ def pyav(why: str) -> ModuleType:
     try:
         import av
     except ImportError:
-        raise BadInput(f"{why} needs PyAV: pip install 'bgm[video]'") from None
+        raise BadInput(f"{why} needs PyAV: {pip_install('video')}") from None
     return av
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import bgm
 from bgm.errors import BadInput, first_line
+from bgm.extras import pip_install
 
 HUB = "hf:"
 MODEL_FILE = "model.safetensors"
@@ -61,4 +62,4 @@ def require_hub() -> Any:
     try:
         return import_module("huggingface_hub")
     except ImportError:
-        raise BadInput("huggingface_hub is not installed: pip install 'bgm[hub]'") from None
+        raise BadInput(f"huggingface_hub is not installed: {pip_install('hub')}") from None

@@ -27,7 +27,7 @@ net = bgm.load("hf:{hub_name}")
 mattes = bgm.matte(net, Image.open("shot.jpg"), Image.open("plate.jpg"))
 mattes.com.save("cutout.png")
 ```
-`pip install "bgm[hub]"`. The plate is the same place without the subject.
+`pip install "bgm-matting[hub]"`. The plate is the same place without the subject.
 
 ## Facts
 {facts}

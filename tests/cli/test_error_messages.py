@@ -98,3 +98,9 @@ def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
     assert find_checkpoint(composed(*go_on), str) == str(path)
     assert find_checkpoint(composed(*TRAINED), str) is None
+
+
+def test_a_batch_too_small_for_batchnorm_is_a_sentence():
+    with pytest.raises(ValueError, match="more than 1 value") as caught:
+        torch.nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))
+    assert "batch_size=2" in str(error_message(caught.value))

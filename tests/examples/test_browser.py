@@ -14,7 +14,9 @@ from bgm.infer.any_size import run_any_size
 from bgm.pictures import read_picture, write_png
 from tests.examples import chromium
 
-pytest.importorskip("selenium", reason="selenium is not installed (pip install 'bgm[browser]')")
+pytest.importorskip(
+    "selenium", reason="selenium is not installed (pip install 'bgm-matting[browser]')"
+)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),

@@ -53,8 +53,8 @@ def test_a_torchscript_program_of_something_else_is_refused(tmp_path):
 
 def test_a_missing_runtime_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(BadInput, match=r"onnxruntime is not installed: .* 'bgm\[export\]'"):
+    with pytest.raises(BadInput, match=r"onnxruntime is not installed: .* 'bgm-matting\[export\]'"):
         open_onnx(tmp_path / "m.onnx")
-    with pytest.raises(BadInput, match=r"bgm\[export\]"):
+    with pytest.raises(BadInput, match=r"bgm-matting\[export\]"):
         export_and_certify(OnnxExport(), tiny(), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

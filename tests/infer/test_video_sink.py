@@ -251,7 +251,7 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "shot.mp4")
     monkeypatch.setitem(sys.modules, "av", None)
     for call in (lambda: video(path, path), lambda: VideoSink(tmp_path / "out", rate=25)):
-        with pytest.raises(BadInput, match=r"pip install 'bgm\[video\]'"):
+        with pytest.raises(BadInput, match=r"pip install 'bgm-matting\[video\]'"):
             call()
 
 

@@ -254,7 +254,7 @@ def test_without_openimageio_the_extra_is_named(tmp_path, monkeypatch, suffix):
     path = tmp_path / f"a{suffix}"
     files.exr(path, layer()) if suffix == ".exr" else files.deep(path, np.zeros((4, 4, 3), "u2"))
     monkeypatch.setitem(sys.modules, "OpenImageIO", None)
-    with pytest.raises(BadInput, match=r"pip install 'bgm\[exr\]'"):
+    with pytest.raises(BadInput, match=r"pip install 'bgm-matting\[exr\]'"):
         read_encoded(path)
 
 

@@ -49,6 +49,12 @@ def test_gaps_and_strangers_are_named(tree):
         parameter_groups(net(), tree)
 
 
+@pytest.mark.parametrize("rate", ["conv4:3e-4", -1e-3, 0, True, float("nan"), float("inf"), [1]])
+def test_what_is_no_rate_is_named(rate):
+    with pytest.raises(BadInput, match=r"lr\.refiner is .*, expected a number above 0, or null"):
+        parameter_groups(net(), TREE | {"refiner": rate})
+
+
 def test_schedule():
     assert [factor(s, 100, 4, 1.0) for s in (0, 3, 4, 50, 100)] == [0.2, 0.8, 1, 1, 1]
     falling = [factor(s, 100, 0, 0.1) for s in range(101)]

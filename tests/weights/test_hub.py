@@ -147,7 +147,7 @@ def test_a_file_of_that_name_comes_first(checkpoint, tmp_path, monkeypatch):
 
 def test_without_the_client_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(BadInput, match=r"pip install 'bgm.*\[hub\]'"):
+    with pytest.raises(BadInput, match=r"pip install 'bgm-matting\[hub\]'"):
         bgm.load("hf:owner/mine")
 
 

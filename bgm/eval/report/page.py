@@ -10,6 +10,7 @@ from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
 from bgm.eval.report.published import published
 from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
+from bgm.extras import pip_install
 from bgm.files import write_text
 from bgm.metrics import interval, paired
 from bgm.metrics.scores import LEVEL, RESAMPLES, Interval
@@ -84,7 +85,7 @@ def page(runs: Sequence[Run], title: str = "Matting scores") -> str:
 def check_libraries() -> None:
     """BadInput, with the cure, unless the library that draws plots is installed."""
     if find_spec("matplotlib") is None:
-        raise BadInput("matplotlib is not installed: pip install 'bgm[report]'")
+        raise BadInput(f"matplotlib is not installed: {pip_install('report')}")
 
 
 def number(x: float | None) -> str:

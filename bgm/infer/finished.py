@@ -1,0 +1,117 @@
+"""Which outputs of an earlier run are whole, for `resume=true`."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from bgm.errors import BadInput
+from bgm.files import write_text
+from bgm.infer.frame import Shot
+from bgm.infer.shot_list import ListedShot
+from bgm.infer.sources import Clip, Pictures
+from bgm.pictures.finding import walk_files
+from bgm.weights import weights_file
+
+# Keys of conf/predict.yaml that change no output, or stand in the record by themselves.
+FREE = {"resume", "progress", "memory", "device", "max_megapixels", "compile", "src", "bgr", "out"}
+FREE |= {"shots", "shot", "model", "preset"}
+FOLDER = ".bgm"  # beside com/, pha/, ...
+
+
+class KnowsFiles(Protocol):
+    """A sink that can say which files it would write."""
+
+    def existing(self, name: str) -> list[Path] | None: ...
+
+
+class OutputRecord:
+    """OUT/.bgm/NAME.json: with which settings the outputs of a shot were made.
+
+    Outputs appear whole or not at all. So one is whole, and of these settings, when it is not older
+    than the record nor than what it was made of. settings: of conf/predict.yaml.
+    """
+
+    def __init__(self, shot: ListedShot, settings: Mapping[str, Any]) -> None:
+        self.path = Path(shot.out) / FOLDER / f"{Path(shot.src).stem}.json"
+        self.content = recorded(shot, settings)
+        self._since: int | None = None  # ns: outputs are made with these settings from then on
+
+    def resume(self, say: Callable[[str], None]) -> None:
+        """Read the record; settings that changed are said, and nothing is whole then."""
+        try:
+            known = json.loads(self.path.read_text(encoding="utf-8"))
+            since = self.path.stat().st_mtime_ns
+        except (OSError, ValueError):
+            return
+        if not isinstance(known, dict):
+            return
+        keys = sorted(known.keys() | self.content.keys())
+        changed = [key for key in keys if known.get(key) != self.content.get(key)]
+        if changed:
+            say(f"{self.path.parents[1]}: {', '.join(changed)} changed since: all is matted anew")
+        else:
+            self._since = since
+
+    def is_whole(self, outputs: list[Path] | None, *inputs: Path | Shot) -> bool:
+        """Whether these files are there and not older than the record and the inputs."""
+        if self._since is None or outputs is None:
+            return False
+        try:
+            made_of = [file.stat().st_mtime_ns for file in inputs if isinstance(file, Path)]
+            return min(file.stat().st_mtime_ns for file in outputs) >= max([self._since, *made_of])
+        except OSError:
+            return False
+
+    def write(self) -> None:
+        """Begin to make outputs with these settings; a record of the same ones stays as it is."""
+        if self._since is None:
+            write_text(self.path, json.dumps(self.content, indent=1))
+            self._since = self.path.stat().st_mtime_ns
+
+
+def whole_frames(frames: Pictures | Clip, sink: KnowsFiles, record: OutputRecord) -> list[str]:
+    """Names of the frames whose outputs are whole; of a video its name, for all of its frames."""
+    if isinstance(frames, Clip):
+        name, inputs = frames.path.stem, (frames.path, frames.plate)
+        return [name] if record.is_whole(sink.existing(name), *inputs) else []
+    return [
+        name
+        for name, path in frames.shots.items()
+        if record.is_whole(sink.existing(name), path, frames.plates[name])
+    ]
+
+
+def recorded(shot: ListedShot, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the outputs of a shot: settings, and the files they name, as JSON has them."""
+    content: dict[str, Any] = {key: x for key, x in settings.items() if key not in FREE}
+    model = str(settings.get("model"))
+    content |= {"src": _resolved(shot.src), "bgr": _resolved(shot.bgr), "model": _resolved(model)}
+    named = {key: str(x) for key, x in content.items() if isinstance(x, str)}
+    for key, word in named.items():
+        if key != "src" and not (key == "bgr" and Path(word).is_dir()):  # frames have times
+            content |= _state(key, word)
+    if shot.bgr == "median":
+        content |= _state("src", shot.src)
+    elif "@" in shot.bgr:
+        content |= _state("bgr", shot.bgr.rpartition("@")[0])
+    with suppress(BadInput):  # a name on a hub that cannot be reached now
+        content |= _state("model", str(weights_file(model)))
+    return json.loads(json.dumps(content, default=str))
+
+
+def _resolved(word: str) -> str:
+    return str(Path(word).resolve()) if Path(word).exists() else word
+
+
+def _state(key: str, word: str) -> dict[str, list[int]]:
+    """Number, bytes and last change of the files that a word names; nothing if it names none."""
+    path = Path(word)
+    try:
+        files = [file for _, file in walk_files(path)] if path.is_dir() else [path]
+        states = [file.stat() for file in files]
+    except (OSError, BadInput):
+        return {}
+    changed = max((state.st_mtime_ns for state in states), default=0)
+    return {f"files of {key}": [len(states), sum(state.st_size for state in states), changed]}
