@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> None:
         except ModuleNotFoundError as error:
             if error.name != "gradio":
                 raise
-            raise BadInput("bgm serve needs gradio: pip install 'bgm[serve]'") from None
+            raise BadInput("bgm serve needs gradio: pip install 'bgm-matting[serve]'") from None
         page = build_page(LiveModel(cfg.model, cfg.device), folder)
         page.queue(max_size=cfg.max_waiting, default_concurrency_limit=1, api_open=False)
         try:
