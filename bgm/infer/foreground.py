@@ -1,5 +1,7 @@
 """The foreground's colour without the plate in it, in the encoding of the shot."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +21,7 @@ UNSEEN_MISFIT = 0.02  # of the plate, where the subject fills the picture
 GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subject
 GAIN_CELL = 8  # px: shadows are smooth
 HIGHEST = 65504.0
+MatteStep = Callable[[Frame, Matte], Matte]
 
 
 def network_foreground(frame: Frame, matte: Matte) -> Matte:
@@ -49,7 +52,7 @@ FOREGROUNDS = {
 }
 
 
-def choose_foreground(name: str):
+def choose_foreground(name: str) -> MatteStep:
     """A step of `predict` by its name; BadInput for an unknown one."""
     if name not in FOREGROUNDS:
         raise BadInput(f"fgr {name} is none of {', '.join(FOREGROUNDS)}")

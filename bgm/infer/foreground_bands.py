@@ -17,7 +17,9 @@ from bgm.infer.foreground import (
     EMPTY,
     GAIN_CELL,
     UNSEEN_MISFIT,
+    MatteStep,
     as_encoded,
+    choose_foreground,
     direct_colours,
     gain_of,
     misfit_of,
@@ -79,6 +81,14 @@ class BandedForeground:
                 rows = rows.clamp(0, 1)
             fgr[:, :, top:bottom] = torch.where(band[2] >= 1, values, rows)
         return matte._replace(fgr=fgr)
+
+
+def foreground_in_rows(name: str, rows: int | None) -> MatteStep:
+    """`choose_foreground`, some rows at a time; None: all."""
+    whole = choose_foreground(name)
+    if rows is None or name == "network":
+        return whole
+    return BandedForeground(name == "auto", rows)
 
 
 class FrameRows:
@@ -173,5 +183,5 @@ def rows_of_resized(x: Tensor, size: tuple[int, int], top: int, bottom: int) -> 
     first, last = int(low[0]), int(high[-1]) + 1
     wide = x[:, :, first:last]
     wide = F.interpolate(wide, (last - first, size[1]), mode="bilinear", align_corners=False)
-    rows = (wide.index_select(2, i - first) for i in (low, high))
-    return torch.lerp(*rows, share[:, None].to(x))
+    above, below = (wide.index_select(2, i - first) for i in (low, high))
+    return torch.lerp(above, below, share[:, None].to(x))
