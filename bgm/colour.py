@@ -29,6 +29,10 @@ TRANSFERS = ("srgb", "bt709", "linear", "hlg", "pq")  # and "gamma2.2" with any 
 KNEE = 0.75  # of light: what is darker is shown as it is
 HLG_WHITE = 0.2649613  # light of a signal of 0.75, which BT.2408 calls reference white
 PQ_WHITE = 203 / 10_000  # BT.2408, of the highest light that PQ can say
+# Players that map HDR to a standard screen keep luminance, with their white at 100 cd/m2 where
+# BT.2408 puts the reference white of HDR at 203; what is brighter is bent. Its curve is BT.1886.
+STANDARD_SCREEN = {"hlg": 2.03, "pq": 2.03}
+SCREEN_GAMMA = 2.4
 HLG_GAMMA = 1.2  # of a screen of 1,000 cd/m2 (BT.2100)
 SAME_XY = 0.004  # rounded in the files of many programs
 LUMA = (0.2627, 0.6780, 0.0593)  # BT.2020
@@ -47,6 +51,11 @@ class Encoding(NamedTuple):
         return self.transfer not in ("linear", "hlg", "pq")
 
     @property
+    def high_range(self) -> bool:
+        """Whether it is made for screens brighter than standard ones."""
+        return self.transfer in STANDARD_SCREEN
+
+    @property
     def as_shown(self) -> bool:
         """Whether a screen of sRGB shows the numbers as they are."""
         return self.transfer in ("srgb", "bt709") and self.primaries in SHOWN_AS_BT709
@@ -57,13 +66,17 @@ LINEAR = Encoding("bt709", "linear")
 
 
 def to_display(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
-    """What a screen shows of (..., 3, H, W): sRGB codes of BT.709 primaries in [0, 1], float32.
+    """What a screen shows of (..., 3, H, W): its codes, of BT.709 primaries, in [0, 1], float32.
 
-    Light above `KNEE` is bent softly below 1 where an encoding knows light above white.
+    Light above `KNEE` is bent softly below 1 where an encoding knows light above white. HLG and PQ
+    become video for a standard screen, of the same luminance (`STANDARD_SCREEN`).
     """
     if encoding.as_shown:
         return x.float().clamp(0, 1)
     light = display_light(x, encoding).clamp(min=0)
+    if encoding.high_range:
+        light = shoulder(light * STANDARD_SCREEN[encoding.transfer])
+        return light.clamp(0, 1) ** (1 / SCREEN_GAMMA)
     return srgb_code(light if encoding.bounded else shoulder(light)).clamp(0, 1)
 
 
@@ -71,8 +84,10 @@ def from_display(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
     """The numbers (..., 3, H, W) of an encoding that `to_display` shows as x in [0, 1]."""
     if encoding.as_shown:
         return x
-    light = srgb_light(x)
+    light = x**SCREEN_GAMMA if encoding.high_range else srgb_light(x)
     light = light if encoding.bounded else unshoulder(light)
+    if encoding.high_range:
+        light = light / STANDARD_SCREEN[encoding.transfer]
     light = in_primaries(light, "bt709", encoding.primaries)
     if encoding.transfer == "hlg":
         light = light * luminance(light).clamp(min=1e-6) ** (1 / HLG_GAMMA - 1)

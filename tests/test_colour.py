@@ -66,6 +66,18 @@ def test_what_a_screen_shows_of_pictures_of_sRGB_is_their_numbers():
         assert torch.equal(to_display(CODES, encoding), CODES)
 
 
+@pytest.mark.parametrize("name", ["hlg", "pq"])
+def test_hdr_is_as_bright_on_a_standard_screen_as_its_light(name):
+    """A gray of 20 cd/m2 is 20 of 100 on a screen of BT.1886: code 0.2 ** (1 / 2.4)."""
+    white = to_linear(
+        torch.full((3, 1, 1), {"hlg": 0.75, "pq": 0.58069}[name]), Encoding("bt2020", name)
+    )
+    light = white * ((20 / 203) ** (1 / 1.2) if name == "hlg" else 20 / 203)  # before its OOTF
+    code = from_linear(light, Encoding("bt2020", name))
+    shown = to_display(code, Encoding("bt2020", name))
+    assert (shown - 0.2 ** (1 / 2.4)).abs().max() < 2e-3
+
+
 def test_what_is_shown_can_be_said_in_every_encoding():
     generator = torch.Generator().manual_seed(0)
     shown = 0.1 + 0.7 * torch.rand(3, 8, 8, generator=generator)

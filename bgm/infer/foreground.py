@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.colour import from_display, from_linear, to_linear
+from bgm.colour import KNEE, from_display, from_linear, to_linear
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame, Shot
@@ -21,6 +21,7 @@ UNSEEN_MISFIT = 0.02  # of the plate, where the subject fills the picture
 GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subject
 GAIN_CELL = 8  # px: shadows are smooth
 HIGHEST = 65504.0
+SURE = 2.0  # deviations by which light must be above white to be believed
 MatteStep = Callable[[Frame, Matte], Matte]
 
 
@@ -78,7 +79,8 @@ def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
     shot = to_linear(values, encoding)
     plate = to_linear(frame.bgr.values[None].to(alpha.device), encoding)
     network = to_linear(as_encoded(frame.src, matte.fgr.float()), encoding)
-    light = clean_light(shot, plate, alpha, matte.err(), network if with_network else None)
+    known = network if with_network else None
+    light = clean_light(shot, plate, alpha, matte.err(), known, bounded=encoding.bounded)
     fgr = from_linear(light, encoding)
     if encoding.bounded:
         fgr = fgr.clamp(0, 1)
@@ -86,21 +88,27 @@ def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
 
 
 def clean_light(
-    shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, network: Tensor | None
+    shot: Tensor,
+    plate: Tensor,
+    alpha: Tensor,
+    err: Tensor,
+    network: Tensor | None,
+    *,
+    bounded: bool = True,
 ) -> Tensor:
     """The foreground's light (1, 3, H, W), a mean weighted by inverse variances.
 
     shot, plate, network: (1, 3, H, W) linear; alpha and its predicted error: (1, 1, H, W). Of the
     error of F = (C - (1 - a) B) / a the shot's noise gives 1 / a, the plate's misfit, measured
-    where alpha is 0, (1 - a) / a, and an error of alpha |F - B| / a.
+    where alpha is 0, (1 - a) / a, and an error of alpha |F - B| / a. bounded: whether light ends at
+    1; where it does not, network and neighbours have no say in highlights (`highlight`).
     """
     plate, misfit = relit(shot, plate, alpha)
-    known, variance = direct_colours(shot, plate, alpha, err, misfit, network)
-    weight = alpha.square() / variance
-    spread, distance = spread_inwards(known, weight)
-    brightness = shot.amax(1, keepdim=True).clamp(min=1)
-    variances = [variance, (SPREAD_ERROR * brightness) ** 2 * (1 + distance)]
-    return weighted([known, spread], variances)[0]
+    known, variance, guess = direct_colours(
+        shot, plate, alpha, err, misfit, network, bounded=bounded
+    )
+    spread, distance = spread_inwards(known, alpha.square() / variance)
+    return weighted([known, spread], [variance, guess * (1 + distance)])[0]
 
 
 def direct_colours(
@@ -110,8 +118,13 @@ def direct_colours(
     err: Tensor,
     misfit: Tensor,
     network: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """What each pixel knows by itself of its colour, and its variance; plate and misfit: relit."""
+    *,
+    bounded: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What each pixel knows by itself of its colour, its variance, and that of a neighbour's guess.
+
+    plate, misfit: of `relit`.
+    """
     a = alpha.clamp(min=1e-3)
     unmixed = ((shot - (1 - a) * plate) / a).clamp(0, HIGHEST)
     wrong = err.clamp(min=ALPHA_ERROR) * (unmixed - plate).abs().amax(1, keepdim=True)
@@ -119,30 +132,40 @@ def direct_colours(
     brightness = shot.amax(1, keepdim=True).clamp(min=1)  # noise grows with light
     noise = (SHOT_NOISE * brightness) ** 2 + ((1 - a) * misfit) ** 2 + wrong**2
     colours, variances = [unmixed], [noise / a**2]
+    blind = torch.ones_like(a) if bounded else highlight(shot, plate, alpha, err, misfit)
     if network is not None:
         colours.append(network.clamp(0, HIGHEST))
         # Where alpha is nearly 0 the network never learnt a colour.
-        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness) ** 2)
-    return weighted(colours, variances)
+        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness * blind) ** 2)
+    return *weighted(colours, variances), (SPREAD_ERROR * brightness * blind) ** 2
 
 
 def with_spread(
-    known: Tensor,
-    variance: Tensor,
-    share: Tensor,
-    below: Tensor,
-    distance: Tensor,
-    shot: Tensor,
+    known: Tensor, variance: Tensor, guess: Tensor, share: Tensor, below: Tensor, distance: Tensor
 ) -> Tensor:
     """A pixel's own colour with that of its neighbours, the last step of `clean_light`.
 
-    share: of the best weight; below, distance: what `pull_push` says of the next level.
+    known, variance, guess: of `direct_colours`. share: of the best weight; below, distance: what
+    `pull_push` says of the next level.
     """
     sure = (share * 4).clamp(max=1)
     spread, distance = known * sure + below * (1 - sure), distance * (1 - sure)
-    brightness = shot.amax(1, keepdim=True).clamp(min=1)
-    variances = [variance, (SPREAD_ERROR * brightness) ** 2 * (1 + distance)]
-    return weighted([known, spread], variances)[0]
+    return weighted([known, spread], [variance, guess * (1 + distance)])[0]
+
+
+def highlight(shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, misfit: Tensor) -> Tensor:
+    """How many times worse a guess is where the subject is surely brighter than white: 1 or more.
+
+    (1, 1, H, W). The network sees highlights bent below 1 (`shoulder`): its error grows with the
+    square of the light above white, by the slope of the curve back; and what shines are single
+    hairs, of whose light the neighbours know nothing. Sure is the least light that fits: alpha as
+    large as it may be, less the noise of shot and plate.
+    """
+    most = (alpha + SURE * err.clamp(min=ALPHA_ERROR)).clamp(0, 1)
+    least = plate + (shot - plate) / most
+    noise = (SHOT_NOISE * shot.clamp(min=1)) ** 2 + ((1 - most) * misfit) ** 2
+    above = (least - SURE * noise.sqrt() / most - 1).amax(1, keepdim=True).clamp(min=0)
+    return (1 + above / (1 - KNEE)) ** 2
 
 
 def weighted(colours: list[Tensor], variances: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -53,12 +53,13 @@ class BandedForeground:
     def __call__(self, frame: Frame, matte: Matte) -> Matte:
         frame_rows = FrameRows(frame, matte, self.with_network)
         H, W = frame.src.size
+        bounded = frame.src.encoding.bounded
         plate = PlateLight(frame_rows, H, W)
         tops = range(0, H, self.rows)
         colours, weights, most = [], [], torch.zeros(())
         for top in tops:
             band = plate.relit(top, min(top + self.rows, H))
-            known, variance = direct_colours(*band)
+            known, variance, _ = direct_colours(*band, bounded=bounded)
             weight = band[2].square() / variance
             most = torch.maximum(most, weight.amax().cpu())
             colours.append(halved(known * weight))
@@ -70,14 +71,14 @@ class BandedForeground:
         for top in tops:
             bottom = min(top + self.rows, H)
             band = plate.relit(top, bottom)
-            known, variance = direct_colours(*band)
+            known, variance, guess = direct_colours(*band, bounded=bounded)
             share = band[2].square() / variance / most
             below = rows_of_resized(filled, (H, W), top, bottom)
             distance = rows_of_resized(far, (H, W), top, bottom) + 1
-            light = with_spread(known, variance, share, below, distance, band[0])
+            light = with_spread(known, variance, guess, share, below, distance)
             values = frame_rows.values(top, bottom)
             rows = from_linear(light, frame.src.encoding)
-            if frame.src.encoding.bounded:
+            if bounded:
                 rows = rows.clamp(0, 1)
             fgr[:, :, top:bottom] = torch.where(band[2] >= 1, values, rows)
         return matte._replace(fgr=fgr)

@@ -55,6 +55,8 @@ def open_frames(
     if path.is_file() and not is_picture(path):
         if ocio is not None:
             raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
+        if meaning is not None:
+            raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         return video(src, plate, fit)
     return pictures(src, plate, read, fit, broken)
 

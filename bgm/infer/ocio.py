@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bgm.colour import LINEAR
 from bgm.errors import BadInput
+from bgm.extras import pip_install
 from bgm.infer.frame import Shot
 
 REFERENCE = ("scene_linear", "rendering", "default")  # roles that name the linear space to work in
@@ -29,7 +30,7 @@ class OcioSpaces:
         self.file, self.space = str(file), space
         try:
             self.config: Any = self._ocio.Config.CreateFromFile(self.file)
-        except self._ocio.Exception as error:
+        except (self._ocio.Exception, self._ocio.ExceptionMissingFile) as error:
             raise BadInput(f"ocio {file} is no config that can be read ({_first(error)})") from None
         if space is not None:
             self._check(space)
@@ -73,7 +74,7 @@ def pyopencolorio(file: str | Path) -> ModuleType:
     try:
         import PyOpenColorIO
     except ImportError:
-        raise BadInput(f"ocio={file} needs OpenColorIO: pip install 'bgm[ocio]'") from None
+        raise BadInput(f"ocio={file} needs OpenColorIO: {pip_install('ocio')}") from None
     return PyOpenColorIO
 
 

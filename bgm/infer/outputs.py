@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from bgm.colour import SRGB, Encoding, convert
+from bgm.colour import SRGB, Encoding, convert, to_display
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background
@@ -22,6 +22,15 @@ def check_outputs(outputs: Iterable[str]) -> tuple[str, ...]:
         found = ", ".join(unknown) or "none"
         raise BadInput(f"outputs: found {found}, expected some of {', '.join(OUTPUTS)}")
     return outputs
+
+
+def for_screen(matte: Matte, encoding: Encoding) -> Matte:
+    """The matte with its foreground as a standard screen shows it, in sRGB.
+
+    Before it is laid over a background or multiplied by alpha: mapping HLG or PQ to a screen is no
+    linear thing, so that edges would get colours of their own afterwards.
+    """
+    return matte._replace(fgr=to_display(matte.fgr, encoding))
 
 
 def render(

@@ -7,11 +7,12 @@ from pathlib import Path, PurePath, PurePosixPath
 
 import torch
 
+from bgm.colour import SRGB
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.background import open_background
 from bgm.infer.frame import Frame
-from bgm.infer.outputs import check_outputs, render
+from bgm.infer.outputs import check_outputs, for_screen, render
 from bgm.infer.stills import OWN, STILL_FORMATS, check_still, own_format, write_still
 from bgm.pictures import COMPRESSIONS
 
@@ -44,7 +45,7 @@ class PictureSink:
         if compression not in COMPRESSIONS:
             raise BadInput(f"compression {compression} is none of {', '.join(COMPRESSIONS)}")
         self.output, self.alpha, self.compression, self._say = output, alpha, compression, say
-        self._cut_off = False  # whether it was said that light is lost
+        self._light_lost = False  # whether that was said
         self._clip, self._number = "", 0  # the video that is being written, and its last frame
         self.out = Path(out)
         self.outputs = check_outputs(outputs)
@@ -72,13 +73,20 @@ class PictureSink:
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""
-        name = self.output or own_format(frame.src.stored.dtype)
+        name = self.output or own_format(frame.src.stored.dtype, frame.src.encoding)
         form = STILL_FORMATS[name]
+        encoding = frame.src.encoding
+        if encoding.high_range and form.encoding(encoding).bounded:
+            matte, encoding = for_screen(matte, encoding), SRGB
+            self._say_once(
+                f"{frame.name}: {frame.src.encoding.transfer} colours are written as a standard "
+                f"screen shows them in {name}: output=exr keeps them"
+            )
         alpha = self.alpha or form.alphas[0]
         check_still(name, alpha)
         stem = frame.name if frame.time is None else self._numbered(frame.name)
         for kind in self.outputs:
-            x = render(kind, matte, self.background, frame.src.encoding, levels=form.levels)
+            x = render(kind, matte, self.background, encoding, levels=form.levels)
             if len(x) == 4 and alpha == "premultiplied":
                 x = torch.cat([x[:3] * x[3:], x[3:]])
             layers = {"err": matte.err()[0], "ref": matte.ref()[0]}
@@ -86,14 +94,21 @@ class PictureSink:
                 output_path(self.out / kind, stem, form.suffix),
                 name,
                 x,
-                frame.src.encoding,
+                encoding,
                 alpha=alpha,
                 layers=layers if kind == "com" and form.has_layers() else None,
                 compression=self.compression,
             )
-            if cut_off and not self._cut_off:
-                self._cut_off = True
-                self._say(f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it")
+            if cut_off:
+                self._say_once(
+                    f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it"
+                )
+
+    def _say_once(self, sentence: str) -> None:
+        """Say the first sentence about light that is lost."""
+        if not self._light_lost:
+            self._light_lost = True
+            self._say(sentence)
 
     def _numbered(self, clip: str) -> str:
         """The stem of the next frame of a video: padded, as compositors look for sequences."""

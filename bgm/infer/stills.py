@@ -47,8 +47,10 @@ STILL_FORMATS = {
 OWN = ("png", "png16", "exr")  # what `own_format` says
 
 
-def own_format(stored: torch.dtype) -> str:
-    """The format that loses nothing of a shot: of 8 bits, of 16 bits, or float."""
+def own_format(stored: torch.dtype, encoding: Encoding) -> str:
+    """The format that loses nothing of a shot: of 8 bits, of 16 bits, or float, HLG and PQ."""
+    if encoding.high_range:
+        return "exr"
     return {torch.uint8: "png", torch.uint16: "png16"}.get(stored, "exr")
 
 

@@ -12,7 +12,7 @@ from bgm.errors import BadInput, Stopped
 from bgm.infer.any_size import Matte
 from bgm.infer.background import Background, open_background
 from bgm.infer.frame import Frame
-from bgm.infer.outputs import check_outputs
+from bgm.infer.outputs import check_outputs, for_screen
 from bgm.infer.sinks import check_writable, output_path
 from bgm.ops import composite
 from bgm.video.containers import pyav
@@ -97,7 +97,7 @@ class VideoSink:
             self._end()
             self._name = frame.name
         for kind in self.outputs:
-            x, encoding = self._render(kind, matte, frame.src.encoding)
+            x, encoding = self._render(kind, frame, matte)
             if kind not in self._files:
                 self._files[kind] = self._open(kind, frame, x, encoding)
             self._files[kind].write(x, frame.time or Fraction(0))
@@ -121,14 +121,27 @@ class VideoSink:
             source=self._source,
         )
         for note in file.notes:
-            sentence = f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}"
-            if sentence not in self._said:
-                self._said.add(sentence)
-                self._say(sentence)
+            self._say_once(f"{frame.name}{VIDEO_FORMATS[form].suffix}: {note}")
         return file
 
-    def _render(self, kind: str, matte: Matte, encoding: Encoding) -> tuple[Tensor, Encoding]:
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._say(sentence)
+
+    def _render(self, kind: str, frame: Frame, matte: Matte) -> tuple[Tensor, Encoding]:
         """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA), and its encoding."""
+        encoding = frame.src.encoding
+        if kind in ("com", "fgr") and encoding.high_range:
+            form = self._form(kind)
+            coding = coding_of(form, size=frame.src.size, alpha=self._has_alpha(kind), hdr=True)
+            if not coding.deep:
+                self._say_once(
+                    f"{frame.name}{VIDEO_FORMATS[form].suffix}: {encoding.primaries} "
+                    f"{encoding.transfer} colours are converted to BT.709, "
+                    f"output={form} cannot hold them here"
+                )
+                matte, encoding = for_screen(matte, encoding), PLAIN
         return render_values(kind, matte, encoding, self.background, self.alpha)
 
     def _end(self) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from bgm.colour import Encoding
 from bgm.infer.any_size import Matte
-from bgm.infer.foreground import network_foreground
+from bgm.infer.foreground import auto_foreground, network_foreground
 from bgm.infer.frame import Frame, Shot
 
 ENCODINGS = [
@@ -33,3 +33,37 @@ def test_eight_bits_are_what_the_network_gave():
     fgr, alpha = torch.rand(1, 3, 4, 4), torch.ones(1, 1, 4, 4)
     found = network_foreground(Frame("a", src, src), Matte(alpha, fgr, alpha, None, (4, 4)))
     assert torch.equal(found.fgr, fgr)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.8, 0.5, 0.25])
+def test_a_highlight_in_hair_keeps_its_light(alpha):
+    """Light of 8 in a single hair, of which the network can only say that it is white."""
+    plate, dark = torch.full((3, 64, 64), 0.4), torch.tensor([0.2, 0.1, 0.05]).view(3, 1, 1)
+    colour, pha = dark.expand(3, 64, 64).clone(), torch.zeros(1, 64, 64)
+    pha[:, :, 24:40] = torch.linspace(0.1, 0.9, 16)
+    pha[:, :, 40:] = 1
+    colour[:, 30:34, 32] = 8.0
+    pha[:, 30:34, 32] = alpha
+    values = pha * colour + (1 - pha) * plate
+    linear = Encoding("bt709", "linear")
+    src = Shot(values, linear)
+    network = Shot(colour.clamp(max=1), linear).display[None]
+    matte = Matte(pha[None], network, torch.full((1, 1, 16, 16), 0.01), None, (64, 64))
+    found = auto_foreground(Frame("a", src, Shot(plate, linear)), matte).fgr[0]
+    torch.testing.assert_close(found[:, 30:34, 32], colour[:, 30:34, 32], rtol=0.02, atol=0)
+    below = torch.ones(64, 64, dtype=torch.bool)
+    below[26:38, 28:37] = False
+    assert (found - colour)[:, below & (pha[0] > 0.2)].abs().max() < 0.05
+
+
+def test_an_error_of_alpha_before_a_bright_plate_makes_no_highlight():
+    """A dark hair before a sky of 3: too small an alpha must not invent sparks."""
+    plate, pha = torch.full((3, 64, 64), 3.0), torch.zeros(1, 64, 64)
+    pha[:, :, 30:34], pha[:, :, 40:] = 0.3, 1
+    values = pha * 0.1 + (1 - pha) * plate
+    linear = Encoding("bt709", "linear")
+    wrong = (pha - 0.08).clamp(min=0) * (pha < 1) + (pha == 1)
+    network = torch.full((1, 3, 64, 64), 0.35)
+    matte = Matte(wrong[None], network, torch.full((1, 1, 16, 16), 0.05), None, (64, 64))
+    frame = Frame("a", Shot(values, linear), Shot(plate, linear))
+    assert auto_foreground(frame, matte).fgr[0, :, :, 30:34].max() < 0.5

@@ -33,7 +33,9 @@ def test_bands_give_the_foreground_of_the_whole(size, encoding):
         expected = whole(frame, matte).fgr
         for rows in (10, 33):
             found = BandedForeground(with_network, rows)(frame, matte).fgr
-            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+            # How sure a highlight is hangs on differences that float32 rounds.
+            rtol = 2e-3 if encoding is LINEAR else 1e-5
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=rtol)
 
 
 def test_bands_where_nothing_of_the_plate_is_seen():

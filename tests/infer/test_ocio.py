@@ -9,6 +9,7 @@ import torch
 from bgm.colour import LINEAR
 from bgm.errors import BadInput
 from bgm.infer.inputs import open_frames
+from bgm.infer.ocio import OcioSpaces
 from bgm.pictures import write_png
 
 ocio = pytest.importorskip("PyOpenColorIO", reason="the extra `ocio` is not installed")
@@ -63,5 +64,10 @@ def test_what_is_wrong_is_named(tmp_path, config, monkeypatch):
     with pytest.raises(BadInput, match=r"bad\.ocio is no config"):
         open_frames(src, bgr, ocio=str(tmp_path / "bad.ocio"))
     monkeypatch.setitem(sys.modules, "PyOpenColorIO", None)
-    with pytest.raises(BadInput, match=r"pip install 'bgm\[ocio\]'"):
+    with pytest.raises(BadInput, match=r"pip install 'bgm-matting\[ocio\]'"):
         open_frames(src, bgr, ocio=str(config))
+
+
+def test_a_config_that_is_missing_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"no\.ocio is no config that can be read"):
+        OcioSpaces(tmp_path / "no.ocio")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bgm.colour import LINEAR, SRGB, Encoding
+from bgm.colour import LINEAR, SRGB, Encoding, to_linear
 from bgm.errors import BadInput
 from bgm.infer.foreground import FOREGROUNDS
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures
@@ -138,6 +139,30 @@ def test_light_above_white_is_cut_off_with_a_sentence(tmp_path):
     found, encoding = read_encoded(tmp_path / "out/fgr/a.png")
     assert encoding == SRGB
     assert found.to(torch.int32).max() == 65535
+
+
+@pytest.mark.parametrize("output", [None, "png16"])
+def test_hlg_leaves_whole_or_as_a_screen_shows_it(tmp_path, output):
+    """In its own format it is an EXR; a PNG is mapped to the screen before the background."""
+    encoding = Encoding("bt2020", "hlg")
+    src = Shot(torch.full((3, H, W), 0.6), encoding)
+    sink = PictureSink(tmp_path, ["com", "fgr"], "#808080", output=output, say=(said := []).append)
+    frames = [Frame("a", src, src)]
+    predict(network(0.0), frames, sink, foreground=FOREGROUNDS["network"], say=lambda _: None)
+    if output is None:
+        found, light = read_encoded(tmp_path / "fgr/a.exr")
+        assert light == Encoding("bt2020", "linear")
+        assert said == []
+        torch.testing.assert_close(found, to_linear(src.values, encoding), rtol=1e-3, atol=1e-4)
+        return
+    assert "screen" in said[0]
+    assert len(said) == 1
+    fgr, com = (
+        read_encoded(tmp_path / f"{kind}/a.png")[0].to(torch.float32) / 65535
+        for kind in ("fgr", "com")
+    )
+    torch.testing.assert_close(fgr, src.display, atol=1e-4, rtol=0)
+    assert (com - 128 / 255).abs().max() < 1e-4
 
 
 def test_codes_become_light_in_an_exr(tmp_path):

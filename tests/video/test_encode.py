@@ -63,7 +63,8 @@ def test_colours_and_tags_and_times(tmp_path, form, encoding, channels):
     for i, (values, time) in enumerate(decode(path)):
         x = ramps(i)[:1].expand(3, -1, -1) if channels == 1 else ramps(i)
         x = to_display(x, encoding) if converted else x
-        assert (values - x).abs().mean() < (2 if converted else 1.5) / 255
+        # Mapped to a screen, these ramps have edges of full colour, whose chroma is halved.
+        assert (values - x).abs().mean() < (2.5 if converted else 1.5) / 255
         assert abs(time - i / RATE) <= (
             Fraction(1, 1000) if path.suffix in (".webm", ".mkv") else 0
         )
