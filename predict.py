@@ -9,9 +9,10 @@ from bgm.console import say, say_error
 from bgm.infer.failures import Failures
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
-from bgm.infer.foreground import choose_foreground
+from bgm.infer.foreground_bands import foreground_in_rows
 from bgm.infer.frame_reports import FrameReports, open_reports
 from bgm.infer.inputs import matte_steps, open_sink, plate_fixes
+from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
 from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
@@ -79,13 +80,19 @@ def matte_shot(
     if cfg.resume:
         record.resume(say)
         frames.skip_whole(sink, record)
+    limit = memory_limit(cfg.memory)
+    plan = plan_memory(limit, frames.largest)
+    if bytes_needed(plan, frames.largest) > limit:
+        say(f"{shot.name}: {limit / 1e9:.1f} GB may not be enough: as little as can be at a time")
     count = predict(
         model.net,
         frames.to_matte(bar=cfg.progress == "bar"),
         FollowedSink(sink, record.write, frames.written),
         fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
         steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
-        foreground=choose_foreground(cfg.fgr),
+        foreground=foreground_in_rows(cfg.fgr, plan.rows),
+        smaller_foreground=foreground_in_rows(cfg.fgr, LEAST.rows),
+        plan=plan,
         device=model.device,
         scale=model.scale,
         say=say,

@@ -10,8 +10,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
 from bgm.extras import missing_extra
+from bgm.infer.memory import no_memory
 
-NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
@@ -86,13 +86,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def no_memory(error: BaseException) -> bool:
-    """Whether a device, PyTorch's CPU allocator or Python ran out of memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and NO_MEMORY.search(str(error)) is not None
 
 
 def lost_a_process(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """The frames of one shot on their way: which are left to do, which are done, which failed."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,7 @@ from bgm.infer.shot_list import ListedShot
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import Clip, Pictures
 from bgm.infer.video_sink import VideoSink
+from bgm.pictures import picture_size
 
 
 class ShotFrames:
@@ -48,6 +50,17 @@ class ShotFrames:
         if isinstance(self.frames, Clip):
             return self.frames.frames or None
         return len(self.frames.names)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(H, W) of the largest frame; frames whose size cannot be read do not count."""
+        if isinstance(self.frames, Clip):
+            return self.frames.size
+        sizes = [(1, 1)]
+        for path in self.frames.shots.values():
+            with suppress(BadInput):
+                sizes.append(picture_size(path))
+        return max(sizes, key=lambda size: size[0] * size[1])
 
     def skip_whole(self, sink: PictureSink | VideoSink, record: OutputRecord) -> None:
         """Leave out the frames whose outputs are whole."""

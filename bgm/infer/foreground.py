@@ -1,5 +1,7 @@
 """The foreground's colour without the plate in it, in the encoding of the shot."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,6 +22,7 @@ GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subj
 GAIN_CELL = 8  # px: shadows are smooth
 HIGHEST = 65504.0
 SURE = 2.0  # deviations by which light must be above white to be believed
+MatteStep = Callable[[Frame, Matte], Matte]
 
 
 def network_foreground(frame: Frame, matte: Matte) -> Matte:
@@ -50,7 +53,7 @@ FOREGROUNDS = {
 }
 
 
-def choose_foreground(name: str):
+def choose_foreground(name: str) -> MatteStep:
     """A step of `predict` by its name; BadInput for an unknown one."""
     if name not in FOREGROUNDS:
         raise BadInput(f"fgr {name} is none of {', '.join(FOREGROUNDS)}")
@@ -101,6 +104,27 @@ def clean_light(
     1; where it does not, network and neighbours have no say in highlights (`highlight`).
     """
     plate, misfit = relit(shot, plate, alpha)
+    known, variance, guess = direct_colours(
+        shot, plate, alpha, err, misfit, network, bounded=bounded
+    )
+    spread, distance = spread_inwards(known, alpha.square() / variance)
+    return weighted([known, spread], [variance, guess * (1 + distance)])[0]
+
+
+def direct_colours(
+    shot: Tensor,
+    plate: Tensor,
+    alpha: Tensor,
+    err: Tensor,
+    misfit: Tensor,
+    network: Tensor | None,
+    *,
+    bounded: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What each pixel knows by itself of its colour, its variance, and that of a neighbour's guess.
+
+    plate, misfit: of `relit`.
+    """
     a = alpha.clamp(min=1e-3)
     unmixed = ((shot - (1 - a) * plate) / a).clamp(0, HIGHEST)
     wrong = err.clamp(min=ALPHA_ERROR) * (unmixed - plate).abs().amax(1, keepdim=True)
@@ -113,11 +137,20 @@ def clean_light(
         colours.append(network.clamp(0, HIGHEST))
         # Where alpha is nearly 0 the network never learnt a colour.
         variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness * blind) ** 2)
-    known, variance = weighted(colours, variances)
-    spread, distance = spread_inwards(known, alpha.square() / variance)
-    colours.append(spread)
-    variances.append((SPREAD_ERROR * brightness * blind) ** 2 * (1 + distance))
-    return weighted(colours, variances)[0]
+    return *weighted(colours, variances), (SPREAD_ERROR * brightness * blind) ** 2
+
+
+def with_spread(
+    known: Tensor, variance: Tensor, guess: Tensor, share: Tensor, below: Tensor, distance: Tensor
+) -> Tensor:
+    """A pixel's own colour with that of its neighbours, the last step of `clean_light`.
+
+    known, variance, guess: of `direct_colours`. share: of the best weight; below, distance: what
+    `pull_push` says of the next level.
+    """
+    sure = (share * 4).clamp(max=1)
+    spread, distance = known * sure + below * (1 - sure), distance * (1 - sure)
+    return weighted([known, spread], [variance, guess * (1 + distance)])[0]
 
 
 def highlight(shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, misfit: Tensor) -> Tensor:
@@ -151,13 +184,23 @@ def relit(shot: Tensor, plate: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     if not empty.any():  # nothing tells how the plate is off
         return plate, torch.full_like(alpha, UNSEEN_MISFIT)
     light, lit, seen = (F.adaptive_avg_pool2d(x * empty, small) for x in (shot, plate, empty + 0))
-    gain = ((light + 1e-3) / (lit + 1e-3)).clamp(*GAINS)
-    gain = spread_inwards(gain, seen)[0]
+    gain = gain_of(light, lit, seen)
     plate = plate * F.interpolate(gain, size, mode="bilinear", align_corners=False)
     off = (shot - plate).abs().amax(1, keepdim=True) * empty
-    off = F.adaptive_avg_pool2d(off, small) / seen.clamp(min=1e-3)
-    misfit = spread_inwards(off * (seen > 0), seen)[0]
+    misfit = misfit_of(F.adaptive_avg_pool2d(off, small), seen)
     return plate, F.interpolate(misfit, size, mode="bilinear", align_corners=False)
+
+
+def gain_of(light: Tensor, lit: Tensor, seen: Tensor) -> Tensor:
+    """By how much the plate is to be brighter: from cells where it is seen, spread over all."""
+    gain = ((light + 1e-3) / (lit + 1e-3)).clamp(*GAINS)
+    return spread_inwards(gain, seen)[0]
+
+
+def misfit_of(off: Tensor, seen: Tensor) -> Tensor:
+    """How far the plate is off: the mean over what is seen of cells, spread over all."""
+    off = off / seen.clamp(min=1e-3)
+    return spread_inwards(off * (seen > 0), seen)[0]
 
 
 def spread_inwards(colour: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,7 +209,12 @@ def spread_inwards(colour: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     Also returns how far a pixel's colour came, in levels of the pyramid (Gortler et al. 1996).
     """
     weight = weight / weight.amax().clamp(min=1e-12)
-    colours, weights = [colour * weight], [weight]
+    return pull_push(colour * weight, weight)
+
+
+def pull_push(colour_sum: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """`spread_inwards` of colours that are multiplied by weights, of which 1 is the best."""
+    colours, weights = [colour_sum], [weight]
     while max(weights[-1].shape[-2:]) > 1:
         for levels in (colours, weights):
             levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))

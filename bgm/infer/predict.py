@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from bgm.errors import first_line
 from bgm.infer.any_size import Matte, Network, run_any_size
-from bgm.infer.foreground import network_foreground
+from bgm.infer.foreground import MatteStep, network_foreground
 from bgm.infer.frame import Frame, Shot
+from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.model import OptimizedRefine
@@ -17,8 +20,8 @@ from bgm.model.coarse import CoarseAtMost
 from bgm.model.optimize import Plate
 from bgm.types import Coarse, Refined
 
+FASTEST = next(iter(PLANS))
 PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and a sentence about it, or none
-MatteStep = Callable[[Frame, Matte], Matte]  # what is done to a matte before it is written
 
 
 class Sink(AbstractContextManager, Protocol):
@@ -39,6 +42,8 @@ def predict(
     scale: float = 1.0,
     say: Callable[[str], None] = print,
     check: Callable[[], None] = lambda: None,
+    plan: MemoryPlan = FASTEST,
+    smaller_foreground: MatteStep | None = None,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
@@ -47,9 +52,10 @@ def predict(
     foreground comes last and brings it to the shot's own encoding. say: takes the fixes' sentences,
     and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said
     once for a video. scale: see `run_any_size`. check: is called before each frame, and raises what
-    is to end the run, see `StopOnSignal`.
+    is to end the run, see `StopOnSignal`. plan: see `plan_memory`. What runs out of memory is said
+    and tried once more: the network without what it keeps, the foreground as smaller_foreground.
     """
-    fixes, steps, count = list(fixes), [*steps, foreground], 0
+    fixes, steps, count = list(fixes), list(steps), 0
     said: set[tuple[object, str]] = set()
 
     def say_once(about: object, frame: Frame, sentence: str) -> None:
@@ -57,10 +63,25 @@ def predict(
             said.add((about, frame.name))
             say(f"{frame.name}: {sentence}")
 
-    net = StillPlate(net)
+    def or_smaller(name: str, run: Callable[[], Matte], smaller: Callable[[], Matte]) -> Matte:
+        try:
+            return run()
+        except (RuntimeError, MemoryError) as error:
+            if not no_memory(error):
+                raise
+            sentence = first_line(error)
+        say(f"{name}: out of memory ({sentence}): once more with less at a time")
+        still.forget()
+        return smaller()
+
+    still = StillPlate(net, plan.keep_plate)
     last: Shot | None = None
     plate = torch.empty(0)  # the last one on the device
-    with sink, BackgroundWriter(sink.write) as write, closing(prefetch(frames)) as reader:
+    with (
+        sink,
+        BackgroundWriter(sink.write, plan.waiting) as write,
+        closing(prefetch(frames, plan.waiting)) as reader,
+    ):
         for frame in reader:
             check()
             for fix in fixes:
@@ -72,10 +93,17 @@ def predict(
                 say_once("mismatch", frame, mismatch_warning(number))
             if frame.bgr is not last:
                 last, plate = frame.bgr, frame.bgr.input_on(device)
-            matte = run_any_size(net, frame.src.input_on(device), plate, scale=scale)
+            seen = frame.src.input_on(device)
+            run = partial(run_any_size, still, seen, plate, scale=scale)
+            matte = or_smaller(frame.name, run, run)
+            del seen, run
             for step in steps:
                 matte = step(frame, matte)
+            smaller = partial(smaller_foreground or foreground, frame, matte)
+            matte = or_smaller(frame.name, partial(foreground, frame, matte), smaller)
+            del smaller
             write(frame, matte)
+            del matte  # not beside the next one
             count += 1
     return count
 
@@ -83,14 +111,14 @@ def predict(
 class StillPlate:
     """A network whose frames may share a plate: what depends on it alone is then computed once."""
 
-    def __init__(self, net: Network) -> None:
-        self.net = net
+    def __init__(self, net: Network, keep: bool = True) -> None:
+        self.net, self.keep = net, keep
         self._bgr: Tensor | None = None
         self._plate: Plate | None = None
 
     def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
         net = self.net.fitting(src) if isinstance(self.net, CoarseAtMost) else self.net
-        if not isinstance(net, OptimizedRefine):
+        if not (self.keep and isinstance(net, OptimizedRefine)):
             return net(src, bgr)
         if bgr is not self._bgr:  # a plate that is seen once is not worth the work
             self._bgr, self._plate = bgr, None
@@ -98,6 +126,12 @@ class StillPlate:
         if self._plate is None:
             self._plate = net.plate(bgr)
         return net(src, self._plate)
+
+    def forget(self) -> None:
+        """Keep nothing of a plate from now on, and give back what a device holds unused."""
+        self.keep, self._bgr, self._plate = False, None, None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def mismatch_warning(number: float) -> str:

@@ -14,8 +14,12 @@ def prefetch(items: Iterable[T], depth: int = DEPTH) -> Generator[T, None, None]
     """Yield items in order while a thread reads up to `depth` of them in advance.
 
     An error of the source is raised here, after the items before it. Closing the generator stops
-    the thread and closes the source, if that is a generator.
+    the thread and closes the source, if that is a generator. depth 0: read when asked, no thread.
     """
+    if depth == 0:
+        with closing(items) if isinstance(items, Generator) else nullcontext():
+            yield from items
+        return
     queue: Queue[tuple[str, Any]] = Queue(depth)
     stop = threading.Event()
 
@@ -57,24 +61,31 @@ class BackgroundWriter:
     """Calls `write(*args)` in a thread, in order, with at most `depth` calls waiting.
 
     An error of `write` is raised by the next call or on leaving the `with` block, which waits for
-    the calls that are left; when the block itself fails, what still waits is dropped.
+    the calls that are left; when the block itself fails, what still waits is dropped. depth 0:
+    called at once, no thread.
     """
 
     def __init__(self, write: Callable[..., None], depth: int = DEPTH):
-        self._write = write
+        self._write, self._at_once = write, depth == 0
         self._queue: Queue[tuple[Any, ...] | None] = Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="bgm-writer", daemon=True)
 
     def __enter__(self) -> "BackgroundWriter":
-        self._thread.start()
+        if not self._at_once:
+            self._thread.start()
         return self
 
     def __call__(self, *args: Any) -> None:
+        if self._at_once:
+            self._write(*args)
+            return
         self._raise()
         self._queue.put(args)
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if self._at_once:
+            return
         if kind is not None:
             self._drop()
         self._queue.put(None)

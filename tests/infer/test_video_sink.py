@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import open_sink
+from bgm.infer.inputs import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink
@@ -268,3 +269,22 @@ def test_the_command_line_names_a_cut_file_with_code_1(tmp_path):
     assert "shot.mp4 is cut off" in run.stderr
     assert not (tmp_path / "out").exists()
     assert av
+
+
+def test_linear_of_a_video_is_refused(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", 1)
+    with pytest.raises(BadInput, match="linear=True is for pictures"):
+        open_frames(str(path), str(path), linear=True)
+
+
+def test_a_background_behind_hlg_is_shown_as_it_is_in_webm(tmp_path):
+    """HLG is mapped to the screen before it is laid over it, so that gray stays that gray."""
+    src = Shot(torch.full((3, H, W), 0.6), Encoding("bt2020", "hlg"))
+    pha = torch.zeros(1, 1, H, W)
+    matte = Matte(pha, src.values[None], pha, None, (H, W))
+    options = {"rate": RATE, "output": "webm", "say": (said := []).append}
+    with VideoSink(tmp_path, ["com"], "#808080", **options) as sink:
+        sink.write(Frame("a", src, src, Fraction(0)), matte)
+    ((values, _),) = decode(tmp_path / "com/a.webm")
+    assert (values - 128 / 255).abs().mean() < 2 / 255
+    assert len(said) == 1

@@ -48,9 +48,10 @@ class Report:
         }
 
     def __str__(self) -> str:
+        eager = f", of PyTorch in float32 {self.eager:.1e}" if self.eager else ""
         return (
             f"{len(self.comparisons)} comparisons, {self.refined} patches refined, largest error "
-            f"{self.largest:.1e}, of PyTorch in float32 {self.eager:.1e}"
+            f"{self.largest:.1e}{eager}"
         )
 
 
