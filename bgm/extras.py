@@ -7,6 +7,7 @@ DISTRIBUTION = "bgm-matting"  # on PyPI `bgm` is another project
 EXTRAS = {  # what is imported, and the extra
     "av": "video",
     "executorch": "runtimes",
+    "gradio": "serve",
     "huggingface_hub": "hub",
     "kornia": "train",
     "matplotlib": "report",
