@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
     with tempfile.TemporaryDirectory(prefix="bgm-serve-") as folder:
         # Gradio reads these when it is imported.
         os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
-        from bgm.cli.serve.page import build_page
+        from bgm.cli.serve.layout import build_page
 
         page = build_page(LiveModel(cfg.model, cfg.device), folder)
         page.queue(max_size=cfg.max_waiting, default_concurrency_limit=1, api_open=False)

@@ -26,7 +26,7 @@ LONGEST = 1600  # px of a view; the downloads have the shot's own size
 MOST_FULL = 4e6  # px with select=full: its patches take some KB each
 
 
-class Result(NamedTuple):
+class PageResult(NamedTuple):
     """Files in the folder that was given, and what `predict` said."""
 
     views: dict[str, Path]  # PNG of 8 bits by their names in VIEWS, at most LONGEST px
@@ -50,7 +50,7 @@ class KeepLast:
 
 def matte_pictures(
     model: LiveModel, src: str | Path, bgr: str | Path, knobs: Knobs, folder: str | Path
-) -> Result:
+) -> PageResult:
     """Matte one picture as predict.py does and write what the page shows of it into the folder.
 
     Raises BadInput for files that are no pictures, and as predict.py does.
@@ -82,7 +82,7 @@ def matte_pictures(
         PictureSink(folder, ["com"], output=output, say=notes.append).write(frame, matte)
     written = folder / "com" / frame.name
     rgba, exr = (written.with_name(f"{written.name}.{suffix}") for suffix in ("png", "exr"))
-    return Result(views, rgba, exr, notes)
+    return PageResult(views, rgba, exr, notes)
 
 
 def views_of(frame: Frame, matte: Matte, background: str) -> dict[str, Tensor]:
