@@ -14,8 +14,15 @@ from bgm.cli.serve.live_model import SELECTIONS, Knobs, LiveModel
 from bgm.cli.serve.results import VIEWS, matte_pictures
 from bgm.infer.foreground import FOREGROUNDS
 
-SCALES = {"auto": "auto", "1/2": 1 / 2, "1/3": 1 / 3, "1/4": 1 / 4, "1/8": 1 / 8, "1/16": 1 / 16}
-ALIGNS = {"auto": "auto", "yes": True, "no": False}
+SCALES: dict[str, float | str] = {
+    "auto": "auto",
+    "1/2": 1 / 2,
+    "1/3": 1 / 3,
+    "1/4": 1 / 4,
+    "1/8": 1 / 8,
+    "1/16": 1 / 16,
+}
+ALIGNS: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False}
 BEHIND = {"green": "#00b140", "white": "#ffffff", "gray": "#808080", "black": "#000000"}
 CLEAN_EVERY, KEEP = 300, 3600  # seconds: uploads and results older than an hour are removed
 WELCOME = "Choose a shot and its plate: the same picture without the subject."
