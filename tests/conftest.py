@@ -1,9 +1,15 @@
 """Shared by all tests: one thread a process, since the test runner starts one per core."""
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from absl import logging as absl_logging
 
 torch.set_num_threads(1)
+
+# Hydra ends all log handlers when it sets logging up, and absl's then closes
+# what was sys.stderr when it was imported: in a test, the file that pytest captures into.
+absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__

@@ -24,10 +24,6 @@ from tests.test_line import script
 ROOT = Path(__file__).parents[2]
 PLAIN = ["align=false", "outputs=[pha]"]
 
-# In a whole suite the first of these finds the output that pytest captures closed, not alone: until
-# it is known by whom, they run in `make check`, in a process of their own.
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def quick(monkeypatch):
