@@ -67,6 +67,8 @@ def matte_shot(
         ocio=cfg.ocio,
         ocio_space=cfg.ocio_space,
     )
+    if cfg.calm and frames.stills:
+        say(f"{shot.name}: calm={cfg.calm} is for videos, its pictures stay as they are")
     sink = open_sink(
         frames.frames,
         shot.out,

@@ -52,6 +52,11 @@ class ShotFrames:
         return len(self.frames.names)
 
     @property
+    def stills(self) -> bool:
+        """Whether these are pictures that need not follow each other in time."""
+        return isinstance(self.frames, Pictures)
+
+    @property
     def largest(self) -> tuple[int, int]:
         """(H, W) of the largest frame; frames whose size cannot be read do not count."""
         if isinstance(self.frames, Clip):

@@ -10,11 +10,12 @@ from PIL.ImageOps import exif_transpose as upright
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.infer.any_size import run_any_size
+from bgm.infer.any_size import Matte, run_any_size
+from bgm.infer.foreground import choose_foreground
+from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import AUTO, Model, model_of
-from bgm.infer.plate.align import align as align_plate
-from bgm.infer.plate.align import move
-from bgm.infer.plate.exposure import match_exposure
+from bgm.infer.outputs import render
+from bgm.infer.plate.fixes import AlignPlate, fix_exposure
 from bgm.pictures import to_uint8
 
 Picture = TypeVar("Picture", Tensor, NDArray[Any], Image.Image)
@@ -37,6 +38,7 @@ def matte(
     *,
     align: bool | str = AUTO,
     exposure: bool = False,
+    fgr: str = AUTO,
     backbone_scale: float | str | None = AUTO,
     base_scale: float | None = None,
 ) -> Mattes[Picture]:
@@ -45,10 +47,10 @@ def matte(
     net: of `bgm.load`, in eval mode, or any file opened with `bgm.infer.models.open_model` (which
     takes the two scales itself). src, bgr: the shot and its plate, RGB: PIL pictures, numpy arrays
     (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or floats in
-    [0, 1]; one plate may serve a batch. align, exposure, backbone_scale, base_scale: as in
-    conf/predict.yaml. Outputs have the kind and type of src; arrays of one channel are (H, W) or
+    [0, 1]; one plate may serve a batch. align, exposure, fgr, backbone_scale, base_scale: as in
+    conf/predict.yaml, with its defaults. Outputs have the kind and type of src; arrays of one channel are (H, W) or
     (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
-    and for a network in training mode.
+    for words that are unknown, and for a network in training mode.
     """
     if isinstance(net, nn.Module):
         if net.training:
@@ -60,20 +62,32 @@ def matte(
             f"src is {list(shots.shape)} but bgr is {list(plates.shape)} (B, C, H, W): expected "
             "one size, and one plate or as many plates as shots"
         )
-    plates = plates.expand_as(shots)
-    if align or exposure:
-        pairs = zip(shots, plates, strict=True)
-        plates = torch.stack([fixed_plate(*pair, bool(align), exposure) for pair in pairs])
-    pictures = (x.to(net.device, torch.float32) for x in (shots, plates))
-    mattes = run_any_size(net.net, *pictures, scale=net.scale)
-    com = torch.cat([mattes.fgr * (mattes.pha > 0), mattes.pha], dim=1)
+    foreground = choose_foreground(fgr)
+    frames = [
+        fixed(Frame("", Shot(shot), Shot(plate)), align, exposure)
+        for shot, plate in zip(shots, plates.expand_as(shots), strict=True)
+    ]
+    inputs = (
+        torch.cat([shot.input_on(net.device) for shot in pictures])
+        for pictures in ([f.src for f in frames], [f.bgr for f in frames])
+    )
+    mattes = each(run_any_size(net.net, *inputs, scale=net.scale))
+    mattes = [foreground(frame, matte) for frame, matte in zip(frames, mattes, strict=True)]
     return Mattes(
-        *(like(x, src) for x in (com, mattes.pha, mattes.fgr, mattes.err(), mattes.ref()))
+        *(like(torch.stack([render(kind, m) for m in mattes]), src) for kind in Mattes._fields)
     )
 
 
+def each(mattes: Matte) -> list[Matte]:
+    """The mattes of a batch, one by one."""
+    pha, fgr, err, ref, padded = mattes
+    refs = [None] * len(pha) if ref is None else ref.split(1)
+    parts = zip(pha.split(1), fgr.split(1), err.split(1), refs, strict=True)
+    return [Matte(*part, padded) for part in parts]
+
+
 def to_batch(x: Picture, name: str) -> Tensor:
-    """A picture or a batch of any kind as float (B, 3, H, W) in [0, 1]; BadInput names others."""
+    """A picture or a batch of any kind as (B, 3, H, W), uint8 or float; BadInput names others."""
     if isinstance(x, Tensor):
         tensor, order = x, "3, H, W"
     else:
@@ -85,7 +99,7 @@ def to_batch(x: Picture, name: str) -> Tensor:
         raise BadInput(f"{name} has shape {list(tensor.shape)}, expected ({order}) or (B, {order})")
     if not (batch.is_floating_point() or batch.dtype == torch.uint8):
         raise BadInput(f"{name} has the type {tensor.dtype}, expected uint8, or floats in [0, 1]")
-    return batch / 255 if batch.dtype == torch.uint8 else batch
+    return batch
 
 
 def like(x: Tensor, src: Picture) -> Picture:
@@ -101,12 +115,8 @@ def like(x: Tensor, src: Picture) -> Picture:
     return (array if src.ndim == 4 else array[0]).astype(src.dtype)
 
 
-def fixed_plate(shot: Tensor, plate: Tensor, align: bool, exposure: bool) -> Tensor:
-    """The plate (3, H, W) in [0, 1], moved onto the shot and exposed as it; found in 8 bits."""
-    if align:
-        found = align_plate(to_uint8(shot), to_uint8(plate))
-        plate = plate if found.kept else move(shot, plate, found.homography)
-    if exposure:
-        found_exposure = match_exposure(to_uint8(shot), to_uint8(plate))
-        plate = plate if found_exposure.kept else found_exposure.bgr / 255
-    return plate
+def fixed(frame: Frame, align: bool | str, exposure: bool) -> Frame:
+    """The frame with its plate moved onto the shot and exposed as it, as predict.py does."""
+    for fix in ([AlignPlate()] if align else []) + ([fix_exposure] if exposure else []):
+        frame = frame._replace(bgr=fix(frame)[0])
+    return frame

@@ -1,17 +1,22 @@
 """bgm.matte: pictures of every kind in, the same kind out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 import bgm
 from bgm.errors import BadInput
 from bgm.infer.any_size import run_any_size
+from bgm.infer.foreground import FOREGROUNDS, auto_foreground
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import Model
 from bgm.infer.sinks import PictureSink
 from bgm.model import MattingRefine
+from bgm.paths import conf_dir
 from bgm.pictures import read_picture, to_uint8
 from tests.export.networks import tiny
 from tests.infer import networks
@@ -80,9 +85,10 @@ def test_a_network_is_run_as_predict_does(tmp_path):
     src, bgr = torch.randint(0, 256, (2, 3, 8, 2000), generator=generator, dtype=torch.uint8)
     found = bgm.matte(net, src, bgr)
     smaller = MattingRefine(net.base, net.refiner, 720 / 2000).eval()
-    expected = run_any_size(smaller, src[None] / 255, bgr[None] / 255)
+    frame = Frame("a", Shot(src), Shot(bgr))
+    expected = auto_foreground(frame, run_any_size(smaller, src[None] / 255, bgr[None] / 255))
     with PictureSink(tmp_path, ["com", "pha", "fgr", "err", "ref"]) as sink:
-        sink.write(Frame("a", Shot(src), Shot(bgr)), expected)
+        sink.write(frame, expected)
     for name, picture in found._asdict().items():
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(picture)]
         assert torch.equal(picture, read_picture(tmp_path / name / "a.png", mode)), name
@@ -90,6 +96,28 @@ def test_a_network_is_run_as_predict_does(tmp_path):
     assert torch.equal(
         own.pha, to_uint8(run_any_size(net, src[None] / 255, bgr[None] / 255).pha[0])
     )
+
+
+def test_the_foreground_is_the_one_that_is_asked_for_and_auto_as_in_predict():
+    net = tiny(scale=0.5)
+    src, bgr = pair()
+    plain = run_any_size(net, src[None] / 255, bgr[None] / 255)
+    frame = Frame("a", Shot(src), Shot(bgr))
+    options = {"backbone_scale": None, "align": False}
+    for name, foreground in FOREGROUNDS.items():
+        found = bgm.matte(net, torch.stack([src, src]), bgr, fgr=name, **options)
+        assert torch.equal(found.fgr[1], to_uint8(foreground(frame, plain).fgr[0])), name
+    with pytest.raises(BadInput, match="fgr best is none of network, unmix, auto"):
+        bgm.matte(net, src, bgr, fgr="best")
+
+
+def test_defaults_are_those_of_predict():
+    defaults = predict_defaults()
+    assert bgm.matte.__kwdefaults__ == {key: defaults[key] for key in bgm.matte.__kwdefaults__}
+
+
+def predict_defaults():
+    return OmegaConf.to_container(OmegaConf.load(Path(conf_dir()) / "predict.yaml"), resolve=False)
 
 
 def test_a_plate_is_fitted():

@@ -47,6 +47,15 @@ def write_shot(folder, frames=3):
         write_png(folder / f"src/{number:04}.png", (plate.int() + number).clamp(0, 255).byte())
 
 
+def test_calm_is_said_to_leave_pictures_as_they_are_once(tmp_path, quick, capsys):
+    write_shot(tmp_path / "A")
+    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out", *PLAIN]
+    assert script("predict", *words, "calm=0.5") == 0
+    assert capsys.readouterr().out.count("calm=0.5 is for videos, its pictures stay as") == 1
+    assert script("predict", *words) == 0
+    assert "calm=" not in capsys.readouterr().out
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:60])
 

@@ -48,7 +48,7 @@ def align(src: Tensor, bgr: Tensor, start: Matrix | None = None) -> Alignment:
     shot, plate = (_as_float(x) for x in (src, bgr))
     size = shot.shape[:2]
     before = compare(plate, shot, np.eye(3))
-    movement, after = _search(plate, shot, np.eye(3) if start is None else start)
+    movement, after = _search(plate, shot, start)
     if movement is None:
         return _keep(before, "the pictures have too little detail", failed=True)
     if reason := _doubtful(movement, after, size):
@@ -107,10 +107,10 @@ def _subject_outside(shot: NDArray, plate: NDArray, inside: NDArray) -> NDArray[
     return (at[labels] > SUBJECT) & ~inside
 
 
-def _search(plate: Detail, shot: Detail, start: Matrix) -> tuple[Movement | None, Agreement]:
+def _search(plate: Detail, shot: Detail, start: Matrix | None) -> tuple[Movement | None, Agreement]:
     """The movement near start if that agrees well, else the best of all."""
-    near = register(plate, shot, start)
     nothing = Agreement(0.0, 0.0, 0, 0.0)
+    near = None if start is None else register(plate, shot, start)
     agrees = compare(plate, shot, near.homography) if near else nothing
     if agrees.share > SURE_SHARE and agrees.cells >= MIN_CELLS:
         return near, agrees

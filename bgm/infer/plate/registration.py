@@ -21,7 +21,8 @@ TURNS = np.arange(-3.0, 3.1, 0.75)  # degrees
 ZOOMS = (0.95, 1.0, 1.05)
 REACH = 0.1  # of the longer side: the furthest shift that the correlation looks at
 STARTS = 8  # candidates of the correlation that are refined
-KEPT = (4, 2, 1, 1)  # of them after each level
+KEPT = (4, 2, 1, 1)  # of them after each level, all different
+RAW = 3  # candidates that skip the coarsest level, where a large subject may win
 STEPS = 12
 POINTS = 16000  # pixels of a level that are compared, about
 FLAT = 0.015  # gradient in log units a px, about what noise makes
@@ -77,12 +78,15 @@ def register(plate: Detail, shot: Detail, start: Matrix | None = None) -> Moveme
     unit = _unit((H, W))
     found = [unit @ m @ np.linalg.inv(unit) for m in starts]
     cost, spread = np.inf, np.inf
+    raw = found[:RAW]
     for side, count in zip(sides, kept, strict=True):
         level = _Level(shrink(plate, side), shrink(shot, side))
         if level.empty:
             continue
         fits = sorted((level.fit(m, SIMILARITY) for m in found), key=lambda fit: fit[1])
-        found, cost, spread = [fit[0] for fit in fits[:count]], fits[0][1], fits[0][2]
+        found, cost, spread = _different(fits, 2 / side)[:count], fits[0][1], fits[0][2]
+        if len(found) > 1:
+            found, raw = found + raw, []
     if not np.isfinite(cost):
         return None
     cost = max(cost, SAME)
@@ -95,6 +99,15 @@ def register(plate: Detail, shot: Detail, start: Matrix | None = None) -> Moveme
         best, spread = bent, bent_spread
     homography = np.linalg.inv(unit) @ best @ unit
     return Movement(homography / homography[2, 2], spread * max(H, W) / max(level.size))
+
+
+def _different(fits: Sequence[tuple[Matrix, float, float]], apart: float) -> list[Matrix]:
+    """Movements of fits, each further than `apart` (of half a diagonal) from those before it."""
+    found: list[Matrix] = []
+    for movement, _, _ in fits:
+        if all(np.abs(movement - other).max() > apart for other in found):
+            found.append(movement)
+    return found
 
 
 def _basis(columns: Sequence[Sequence[float]]) -> Matrix:
