@@ -48,9 +48,9 @@ def matte(
     takes the two scales itself). src, bgr: the shot and its plate, RGB: PIL pictures, numpy arrays
     (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or floats in
     [0, 1]; one plate may serve a batch. align, exposure, fgr, backbone_scale, base_scale: as in
-    conf/predict.yaml, with its defaults. Outputs have the kind and type of src; arrays of one channel are (H, W) or
-    (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
-    for words that are unknown, and for a network in training mode.
+    conf/predict.yaml, with its defaults. Outputs have the kind and type of src; arrays of one
+    channel are (H, W) or (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do
+    not fit each other, for words that are unknown, and for a network in training mode.
     """
     if isinstance(net, nn.Module):
         if net.training:
