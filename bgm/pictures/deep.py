@@ -1,5 +1,6 @@
-"""Pictures of more than 8 bits, through OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG."""
+"""Pictures of more than 8 bits, by OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG and more."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,10 @@ MAGIC = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG = b"\x89PNG"
 BITS_PER_SAMPLE = 258
+JPEG2000 = re.compile(
+    rb"\0\0\0\x0cjP  .*?ihdr.{10}(.)", re.DOTALL
+)  # its depth less one, and a sign
+PNM = re.compile(rb"P[2356]\s(?:\s*#[^\n]*\n)*\s*\d+\s+\d+\s+(\d+)\s")  # its highest value
 LARGEST_HALF = 65504.0
 COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}
 
@@ -32,9 +37,13 @@ def is_deep(path: File) -> bool:
     if isinstance(path, Member) or not Path(path).is_file():
         return False
     with open(path, "rb") as file:
-        head = file.read(32)
+        head = file.read(128)
         if head.startswith(TIFF):
             return max(_tiff_bits(file, head)) > 8
+    if found := JPEG2000.match(head):
+        return found[1][0] % 128 >= 8
+    if found := PNM.match(head):
+        return int(found[1]) > 255
     return head.startswith(MAGIC) or (head.startswith(PNG) and head[24:25] == b"\x10")
 
 

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -266,3 +267,17 @@ def test_a_cut_off_file_is_named(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(BadInput, match=rf"a\{suffix}"):
         read_encoded(path)
+
+
+@pytest.mark.parametrize("name", ["a.jp2", "a.ppm", "a.pgm"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_jpeg_2000_and_pnm_keep_their_bits(tmp_path, name, kind):
+    most = np.iinfo(kind).max
+    x = np.random.default_rng(0).integers(0, most, (40, 48, 3), endpoint=True).astype(kind)
+    x = x[..., :1] if name == "a.pgm" else x
+    lossless = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000] if name == "a.jp2" else []
+    assert cv2.imwrite(str(tmp_path / name), x, lossless)
+    found, encoding = read_encoded(tmp_path / name)
+    expected = torch.from_numpy(np.broadcast_to(x[..., ::-1], (40, 48, 3)).copy())
+    assert torch.equal(found, expected.permute(2, 0, 1))
+    assert encoding == SRGB
