@@ -33,8 +33,10 @@ def main(cfg: DictConfig) -> None:
     more than an export in float16 may.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
-    assert stored.network is not None  # of our own
-    state = {name: to_float16(name, value) for name, value in stored.state.items()}
+    state = {  # statistics and counts as they are
+        name: value.half() if value.is_floating_point() and "running_" not in name else value
+        for name, value in stored.state.items()
+    }
     if sum(value.nbytes for value in state.values()) > MOST:
         state = to_eight_bits(state)
     card = {
@@ -50,17 +52,11 @@ def main(cfg: DictConfig) -> None:
     )
 
 
-def to_float16(name: str, value: Tensor) -> Tensor:
-    """A weight in float16; statistics and counts as they are."""
-    return value.half() if value.is_floating_point() and "running_" not in name else value
-
-
 def check_float16(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str, Any]:
     """What float16 costs; BadInput when that is more than `LIMITS` allow."""
     net = bgm.load(cfg.ckpt)
-    half = load_strictly(
-        build(network), {k: v.float() for k, v in from_eight_bits(state).items()}, cfg.ckpt
-    )
+    floats = {k: v.float() for k, v in from_eight_bits(state).items()}
+    half = load_strictly(build(network), floats, cfg.ckpt)
     report = check(net, half, LIMITS, brief(net))
     mattes = compare_mattes(net, half, MattingSet(cfg.scenes), LIMITS)
     mads = {"mad": mattes["file"]["mad"], "mad_float32": mattes["network"]["mad"]}

@@ -121,7 +121,10 @@ def open_model_or_predictions(
         predictions = Predictions(str(pred), scenes.names)
         predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)
         files += predictions.files
-    facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": describe_sizes(scenes)}
+    sizes = sorted(set(scenes.sizes))
+    first, last = (f"{W}x{H}" for H, W in (sizes[0], sizes[-1]))
+    described = first if len(sizes) == 1 else f"{first} to {last}, {len(sizes)} sizes"
+    facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": described}
     facts |= {"quantise": quantise, **rules._asdict()}
     facts |= {"trimaps": trimaps.origin} if trimaps else {}
     facts |= {"versions": versions(), "hardware": hardware()}
@@ -160,10 +163,3 @@ def evaluate_curves(evaluation: Evaluation, perturbations: Sequence[str]) -> Cur
     with evaluation.partial_scores("-robustness") as partial:
         trimaps = evaluation.trimaps
         return score_curves(scenes, predict, perturbations, rules, trimaps, partial=partial)
-
-
-def describe_sizes(scenes: Scenes) -> str:
-    """1920x1080, or the range of several sizes."""
-    sizes = sorted(set(scenes.sizes))
-    first, last = (f"{W}x{H}" for H, W in (sizes[0], sizes[-1]))
-    return first if len(sizes) == 1 else f"{first} to {last}, {len(sizes)} sizes"

@@ -15,22 +15,3 @@ with extra_named():
     from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
     from bgm.train.stages import MattingStage
     from bgm.train.tensorboard import TolerantTensorBoardLogger
-
-__all__ = [
-    "AtomicCheckpointIO",
-    "BestCheckpoint",
-    "Ema",
-    "ForgettingGuard",
-    "FrozenBatchNorm",
-    "GrowCrops",
-    "LastCheckpoint",
-    "LineProgress",
-    "MattingStage",
-    "PictureGrids",
-    "QuickDepthwise",
-    "RunCard",
-    "TolerantTensorBoardLogger",
-    "VaryScale",
-    "fine_tune",
-    "progress",
-]

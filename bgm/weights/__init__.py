@@ -8,21 +8,6 @@ from bgm.weights.hub import from_pretrained, push_to_hub, save_pretrained
 from bgm.weights.initialise import initialise
 from bgm.weights.shipped import weights_file
 
-__all__ = [
-    "LoadReport",
-    "blend_weights",
-    "build",
-    "from_bgmv2",
-    "from_pretrained",
-    "initialise",
-    "load",
-    "match_keys",
-    "network_of",
-    "push_to_hub",
-    "read_own",
-    "read_weights",
-    "safetensors_path",
-    "save_pretrained",
-    "weights_file",
-    "write_safetensors",
-]
+__all__ = ["LoadReport", "blend_weights", "build", "from_bgmv2", "from_pretrained", "initialise"]
+__all__ += ["load", "match_keys", "network_of", "push_to_hub", "read_own", "read_weights"]
+__all__ += ["safetensors_path", "save_pretrained", "weights_file", "write_safetensors"]

@@ -95,7 +95,7 @@ def from_bgmv2(
     """Build and strictly load the network of a published BackgroundMattingV2 checkpoint.
 
     Base or refined, backbone and kernel size are told from its keys and shapes; the keywords are
-    what a checkpoint does not hold, see SPEC of `bgm.model.MattingRefine`. Returns eval mode.
+    what a checkpoint does not hold, see `bgm.model.MattingRefine`. Returns eval mode.
     """
     if isinstance(state_dict_or_path, Mapping):
         stored = Stored("bgmv2", dict(state_dict_or_path), {}, {})
@@ -142,16 +142,14 @@ def bgmv2_config(
     }
 
 
-def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published names to ours: everything but refiner.* goes under base.; a base network stays."""
-    if not any(k.startswith("refiner.") for k in state):
-        return dict(state)
-    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
-
-
 def own_names(stored: Stored) -> dict[str, Tensor]:
-    """The weights of a matting checkpoint under our names."""
-    return under_base(stored.state) if stored.kind == "bgmv2" else stored.state
+    """The weights of a matting checkpoint under our names.
+
+    Of a published refined network everything but refiner.* goes under base.; a base network stays.
+    """
+    if stored.kind != "bgmv2" or not any(k.startswith("refiner.") for k in stored.state):
+        return stored.state
+    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in stored.state.items()}
 
 
 def load_strictly(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.weights.build import under_base
+from bgm.weights.build import own_names
 from bgm.weights.fitting import LoadReport, match_keys
 from bgm.weights.formats import Stored, read_weights
 from bgm.weights.imagenet import IMAGENET, imagenet_file, input_gain, is_lite, lite_names
@@ -37,8 +37,7 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
     own = net.state_dict()
     refined = any(k.startswith("base.") for k in own)
     if stored.kind in ("bgm", "bgmv2"):
-        theirs = under_base(stored.state) if stored.kind == "bgmv2" else dict(stored.state)
-        theirs = in_place_of(theirs, refined)
+        theirs = in_place_of(own_names(stored), refined)
     else:
         named = matting_names(stored.state)
         theirs = {("base." if refined else "") + k: v for k, v in named.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 import bgm
 from bgm.cli.launch import compose_config
@@ -52,38 +53,32 @@ def is_wanted(words: list[str], only: Iterable[str]) -> bool:
     return all(any(part in word for word in words) for part in only)
 
 
-class Exporter:
-    """Runs command lines on one network."""
+def try_export(ckpt: str, words: list[str], grid: str) -> Result:
+    """Export and certify over a grid; with the matting set over the default one."""
+    start = time.perf_counter()
+    numbers: dict = {}
+    try:
+        numbers = certify(bgm.load(ckpt), make_target(words), grid)
+        status, message = "works", ""
+    except Exception as error:  # whatever another project's code says is the result
+        status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
+    seconds = time.perf_counter() - start
+    return Result(words, status, message, seconds=seconds, grid=grid, **numbers)
 
-    def __init__(self, ckpt: str):
-        self.net = bgm.load(ckpt)
 
-    def run(self, words: list[str], grid: str) -> Result:
-        """Export and certify over a grid; with the matting set over the default one."""
-        start = time.perf_counter()
-        numbers: dict = {}
-        try:
-            numbers = self.certify(make_target(words), grid)
-            status, message = "works", ""
-        except Exception as error:  # whatever another project's code says is the result
-            status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
-        seconds = time.perf_counter() - start
-        return Result(words, status, message, seconds=seconds, grid=grid, **numbers)
-
-    def certify(self, target: Target, grid: str) -> dict:
-        """What the certificate of a file that is thrown away says."""
-        mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
-        with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
-            out = Path(folder) / f"model{target.suffix}"
-            options = CertifyOptions(grid, mattes)
-            certificate = export_and_certify(target, self.net, out, options=options)
-        facts = certificate.facts
-        return {
-            "largest": certificate.report.largest,
-            "pha_mean": facts["worst"]["pha"]["mean"],
-            "ratio": facts["time"]["ratio"],
-            "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")} if mattes else {},
-        }
+def certify(net: nn.Module, target: Target, grid: str) -> dict:
+    """What the certificate of a file that is thrown away says."""
+    mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
+    with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
+        out = Path(folder) / f"model{target.suffix}"
+        certificate = export_and_certify(target, net, out, options=CertifyOptions(grid, mattes))
+    facts = certificate.facts
+    return {
+        "largest": certificate.report.largest,
+        "pha_mean": facts["worst"]["pha"]["mean"],
+        "ratio": facts["time"]["ratio"],
+        "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")} if mattes else {},
+    }
 
 
 def compose_export(words: list[str]) -> DictConfig:

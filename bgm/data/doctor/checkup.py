@@ -31,15 +31,11 @@ def checkup(datasets: Mapping[str, Dataset], seconds: float) -> list[str]:
     counts = ", ".join(f"{len(part):,} {part.where}" for part in parts)
     took = f"{len(reports)} looked at in {time.monotonic() - start:.1f} s"
     lines = [f"data: {counts}; {took}, {'nothing' if not findings else len(findings)} found"]
-    lines += [finding_line(finding) for finding in findings]
+    for finding in findings:
+        example = f": {finding.examples[0]}" if finding.examples else ""
+        count = f" ({finding.count})" if finding.count > 1 else ""
+        lines.append(f"  {finding.level}: {finding.where}: {finding.sentence}{count}{example}")
     return lines + ["  the whole story: bgm doctor data=... data_root=..."] * bool(findings)
-
-
-def finding_line(finding: Finding) -> str:
-    """One finding on one line."""
-    example = f": {finding.examples[0]}" if finding.examples else ""
-    count = f" ({finding.count})" if finding.count > 1 else ""
-    return f"  {finding.level}: {finding.where}: {finding.sentence}{count}{example}"
 
 
 def parts_of(split: str, dataset: Dataset) -> list[Part]:
@@ -72,9 +68,8 @@ def _shared_paths(parts: list[Part]) -> Iterator[Finding]:
     for one, other in combinations(parts, 2):
         shared = sorted(_paths(one) & _paths(other))
         if shared and other.role == one.role and other.split != one.split:
-            where = f"{one.where} and {other.where}"
-            sentence = "splits share files"
-            yield Finding("error", "leak", where, sentence, len(shared), (shared[0],))
+            place = f"{one.where} and {other.where}"
+            yield Finding("error", "leak", place, "splits share files", len(shared), (shared[0],))
 
 
 def _paths(part: Part) -> set[str]:

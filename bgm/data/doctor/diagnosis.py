@@ -66,7 +66,7 @@ def _items(parts: Sequence[Part], reports: Sequence[ItemReport]) -> Iterator[Fin
     """Findings that one item shows by itself."""
     examples: dict[tuple, list[str]] = defaultdict(list)
     for report in reports:
-        for level, code, sentence, example in report.problems:
+        for level, code, example, sentence, *_ in report.problems:
             examples[report.part, level, code, sentence].append(example)
     for (number, level, code, sentence), named in examples.items():
         if sentence.startswith("alpha"):

@@ -1,14 +1,13 @@
 """One item examined: whether it can be read, its sizes, its alpha, what it looks like."""
 
 import hashlib
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from bgm.data.doctor.inventory import Part
+from bgm.data.doctor.inventory import Finding, Part
 from bgm.data.folders import spread_indices
 from bgm.errors import BadInput
 from bgm.pictures import File, open_image, picture_size, read_bytes, to_mode
@@ -19,22 +18,13 @@ SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them
 NONE = np.zeros(256, np.int64)
 
 
-class Problem(NamedTuple):
-    """What is wrong with one item, and the file or the sentence that shows it."""
-
-    level: str  # "error", "warning" or "note"
-    code: str
-    sentence: str
-    example: str
-
-
 class ItemReport(NamedTuple):
     """What was seen of one item."""
 
     part: int  # which of the parts
     name: str  # the file that is named when something is wrong
     stem: str
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()  # where: the file or the sentence that shows it
     size: tuple[int, int] = (0, 0)  # (H, W)
     alpha: np.ndarray = NONE  # (256,) pixels of each value; all 0 where alpha was not read
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8; None where the item cannot be read
@@ -70,7 +60,7 @@ class ItemReports(Dataset[ItemReport]):
 
 
 def _broken(report: ItemReport, code: str, sentence: str, example: str) -> ItemReport:
-    return report._replace(problems=(Problem("error", code, sentence, example),))
+    return report._replace(problems=(Finding("error", code, example, sentence),))
 
 
 def _inspect_picture(report: ItemReport, picture: Image.Image) -> ItemReport:
@@ -130,13 +120,14 @@ def _with_alpha(
 ) -> ItemReport:
     """Add the histogram of alpha ("L"), and what is wrong with it in the file of that name."""
     histogram = np.array(pha.histogram(), np.uint32)
-    problems = (Problem(*problem, name) for problem in _alpha_problems(histogram, pha, mode, jpeg))
+    wrong = _alpha_problems(histogram, pha, mode, jpeg)
+    problems = (Finding(level, code, name, sentence) for level, code, sentence in wrong)
     return report._replace(alpha=histogram, problems=tuple(problems))
 
 
 def _alpha_problems(
     alpha: np.ndarray, pha: Image.Image, mode: str, jpeg: bool
-) -> Iterator[tuple[str, str, str]]:
+) -> list[tuple[str, str, str]]:
     """Level, code and sentence of all that is wrong with alpha, given as (256,) pixels a value."""
     pixels, above_1 = alpha.sum(), alpha[2:].any()
     dark, bright = alpha[: SNAP + 1].sum(), alpha[255 - SNAP :].sum()
@@ -144,34 +135,28 @@ def _alpha_problems(
     near = dark - alpha[0] + bright - alpha[255]
     small = np.asarray(pha.resize((16, 16), Image.Resampling.BOX)).astype(float) / 255
     border = np.concatenate([small[0], small[:, 0], small[:, -1]]).mean()  # not the lower one
-    if alpha[1] > 0.005 * pixels and not above_1:
-        yield "error", "0 and 1", "alpha is stored as 0 and 1, expected 0 to 255: multiply by 255"
-    if border > 0.6 and small[4:12, 4:12].mean() < border - 0.4:
-        sentence = "alpha is high along the border and low in the middle: is it inverted?"
-        yield "error", "inverted", sentence
-    if alpha[0] == pixels:
-        yield "warning", "empty", "alpha is 0 everywhere: no subject"
-    if alpha[255] == pixels:
-        yield "warning", "full", "alpha is 255 everywhere: no edge"
-    if dark and bright and soft < 1e-4 * pixels:
-        sentence = "alpha is 0 or 255 with nothing between: a mask, from which no soft edge is"
-        yield "warning", "binary", f"{sentence} learnt"
-    if dark == 0:
-        yield "warning", "never 0", "alpha is 0 nowhere: no place is clear background"
-    if near > 0.01 * pixels and above_1 and jpeg:
-        yield (
-            "note",
-            "jpeg alpha",
-            "alpha is JPEG: values within 3 of 0 and 255 are snapped to them",
-        )
-    elif near > 0.01 * pixels and above_1:
-        sentence = "alpha is noisy near 0 and 255 as after JPEG, in files that are not JPEG"
-        yield "warning", "noise", f"{sentence} (not snapped)"
-    if mode == "RGB":
-        yield "warning", "coloured alpha", "alpha files are in colour: their luminance is taken"
-    if mode == "A":
-        sentence = "alpha files have an alpha channel, which is not looked at: their luminance is"
-        yield "warning", "alpha of alpha", f"{sentence} taken"
+    noisy = near > 0.01 * pixels and above_1
+    problems = {
+        ("error", "0 and 1", "stored as 0 and 1, expected 0 to 255: multiply by 255"): (
+            alpha[1] > 0.005 * pixels and not above_1
+        ),
+        ("error", "inverted", "high along the border and low in the middle: is it inverted?"): (
+            border > 0.6 and small[4:12, 4:12].mean() < border - 0.4
+        ),
+        ("warning", "empty", "0 everywhere: no subject"): alpha[0] == pixels,
+        ("warning", "full", "255 everywhere: no edge"): alpha[255] == pixels,
+        ("warning", "binary", "0 or 255 only: a mask, from which no soft edge is learnt"): (
+            dark and bright and soft < 1e-4 * pixels
+        ),
+        ("warning", "never 0", "0 nowhere: no place is clear background"): dark == 0,
+        ("note", "jpeg alpha", "JPEG: values within 3 of 0 and 255 become these"): noisy and jpeg,
+        ("warning", "noise", "noisy near 0 and 255 as after JPEG, which it is not"): (
+            noisy and not jpeg
+        ),
+        ("warning", "coloured alpha", "in colour: its luminance is taken"): mode == "RGB",
+        ("warning", "alpha of alpha", "beside an alpha channel, which is ignored"): mode == "A",
+    }
+    return [(*names, f"alpha is {what}") for (*names, what), wrong in problems.items() if wrong]
 
 
 def _with_fingerprints(

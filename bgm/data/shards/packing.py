@@ -13,7 +13,7 @@ from bgm.data.loaders.resumable import Loader, ShardSampler
 from bgm.data.resizing import cover_square, resize_subject
 from bgm.data.shards.tar import PackedFile
 from bgm.errors import BadInput
-from bgm.pictures import File, Member, picture_size, read_bytes
+from bgm.pictures import Member, picture_size, read_bytes
 
 SMALLEST = 16  # pixels: as small as anything here is trained on
 
@@ -60,7 +60,9 @@ class PackedItems(Dataset[list[PackedFile]]):
         files = {kind: paths[index] for kind, paths in self.source.files.items()}
         small = size is None or all(min(picture_size(path)) <= size for path in files.values())
         if files and small and (size is None or "rgba" not in files):
-            return [_as_it_is(stem, kind, path) for kind, path in files.items()]
+            names = {k: f.name if isinstance(f, Member) else f for k, f in files.items()}
+            suffixes = {kind: Path(name).suffix.lower() for kind, name in names.items()}
+            return [PackedFile(stem, k, suffixes[k], read_bytes(f)) for k, f in files.items()]
         picture = self.source.open(index, size)
         if isinstance(self.source, BackgroundSource):
             picture = picture if size is None else cover_square(picture, size)
@@ -72,11 +74,6 @@ class PackedItems(Dataset[list[PackedFile]]):
             PackedFile(stem, "fgr", ".jpg", _encoded(fgr, "JPEG", self.quality)),
             PackedFile(stem, "pha", ".png", _encoded(pha, "PNG", self.quality)),
         ]
-
-
-def _as_it_is(stem: str, kind: str, path: File) -> PackedFile:
-    name = path.name if isinstance(path, Member) else path
-    return PackedFile(stem, kind, Path(name).suffix.lower(), read_bytes(path))
 
 
 def _encoded(picture: Image.Image, format: str, quality: int) -> bytes:

@@ -82,7 +82,8 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
                         tar.addfile(info, BytesIO(picture.content))
                         written += info.size
                     following = next(groups, None)
-            _write_index(path)
+            index = {"bytes": path.stat().st_size, "members": _scan(path)}
+            path.with_name(path.name + INDEX).write_text(json.dumps(index) + "\n")
             shards += 1
     return shards
 
@@ -91,11 +92,6 @@ def _name(picture: PackedFile) -> str:
     """webdataset's key ends at the first dot of the name: dots in a stem are written %2E."""
     stem = quote(picture.stem, safe="/ ").replace(".", "%2E")
     return f"{stem}.{picture.kind}{picture.suffix}"
-
-
-def _write_index(tar: Path) -> None:
-    index = {"bytes": tar.stat().st_size, "members": _scan(tar)}
-    tar.with_name(tar.name + INDEX).write_text(json.dumps(index) + "\n")
 
 
 def _index(tar: Path) -> dict[str, tuple[int, int]]:

@@ -30,19 +30,14 @@ def write_report(files: Sequence[str | Path], out: str | Path) -> list[Path]:
 
     Raises BadInput as `read_run` and `page` do.
     """
-    labels = labels_of([Path(f) for f in files])
+    labels = [Path(f).stem for f in files]
+    if len(set(labels)) < len(labels):
+        paths = enumerate(map(Path, files), 1)
+        labels = [f"{path.parent.name}/{path.stem} ({number})" for number, path in paths]
     runs = [read_run(f, label) for f, label in zip(files, labels, strict=True)]
     title = labels[0] if len(runs) == 1 else " and ".join(labels[:3])
     write_text(out, page(runs, f"Matting scores: {title}"))
     return [Path(out)]
-
-
-def labels_of(files: Sequence[Path]) -> list[str]:
-    """File names without suffix; with their folders where names are not enough, then numbered."""
-    for labels in ([f.stem for f in files], [f"{f.parent.name}/{f.stem}" for f in files]):
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{label} ({i})" for i, label in enumerate(labels, 1)]
 
 
 def page(runs: Sequence[Run], title: str = "Matting scores") -> str:

@@ -74,9 +74,8 @@ def read_run(path: str | Path, label: str | None = None) -> Run:
     curves = path.with_name(f"{path.stem}-robustness.json")
     folder = path.with_name(f"{path.stem}-pictures")
     pictures = {e["rank"]: _pictures(folder, e["rank"]) for e in scores.get("examples", [])}
-    return Run(
-        label or path.stem, scores, read_curves(curves) if curves.is_file() else {}, pictures
-    )
+    read = read_curves(curves) if curves.is_file() else {}
+    return Run(label or path.stem, scores, read, pictures)
 
 
 def read_json(path: Path) -> Any:
@@ -93,16 +92,15 @@ def read_curves(path: Path) -> Curves:
     """{curve: [{level, metric: value, ...}, ...]}, sorted by level, without missing values."""
     content = read_json(path)
     try:
-        rows = {name: [drop_none(point) for point in points] for name, points in content.items()}
+        rows = {
+            name: [{k: v for k, v in point.items() if v is not None} for point in points]
+            for name, points in content.items()
+        }
         return {name: sorted(points, key=itemgetter("level")) for name, points in rows.items()}
     except (AttributeError, KeyError, TypeError):
         raise BadInput(
             f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}"
         ) from None
-
-
-def drop_none(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if value is not None}
 
 
 def _pictures(folder: Path, rank: str) -> dict[str, str]:

@@ -14,16 +14,6 @@ from bgm.train.checkpointing.atomic_io import previous_name
 LOG = logging.getLogger("bgm.train")
 
 
-def damage(path: Path) -> str | None:
-    """What is broken in a checkpoint file, None for a whole one; PyTorch checks no checksums."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            bad = file.testzip()
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        return f"{path.stat().st_size} bytes, {str(error).rstrip('.').lower()}"
-    return f"checksum of {bad} is wrong" if bad else None
-
-
 def newest_checkpoint(folder: Path) -> Path | None:
     """The whole checkpoint of most steps in a run's folder, broken ones named in the log."""
     found = [p for p in sorted(folder.glob("*.ckpt")) if is_whole(p)]
@@ -50,11 +40,16 @@ def checkpoint_to_resume(path: str | Path) -> Path:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint can be read; why not goes to the log."""
-    reason = damage(path)
-    if reason is not None:
+    """Whether a checkpoint can be read; why not goes to the log. PyTorch checks no checksums."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            bad = file.testzip()
+        reason = f"checksum of {bad} is wrong" if bad else ""
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        reason = f"{path.stat().st_size} bytes, {str(error).rstrip('.').lower()}"
+    if reason:
         LOG.warning("%s is broken (%s)", path, reason)
-    return reason is None
+    return not reason
 
 
 def steps(path: Path) -> int:
