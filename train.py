@@ -25,9 +25,8 @@ def main(cfg: DictConfig) -> float | None:
             return None
         silence_lightning()
         seed_everything(cfg.seed, workers=True, verbose=False)
-        stage, trainer = instantiate(cfg.stage), build_trainer(cfg)
         card = RunCard(describe_run(cfg), HydraConfig.get().runtime.output_dir)
-        trainer.callbacks.insert(0, card)  # checkpoint callbacks come last: they carry the card
+        stage, trainer = instantiate(cfg.stage), build_trainer(cfg, card)
         checkpoint = find_checkpoint(cfg, stage.check_resumable)
         load_initial_weights(stage, cfg)
         trainer.fit(stage, build_data(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)

@@ -17,7 +17,7 @@ from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, load_strictly
-from bgm.weights.eight_bits import from_eight_bits, to_eight_bits
+from bgm.weights.formats import from_eight_bits, to_eight_bits
 
 MOST = 11_900_000  # bytes of weights
 LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
@@ -28,7 +28,7 @@ def main(cfg: DictConfig) -> None:
     """Write the network of a checkpoint in float16, checked against the checkpoint's.
 
     BatchNorm's statistics stay float32: a variance may be too small or too large for float16. Of a
-    network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.eight_bits`).
+    network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.formats`).
     Raises BadInput for a checkpoint without a network of ours, and for one that float16 changes by
     more than an export in float16 may.
     """

@@ -15,8 +15,12 @@ from bgm.compose.benchmark_sources import (
     check_subject,
 )
 from bgm.compose.manifest import LARGEST, Box, Manifest, Recipe, Scene, Trimap
-from bgm.compose.perturbation import PlateDifference, PlatePerturbation
-from bgm.compose.seeding import random_integer, shuffled_numbers
+from bgm.compose.perturbation import (
+    PlateDifference,
+    PlatePerturbation,
+    random_integer,
+    shuffled_numbers,
+)
 from bgm.errors import BadInput, check_at_least
 from bgm.files import sha256
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from bgm.compose.perturbation import SUB, shift
-from bgm.compose.seeding import hash_key, random_integer, random_words
+from bgm.compose.perturbation import SUB, hash_key, random_integer, random_words, shift
 from bgm.errors import BadInput
 
 SMALLEST = 32  # pixels a side

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from bgm.data.doctor.checkup import checkup
+from bgm.data.doctor.diagnosis import checkup
 from bgm.data.fingerprint import about, fingerprint
 from bgm.data.interfaces import ResizableAugment
 from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader

@@ -9,7 +9,7 @@ import numpy as np
 from bgm.console import tracked
 from bgm.eval.cases import ComputedCases, Prediction
 from bgm.eval.scoring import Rules, score_cases
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.stored_pictures import Trimaps
 from bgm.metrics import Scores, all_zero, tune_keys
 from bgm.pictures import to_uint8
 from bgm.types import Batch

@@ -14,7 +14,7 @@ from bgm.eval.cases import ComputedCases, Predict
 from bgm.eval.partial_scores import PartialScores
 from bgm.eval.perturb import PERTURBATIONS, Perturbation
 from bgm.eval.scoring import Rules, score_cases
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.stored_pictures import Trimaps
 from bgm.files import write_text
 from bgm.metrics.scores import csv_text
 from bgm.types import Batch

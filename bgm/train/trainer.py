@@ -4,21 +4,21 @@ from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
 
 
-def build_trainer(cfg: DictConfig) -> Trainer:
-    """The trainer of cfg.trainer.
+def build_trainer(cfg: DictConfig, *first: Callback) -> Trainer:
+    """The trainer of cfg.trainer; first: callbacks in front of its own.
 
     callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
     needs a GPU where there is none.
     """
     given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
-    trainer = instantiate(cfg.trainer, callbacks=given)
+    trainer = instantiate(cfg.trainer, callbacks=[*first, *given])
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
     return trainer

@@ -12,9 +12,8 @@ from bgm.errors import BadInput, first_line
 from bgm.files import atomic_folder
 from bgm.weights.build import load, network_of
 from bgm.weights.formats import read_weights, write_safetensors
-from bgm.weights.hub_files import HUB, MODEL_FILE, check_name, require_hub
 from bgm.weights.model_card import CARD, check_card, model_card
-from bgm.weights.shipped import weights_file
+from bgm.weights.named_files import HUB, MODEL_FILE, check_name, require_hub, weights_file
 
 PUSHED = ["*.safetensors", "*.md", "*.png", "*.jpg", "LICENSE*"]  # never a pickle
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.model.encoder import Encoder
+from bgm.model.encoders import Encoder
 
 IMAGENET = "imagenet"  # the word, in the place of a file
 

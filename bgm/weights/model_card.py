@@ -8,8 +8,7 @@ from pathlib import Path
 from bgm.errors import BadInput
 from bgm.weights.build import network_of
 from bgm.weights.formats import read_weights
-from bgm.weights.hub_files import require_hub
-from bgm.weights.shipped import weights_file
+from bgm.weights.named_files import require_hub, weights_file
 
 CARD = "README.md"
 TAGS = ["background-matting", "image-matting", "alpha-matting", "video-matting", "bgm"]

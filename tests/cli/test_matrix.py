@@ -10,8 +10,7 @@ from omegaconf import OmegaConf
 
 from bgm.cli import matrix
 from bgm.cli.matrix import main, worker
-from bgm.cli.matrix.run import Result, command_lines, try_export
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix.run import Result, Worker, command_lines, try_export
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
 from tests.export.networks import mobile

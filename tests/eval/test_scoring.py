@@ -17,9 +17,8 @@ from bgm.eval import scoring
 from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, StoredCases, quantise
 from bgm.eval.partial_scores import keep_partial_scores
-from bgm.eval.predictions import Predictions, read_matte
 from bgm.eval.scoring import Rules, score_cases
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.stored_pictures import Predictions, Trimaps, read_matte
 from bgm.metrics import score, trimap_of, tune_keys
 from bgm.pictures import read_picture, to_uint8, write_png
 from bgm.run_info import cores

@@ -8,7 +8,7 @@ from bgm.infer.predict import StillPlate, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize
-from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import CoarseAtMost
 from bgm.pictures import read_picture, write_png
 from tests.infer import networks, scenes
 from tests.weights_by_formula import fill

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from bgm.cli.launch import compose_config
 from bgm.cli.matrix.pages import write_pages
-from bgm.cli.matrix.run import Result, command_lines, compose_export, is_wanted
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix.run import Result, Worker, command_lines, compose_export, is_wanted
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance

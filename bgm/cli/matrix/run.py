@@ -1,9 +1,12 @@
 """Command lines of the export matrix: which there are, and how one of them ends."""
 
 import itertools
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,3 +104,31 @@ def sentence(error: BaseException) -> str:
     while cause is not None and not isinstance(cause, BadInput):  # Hydra wraps
         cause = cause.__cause__
     return (first_line(cause) if cause else f"{type(error).__name__}: {first_line(error)}")[:300]
+
+
+LONGEST = 1800  # seconds for one command line
+
+
+class Worker:
+    """Runs command lines of export.py in another process, and replaces it when it dies."""
+
+    def __init__(self, ckpt: str, method: str = "spawn"):
+        self.ckpt, self.context = ckpt, multiprocessing.get_context(method)
+        self.pool = ProcessPoolExecutor(1, self.context)
+
+    def run(self, words: list[str], grid: str) -> Result:
+        """The result of a command line; a process that dies or takes too long is a refusal."""
+        try:
+            return self.pool.submit(try_export, self.ckpt, words, grid).result(LONGEST)
+        except TimeoutError:
+            message = f"no answer after {LONGEST} s"
+        except BrokenProcessPool:
+            message = "the process died"
+        self.stop()
+        self.pool = ProcessPoolExecutor(1, self.context)
+        return Result(words, "refused", message, grid=grid)
+
+    def stop(self) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+        self.pool.shutdown()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bgm.data.clips import Clips, holds_clips
 from bgm.data.interfaces import PictureSource, SubjectSource
 from bgm.data.listing import list_backgrounds, list_subjects
-from bgm.data.shards.tar import compact
+from bgm.data.shards import compact
 from bgm.errors import BadInput
 from bgm.pictures import File, find_pictures
 

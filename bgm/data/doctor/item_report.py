@@ -156,7 +156,8 @@ def _alpha_problems(
         ("warning", "coloured alpha", "in colour: its luminance is taken"): mode == "RGB",
         ("warning", "alpha of alpha", "beside an alpha channel, which is ignored"): mode == "A",
     }
-    return [(*names, f"alpha is {what}") for (*names, what), wrong in problems.items() if wrong]
+    found = (key for key, wrong in problems.items() if wrong)
+    return [(level, code, f"alpha is {what}") for level, code, what in found]
 
 
 def _with_fingerprints(

@@ -8,8 +8,7 @@ from typing import Any
 
 from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
-from bgm.eval.report.published import published
-from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
+from bgm.eval.report.runs import KINDS, Column, Run, data_uri, published, read_run
 from bgm.extras import pip_install
 from bgm.files import write_text
 from bgm.metrics import interval, paired

@@ -1,4 +1,4 @@
-"""Read back what eval.py wrote: scores, kept pictures, robustness curves."""
+"""What the report shows: scores that eval.py wrote, and numbers from papers."""
 
 import base64
 import json
@@ -6,9 +6,46 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omegaconf import OmegaConf
+
 from bgm.errors import BadInput
-from bgm.metrics import scale_label
+from bgm.metrics import metrics_of, scale_label
 from bgm.metrics.scores import csv_text
+
+
+class Published(NamedTuple):
+    """A row of a table, on the scales of papers (`bgm.metrics.metrics_of(protocol, "table")`)."""
+
+    protocol: str
+    network: str
+    benchmark: str
+    source: str
+    values: dict[str, float]
+
+
+def read_rows() -> list[Published]:
+    """All rows of published.yaml, in its order."""
+    tables: Any = OmegaConf.load(Path(__file__).with_name("published.yaml"))
+    return [
+        Published(t.protocol, row[0], row[1], t.source, dict(zip(t.metrics, row[2:], strict=True)))
+        for t in tables
+        for row in t.rows
+    ]
+
+
+def published(protocol: str, factors: dict[str, float]) -> list[tuple[Published, dict[str, float]]]:
+    """The rows of a protocol, on the scales of a run (metric -> factor).
+
+    frame counts mad, mse and grad as rvm does, and gets its rows.
+    """
+    wanted = "rvm" if protocol == "frame" else protocol
+    table = {name: metric.scale for name, metric in metrics_of(wanted, "table").items()}
+    return [
+        (row, {m: v * factors.get(m, table[m]) / table[m] for m, v in row.values.items()})
+        for row in read_rows()
+        if row.protocol == wanted
+    ]
+
 
 KINDS = ("src", "bgr", "true", "pred", "error")
 KEYS = {"protocol", "scales", "mean", "median", "pictures"}
