@@ -19,7 +19,7 @@ from bgm.console import say
 from bgm.errors import BadInput, Stopped
 from bgm.files import write_text
 from bgm.paths import script_path
-from bgm.train.checkpointing.find import newest_checkpoint
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint
 from bgm.train.resume import build_data
 
 OWN = ("experiment", "stages", "init", "resume")  # words of the curriculum that no stage inherits

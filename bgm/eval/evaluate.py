@@ -16,10 +16,16 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.cases import Cases, ComputedCases, Predict, StoredCases, predict_with
 from bgm.eval.examples import save_examples
-from bgm.eval.partial_scores import PartialScores, keep_partial_scores, run_key
 from bgm.eval.report import check_libraries
 from bgm.eval.robustness import Curves, score_curves
-from bgm.eval.scoring import Rules, score_cases, write_scores
+from bgm.eval.scoring import (
+    PartialScores,
+    Rules,
+    keep_partial_scores,
+    run_key,
+    score_cases,
+    write_scores,
+)
 from bgm.eval.stored_pictures import Predictions, Trimaps
 from bgm.files import beside, refusals_named, sha256
 from bgm.infer.models import open_model

@@ -11,7 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from bgm.console import say
 from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
-from bgm.train.checkpointing.find import checkpoint_to_resume, newest_checkpoint, read_lazily
+from bgm.train.checkpointing.checkpoint_files import (
+    checkpoint_to_resume,
+    newest_checkpoint,
+    read_lazily,
+)
 
 # What decides the result of a step; folders, workers, logging and the length may change.
 DECIDES = (

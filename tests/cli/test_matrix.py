@@ -9,7 +9,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli import matrix
-from bgm.cli.matrix import main, worker
+from bgm.cli.matrix import main
+from bgm.cli.matrix import run as matrix_run
 from bgm.cli.matrix.run import Result, Worker, command_lines, try_export
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
@@ -121,7 +122,7 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
-    monkeypatch.setattr(worker, "try_export", dies)
+    monkeypatch.setattr(matrix_run, "try_export", dies)
     process = Worker("none", "fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"

@@ -16,8 +16,7 @@ from bgm.errors import BadInput
 from bgm.eval import scoring
 from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, StoredCases, quantise
-from bgm.eval.partial_scores import keep_partial_scores
-from bgm.eval.scoring import Rules, score_cases
+from bgm.eval.scoring import Rules, keep_partial_scores, score_cases
 from bgm.eval.stored_pictures import Predictions, Trimaps, read_matte
 from bgm.metrics import score, trimap_of, tune_keys
 from bgm.pictures import read_picture, to_uint8, write_png

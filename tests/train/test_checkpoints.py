@@ -12,8 +12,13 @@ import torch
 
 from benchmarks.kills import EVENTS
 from bgm.errors import BadInput
-from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO, previous_name
-from bgm.train.checkpointing.find import checkpoint_to_resume, is_whole, newest_checkpoint
+from bgm.train.checkpointing.checkpoint_files import (
+    AtomicCheckpointIO,
+    checkpoint_to_resume,
+    is_whole,
+    newest_checkpoint,
+    previous_name,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ from bgm.errors import BadInput
 from bgm.export import provenance
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2
 from bgm.weights import read_weights, weights_file, write_safetensors
-from bgm.weights.model_card import check_card
+from bgm.weights.hub import check_card
 from tests.weights_by_formula import fill
 
 hub = pytest.importorskip("huggingface_hub")
