@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
-from bgm.render.hair import clump, curled, follow, frizz, resampled, scatter, tufted
+from bgm.render.hair import scatter, tufted
+from bgm.render.hair_shapes import clump, curled, follow, frizz, resampled
 from bgm.render.landmarks import noise, smoothstep, unit, vertex_normals
 from bgm.render.streams import Stream
 
