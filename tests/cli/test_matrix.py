@@ -14,8 +14,8 @@ from bgm.cli.matrix import run as matrix_run
 from bgm.cli.matrix.run import Result, Worker, command_lines, try_export
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile
 from tests.export.test_command import NETWORK
+from tests.networks import mobile
 
 METHODS = {"crop": ["unfold", "gather"], "replace": ["scatter_nd"], "select": ["sampling", "full"]}
 TS = "export=torchscript crop={} replace=scatter_nd select={}"
