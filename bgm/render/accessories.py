@@ -10,7 +10,7 @@ from mathutils import Euler, Matrix, Vector
 from bgm.render import fabrics, materials
 from bgm.render.hair import Head
 from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 class LocalFrame:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bgm.render import fabrics
 from bgm.render.landmarks import Body, Landmarks, noise, smoothstep, unit, vertex_normals
 from bgm.render.meshes import Patch, add_mesh, subdivide, thicken
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 Array = NDArray[np.float64]
 FAR = 0.3  # metres: the value of a field where its line does not matter

@@ -3,7 +3,7 @@
 import bpy
 
 from bgm.render.materials import RGB, Graph, dye
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 PATTERNS = {"plain": 5, "heather": 2, "stripes": 1.6, "checks": 1, "dots": 0.6, "print": 1.2}
 

@@ -11,7 +11,7 @@ from bgm.render import fabrics, materials
 from bgm.render.materials import RGB, Graph
 from bgm.render.mesh_shapes import box, leaves, turned
 from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 class Room(NamedTuple):

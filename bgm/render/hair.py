@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 from bgm.render.hair_shapes import STYLES, Array, Pair, Strands, Style, clump, curled, follow, frizz
 from bgm.render.landmarks import Body, noise, smoothstep, unit
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 GUIDES = 900  # strands that are grown past obstacles; the others follow their neighbours
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bgm.render.landmarks import unit
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 Array = NDArray[np.float64]
 

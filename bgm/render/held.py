@@ -9,7 +9,7 @@ from mathutils import Euler, Matrix, Vector
 from bgm.render import fabrics, materials
 from bgm.render.accessories import LocalFrame, coordinates, cut_below
 from bgm.render.landmarks import Body, unit
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def hand_frame(body: Body, side: str, parent: bpy.types.Object) -> tuple[LocalFrame, np.ndarray]:

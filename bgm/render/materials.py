@@ -5,7 +5,7 @@ import colorsys
 import bpy
 import numpy as np
 
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 RGB = tuple[float, float, float]
 OPACITY = "bgm_opacity"  # custom property: how opaque a material is in the alpha pass

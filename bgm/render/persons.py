@@ -9,12 +9,11 @@ from bgm.render.accessories import add_headwear
 from bgm.render.clothes import Worn, dress_body
 from bgm.render.hair import Head, hairdo, scatter, tufted
 from bgm.render.hair_shapes import STYLES
-from bgm.render.hair_strands import add_strands
 from bgm.render.held import add_held
 from bgm.render.landmarks import Body, noise, smoothstep
-from bgm.render.meshes import Patch, add_mesh, add_object, subdivide
+from bgm.render.meshes import Patch, add_mesh, add_object, add_strands, subdivide
+from bgm.render.plan import Stream
 from bgm.render.shoes import add_bag, add_shoes
-from bgm.render.streams import Stream
 
 Array = NDArray[np.float64]
 FEMALE = {"long": 4, "wavy": 3, "bob": 2.5, "curly": 2, "afro": 0.8, "short": 0.6, "bun": 1.6}

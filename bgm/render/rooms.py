@@ -11,7 +11,7 @@ from bgm.render.furniture import BUILDERS, FURNITURE, Room, wood
 from bgm.render.lighting import add_lamp
 from bgm.render.mesh_shapes import box, sheet, solid
 from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 from bgm.render.wall_materials import picture, wall_paint
 
 

@@ -7,7 +7,7 @@ from bgm.render import fabrics, materials
 from bgm.render.clothes import FAR, Array, Worn, fitted
 from bgm.render.landmarks import Body, unit
 from bgm.render.meshes import add_mesh, subdivide, thicken
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def add_bag(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) -> None:

@@ -7,7 +7,7 @@ import bpy
 
 from bgm.render import fabrics, materials
 from bgm.render.materials import Graph
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def wall_paint(draw: Stream) -> bpy.types.Material:

@@ -7,7 +7,7 @@ pytest.importorskip("scipy")
 from bgm.render.hair import scatter, tufted
 from bgm.render.hair_shapes import clump, curled, follow, frizz, resampled
 from bgm.render.landmarks import noise, smoothstep, unit, vertex_normals
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def lines(count=200, points=12, length=0.3, seed=0):
