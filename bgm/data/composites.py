@@ -69,8 +69,7 @@ SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the sa
 class Composites(Dataset[Sample]):
     """Dataset of Samples: every subject with another background in every epoch.
 
-    size: pixels of the subject's short side and of the square background. Every subject comes
-    repeat times in an epoch.
+    size: pixels of the subject's short side and the background's. repeat: of subjects an epoch.
     """
 
     def __init__(

@@ -177,8 +177,7 @@ def score_curves(
 ) -> Curves:
     """Mean scores at every level of some perturbations: {name: [{"level": 0.0, "mad": ...}, ...]}.
 
-    What changes nothing is scored once for all curves. partial: levels that are in it are not
-    scored again, new ones are added.
+    partial: levels that are in it are not scored again, new ones are added.
     """
     means: dict[str, Any] = dict(partial.entries) if partial else {}
     curves: Curves = {}
