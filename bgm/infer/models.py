@@ -8,8 +8,7 @@ from torch import nn
 from bgm.errors import BadInput
 from bgm.export import Exported, open_exported, target_of
 from bgm.export.runtime_options import MODES
-from bgm.infer.any_size import Network
-from bgm.infer.fixed_shape import FixedShapeModel
+from bgm.infer.any_size import FixedShapeModel, Network
 from bgm.model import MattingRefine, OptimizedRefine
 from bgm.model.optimize import CoarseAtMost
 from bgm.types import Coarse
