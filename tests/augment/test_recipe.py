@@ -227,6 +227,21 @@ def test_crop_sizes_cover_their_range():
     assert not torch.equal(sizes[:, 0], sizes[:, 1])
 
 
+def test_the_shot_of_an_exact_pair_is_the_composite_over_its_plate():
+    augment = Augment(S, **INGREDIENTS, exact=0.5)
+    draws = list(range(40))
+    drawn = augment.draw(torch.tensor(draws))
+    batch = augment.replay(make(draws), drawn)
+    over_plate = composite(batch.fgr, batch.pha, batch.bgr)
+    alike = (over_plate - batch.src).abs().amax((1, 2, 3)) < 1e-6
+    assert 10 < alike.sum() < 30
+    others = Augment(S, **INGREDIENTS).draw(torch.tensor(draws))
+    for name, draw in drawn.drawn.items():  # and nothing else differs from a recipe without them
+        for key, value in draw.items():
+            kept = torch.ones(len(draws), dtype=torch.bool) if key != "on" else ~alike
+            assert torch.equal(value[kept], others.drawn[name][key][kept])
+
+
 def test_shadow_darkens_the_shot_only_and_near_the_subject():
     sample = make([0, 1, 2, 3])
     sample = sample._replace(bgr=torch.full_like(sample.bgr, 0.8))
