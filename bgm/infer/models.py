@@ -11,7 +11,7 @@ from bgm.export.runtime_options import MODES
 from bgm.infer.any_size import Network
 from bgm.infer.fixed_shape import FixedShapeModel
 from bgm.model import MattingRefine, OptimizedRefine
-from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import CoarseAtMost
 from bgm.types import Coarse
 from bgm.weights import load
 

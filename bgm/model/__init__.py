@@ -18,24 +18,7 @@ from bgm.model.patches import (
 from bgm.model.refine import MattingRefine
 from bgm.model.refiner import PatchRefiner
 
-__all__ = [
-    "Full",
-    "GatherCrop",
-    "MattingBase",
-    "MattingRefine",
-    "OptimizedBase",
-    "OptimizedRefine",
-    "PatchRefiner",
-    "RoiAlignCrop",
-    "Sampling",
-    "ScatterElementReplace",
-    "ScatterNdReplace",
-    "Thresholding",
-    "UnfoldCrop",
-    "efficientnet_lite0",
-    "mobilenetv2",
-    "optimize",
-    "resnet50",
-    "resnet101",
-    "swap_patches",
-]
+__all__ = ["Full", "GatherCrop", "MattingBase", "MattingRefine", "OptimizedBase", "OptimizedRefine"]
+__all__ += ["PatchRefiner", "RoiAlignCrop", "Sampling", "ScatterElementReplace", "ScatterNdReplace"]
+__all__ += ["Thresholding", "UnfoldCrop", "efficientnet_lite0", "mobilenetv2", "optimize"]
+__all__ += ["resnet50", "resnet101", "swap_patches"]

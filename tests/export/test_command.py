@@ -15,7 +15,7 @@ from bgm.export.tolerances import PRECISIONS
 from bgm.model import Sampling
 from bgm.paths import conf_dir
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile, tiny, worst, write
+from tests.networks import mobile, tiny, worst, write
 
 
 def composed(*overrides):

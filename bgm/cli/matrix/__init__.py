@@ -5,8 +5,7 @@ from pathlib import Path
 
 from bgm.cli.launch import compose_config
 from bgm.cli.matrix.pages import write_pages
-from bgm.cli.matrix.run import Result, command_lines, compose_export, is_wanted
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix.run import Result, Worker, command_lines, compose_export, is_wanted
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance
@@ -22,7 +21,11 @@ def main(args: list[str]) -> None:
     cfg = compose_config("matrix", args)
     log = Path(f"{cfg.out}.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
-    versions = checkpoint_and_versions(cfg.ckpt)
+    packages = sorted({name for target in all_targets().values() for name in target.packages})
+    versions = {  # what results depend on
+        "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],
+        "packages": environment(packages)["packages"],
+    }
     wanted = [(words, "brief") for words in command_lines(cfg)]
     recommended = [line.split() for line in cfg.recommended]  # certified over the whole grid
     wanted += [(words, "default") for words in recommended if is_wanted(words, cfg.only)]
@@ -42,15 +45,6 @@ def main(args: list[str]) -> None:
         write_pages(Path(cfg.out), list(results.values()), versions)
     worker.stop()
     say(*write_pages(Path(cfg.out), list(results.values()), versions), sep="\n")
-
-
-def checkpoint_and_versions(ckpt: str) -> dict:
-    """What results depend on: the checkpoint and the versions of all targets' packages."""
-    packages = {name for target in all_targets().values() for name in target.packages}
-    return {
-        "checkpoint_sha256": provenance(ckpt)["checkpoint_sha256"],
-        "packages": environment(sorted(packages))["packages"],
-    }
 
 
 def key(words: list[str], grid: str) -> str:

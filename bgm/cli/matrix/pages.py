@@ -16,18 +16,14 @@ SELECTS = ["sampling", "thresholding", "full"]
 def write_pages(out: Path, results: list[Result], versions: dict) -> list[Path]:
     """Write OUT.csv (every result, every number) and OUT.md (tables for people)."""
     paths = [Path(f"{out}.csv"), Path(f"{out}.md")]
-    write_text(paths[0], as_csv(results))
-    write_text(paths[1], as_markdown(results, versions))
-    return paths
-
-
-def as_csv(results: list[Result]) -> str:
     names = [f.name for f in fields(Result) if f.name not in ("words", "mad")]
     rows = [
         {"export.py": " ".join(r.words)} | vars(r) | {f"mad_{k}": v for k, v in r.mad.items()}
         for r in results
     ]
-    return csv_text(["export.py", *names, "mad_network", "mad_file"], rows)
+    write_text(paths[0], csv_text(["export.py", *names, "mad_network", "mad_file"], rows))
+    write_text(paths[1], as_markdown(results, versions))
+    return paths
 
 
 def as_markdown(results: list[Result], versions: dict) -> str:
@@ -36,7 +32,8 @@ def as_markdown(results: list[Result], versions: dict) -> str:
     brief = [r for r in results if r.grid == "brief"]
     groups: dict[str, list[Result]] = {}
     for result in brief:
-        groups.setdefault(without_methods(result), []).append(result)
+        name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
+        groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -72,11 +69,6 @@ def shown(result: Result, messages: dict[str, int]) -> str:
     if result.status == "works":
         return f"works, {result.largest:.0e}, time x{result.ratio:.2f}"
     return f"**{result.status}** [{messages.setdefault(result.message, len(messages) + 1)}]"
-
-
-def without_methods(result: Result) -> str:
-    """The words of a command line that are no patch methods."""
-    return " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
 
 
 def value(result: Result, name: str) -> str:
