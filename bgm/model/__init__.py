@@ -15,7 +15,7 @@ from bgm.model.patches import (
     UnfoldCrop,
     swap_patches,
 )
-from bgm.model.refine import MattingRefine
+from bgm.model.refined_network import MattingRefine
 from bgm.model.refiner import PatchRefiner
 
 __all__ = ["Full", "GatherCrop", "MattingBase", "MattingRefine", "OptimizedBase", "OptimizedRefine"]
