@@ -51,7 +51,7 @@ browser: $(VENV)/browser $(SITE)/model.onnx $(SITE)/ort
 $(SITE)/model.onnx: weights/mobilenetv2.safetensors $(VENV)/installed
 	mkdir -p $(SITE)
 	$(RUN) export.py ckpt=mobilenetv2 export=onnx precision=int8_weights crop=cells \
-		backbone_scale=0.5 select=sampling select.sample_pixels=20000 licence=MIT out=$@
+		backbone_scale=0.5 sample_pixels=20000 licence=MIT out=$@
 
 $(SITE)/ort: examples/browser/package.json
 	@command -v npm > /dev/null || { echo "make browser needs npm, which comes with Node.js (Debian: nodejs, npm)"; exit 1; }

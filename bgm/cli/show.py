@@ -27,8 +27,11 @@ def main(args: list[str]) -> None:
 def read_facts(path: Path) -> dict[str, str]:
     """Name and value of everything that a model file says about itself."""
     if target_of(path):
-        metadata = open_exported(path).metadata
-        return metadata | {"presets": ", ".join(presets_of(metadata)) or "none"}
+        exported = open_exported(path)
+        own = ", ".join(presets_of(exported.metadata)) or "none"
+        settable = {"backbone_scale", "refine_sample_pixels"} <= exported.options.keys()
+        presets = f"{own} of itself, any when it is asked for" if settable else own
+        return exported.metadata | {"presets": presets}
     stored = read_weights(path)
     floats = [v for k, v in stored.state.items() if v.is_floating_point() and "running_" not in k]
     facts = {
@@ -48,9 +51,7 @@ def presets_of(metadata: dict[str, str]) -> list[str]:
     select = json.loads(metadata.get("select", "{}"))
     own = (float(metadata.get("backbone_scale", 0)), select.get("sample_pixels"))
     presets = {x.stem: OmegaConf.load(x) for x in sorted(Path(conf_dir(), "preset").glob("*.yaml"))}
-    return [
-        name for name, x in presets.items() if own == (x.backbone_scale, x.select.sample_pixels)
-    ]
+    return [name for name, x in presets.items() if own == (x.backbone_scale, x.sample_pixels)]
 
 
 def as_yaml(value: object) -> str:

@@ -17,8 +17,10 @@ from bgm.model.patches import (
 )
 from bgm.model.refine import MattingRefine
 from bgm.model.refiner import PatchRefiner
+from bgm.model.selection import SELECTIONS, choose_select
 
 __all__ = [
+    "SELECTIONS",
     "Full",
     "GatherCrop",
     "MattingBase",
@@ -32,6 +34,7 @@ __all__ = [
     "ScatterNdReplace",
     "Thresholding",
     "UnfoldCrop",
+    "choose_select",
     "efficientnet_lite0",
     "mobilenetv2",
     "optimize",

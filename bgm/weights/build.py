@@ -8,15 +8,11 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model import SELECTIONS
 from bgm.model import optimize as optimized
+from bgm.model.selection import KIND_OF
 from bgm.weights.fitting import match_keys
 from bgm.weights.formats import Stored, read_weights
-
-SELECTIONS = {  # class, and the number that it takes
-    "sampling": ("Sampling", "sample_pixels"),
-    "thresholding": ("Thresholding", "threshold"),
-    "full": ("Full",),
-}
 
 
 def build(network: dict) -> nn.Module:
@@ -121,8 +117,8 @@ def bgmv2_config(
     numbers = {"sample_pixels": sample_pixels, "threshold": threshold}
     if mode not in SELECTIONS:
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
-    name, *of_mode = SELECTIONS[mode]
-    select = {"_target_": f"bgm.model.{name}"} | {key: numbers[key] for key in of_mode}
+    select = {"_target_": f"bgm.model.{SELECTIONS[mode].__name__}"}
+    select |= {name: number for name, number in numbers.items() if KIND_OF[name] == mode}
     blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
     backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))
     if backbone is None:

@@ -111,3 +111,24 @@ def test_a_threshold_as_an_input_that_need_not_be_given(tmp_path):
     for other in (Sampling(), Full()):
         with pytest.raises(BadInput, match="this one can change refine_threshold"):
             open_model(str(path), **OPTIONS, select=other)
+
+
+def test_what_a_file_has_built_in_may_be_asked_for_and_nothing_else(tmp_path):
+    """As by preset=hd, of a file that was exported with preset=hd, or with another one."""
+    path = tmp_path / "net.onnx"
+    write(OnnxExport(crop=RoiAlignCrop(), replace=ScatterElementReplace()), tiny(), path)
+    own = {"backbone_scale": 0.25, "select": "sampling", "sample_pixels": 800, "kernel_size": 3}
+    open_model(str(path), device="cpu", **own)
+    has = "has backbone_scale 0.25, select sampling, sample_pixels 800, kernel_size 3 built in"
+    for name, other in (("backbone_scale", 0.125), ("sample_pixels", 320), ("kernel_size", 1)):
+        with pytest.raises(BadInput, match=f"{has}, found {name}={other}: .* change nothing"):
+            open_model(str(path), device="cpu", **own | {name: other})
+    with pytest.raises(BadInput, match=r"found threshold=0.2, select=thresholding"):
+        open_model(str(path), device="cpu", threshold=0.2)
+
+
+def test_a_base_network_in_a_file_has_no_selection(tmp_path):
+    path = tmp_path / "net.onnx"
+    write(OnnxExport(part="base"), tiny(), path)
+    with pytest.raises(BadInput, match="is a base network without a refiner"):
+        open_model(str(path), device="cpu", sample_pixels=800)
