@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: install demo test check lint docs browser clean
+.PHONY: install demo test check lint docs browser matrix clean
 
 install: $(VENV)/installed
 
@@ -38,6 +38,11 @@ docs: $(VENV)/docs  # build/site/index.html; warnings are errors
 $(VENV)/docs: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	touch $@
+
+# Every way to export the network that comes with bgm; hours, and it goes on where it was stopped.
+# make matrix ONLY=export=aoti,select=full: the command lines that hold these words.
+matrix: install
+	$(RUN) -m bgm matrix ckpt=mobilenetv2 $(if $(ONLY),"only=[$(ONLY)]")
 
 # The page of examples/browser with its network, built and driven in headless Chromium.
 SITE := build/browser/site
