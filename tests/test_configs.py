@@ -109,7 +109,7 @@ def test_the_other_scripts_compose():
 
 @pytest.mark.parametrize(
     "method",
-    sorted(p for kind in ("crop", "replace", "select") for p in (CONF / kind).glob("*.yaml")),
+    sorted(p for kind in ("crop", "replace", "patches") for p in (CONF / kind).glob("*.yaml")),
     ids=lambda p: f"{p.parent.name}={p.stem}",
 )
 def test_every_patch_method_can_be_built(method):
