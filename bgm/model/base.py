@@ -55,8 +55,12 @@ class MattingBase(nn.Module):
 
     def maps(self, src: Tensor, bgr: Tensor) -> Tensor:
         """What the decoder gives, (B, 37, H, W): pha, residual, err, hid, none of them clamped."""
+        return self.decoder.conv4(self.features(src, bgr))
+
+    def features(self, src: Tensor, bgr: Tensor) -> Tensor:
+        """What the last convolution reads, (B, C, H, W): `maps` before it."""
         taps = self.backbone(torch.cat([src, bgr], 1))
-        return self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
+        return self.decoder.features(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
 
 
 def check_pictures(src: Tensor, bgr: Tensor) -> None:

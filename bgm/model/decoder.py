@@ -25,8 +25,12 @@ class Decoder(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x4: Tensor, x3: Tensor, x2: Tensor, x1: Tensor, x0: Tensor) -> Tensor:
+        return self.conv4(self.features(x4, x3, x2, x1, x0))
+
+    def features(self, x4: Tensor, x3: Tensor, x2: Tensor, x1: Tensor, x0: Tensor) -> Tensor:
+        """What the last convolution reads, at x0's size."""
         x = self.relu(self.bn1(self.conv1(torch.cat([resize(x4, list(x3.shape[2:])), x3], 1))))
         x = self.relu(self.bn2(self.conv2(torch.cat([resize(x, list(x2.shape[2:])), x2], 1))))
         x = self.relu(self.bn3(self.conv3(torch.cat([resize(x, list(x1.shape[2:])), x1], 1))))
         # Under autocast x0, the pictures, is float32: cat would widen all of its largest input.
-        return self.conv4(torch.cat([resize(x, list(x0.shape[2:])), x0.to(x.dtype)], 1))
+        return torch.cat([resize(x, list(x0.shape[2:])), x0.to(x.dtype)], 1)

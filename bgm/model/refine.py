@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from bgm.model.base import LEAK, MattingBase, check_pictures
+from bgm.model.cells import Cells
+from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.refiner import PatchRefiner
 from bgm.model.sparse import SparseRefiner
 from bgm.model.upsample import upsampled
@@ -77,12 +79,23 @@ class MattingRefine(nn.Module):
         H, W = src.shape[2], src.shape[3]
         small = [H * self.scale_num // self.scale_den, W * self.scale_num // self.scale_den]
         src_sm, bgr_sm = shrink(src, small), shrink(bgr, small)
-        sm = self.base.residual(src_sm, bgr_sm)
-        maps = torch.cat([sm.pha, sm.fgr, sm.err, sm.hid], 1).permute(0, 2, 3, 1).contiguous()
-        pha, fgr = upsampled(sm.pha, sm.fgr, src)
         # Weights are read afresh: folding four small convolutions takes 6 ms.
-        ref = SparseRefiner(self.refiner)(src, bgr, maps, sm.err, pha, fgr)
-        return Refined(pha, fgr, sm.pha, clamp01(sm.fgr + src_sm), sm.err, ref)
+        layer, refiner = LastLayer(self.base.decoder.conv4), SparseRefiner(self.refiner)
+        maps = CoarseMaps(self.base.features(src_sm, bgr_sm), layer, src.dtype)
+        return refined_in_place(src, bgr, src_sm, maps, refiner)
+
+
+def refined_in_place(
+    src: Tensor, bgr: Tensor | Cells, src_sm: Tensor, maps: CoarseMaps, refiner: SparseRefiner
+) -> Refined:
+    """The coarse picture at full size, written once, and the patches into it.
+
+    src (B, 3, H, W) contiguous, bgr the same or its cells, src_sm (B, 3, Hc, Wc).
+    """
+    pha_sm, residual, err_sm = (x.contiguous() for x in maps.seen.split([1, 3, 1], 1))
+    pha, fgr = upsampled(pha_sm, residual, src)
+    ref = refiner(src, bgr, maps, err_sm, pha, fgr)
+    return Refined(pha, fgr, pha_sm, clamp01(residual + src_sm), err_sm, ref)
 
 
 def as_ratio(backbone_scale: float) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from bgm.model import (
     sparse,
     swap_patches,
 )
+from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.upsample import upsampled
 from bgm.ops import resize, shrink
 from tests.plain import Plain, refined
@@ -69,9 +70,18 @@ def clamped(found, src):
     return pha.clamp(0, 1), (residual + src).clamp(0, 1), ref
 
 
+def known_maps(pha, fgr, err, hid):
+    """Maps whose last layer gives back the features that it reads: these four, hid from 0 up."""
+    features = torch.cat([pha, fgr, err, hid], 1)
+    conv = torch.nn.Conv2d(37, 37, 3, padding=1)
+    torch.nn.init.zeros_(conv.bias)
+    torch.nn.init.dirac_(conv.weight)
+    return CoarseMaps(features, LastLayer(conv), features.dtype)
+
+
 def by_sparse(refiner, src, bgr, pha, fgr, err, hid):
     """`SparseRefiner` on the same inputs: alpha, colour, ref."""
-    coarse = torch.cat([pha, fgr, err, hid], 1).permute(0, 2, 3, 1).contiguous()
+    coarse = known_maps(pha, fgr, err, hid)
     full = resize(torch.cat([pha, fgr], 1), list(src.shape[2:]))
     out = full[:, :1].clamp(0, 1), (full[:, 1:] + src).clamp(0, 1)
     ref = sparse.SparseRefiner(refiner)(src, bgr, coarse, err, *out)
