@@ -162,9 +162,7 @@ def check(folder: str | Path, manifest: Manifest, data_root: str | Path | None) 
     return "; ".join(filter(None, sentences))
 
 
-def _digest_of(path: Path) -> str | None:
-    if not path.is_file():
-        return None
+def _digest_of(path: Path) -> str:
     try:
         with open_image(path) as image:
             return pixel_digest(np.asarray(image))

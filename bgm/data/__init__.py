@@ -14,22 +14,9 @@ from bgm.data.scenes import Scenes
 if TYPE_CHECKING:
     from bgm.data.datamodule import MattingData
 
-__all__ = [
-    "BackgroundSource",
-    "Backgrounds",
-    "Clips",
-    "Composites",
-    "CroppedSubjects",
-    "MattingData",
-    "MixedSources",
-    "Mixture",
-    "Pool",
-    "Procedural",
-    "Scenes",
-    "SubjectSource",
-    "Subjects",
-    "open_subjects",
-]
+__all__ = ["BackgroundSource", "Backgrounds", "Clips", "Composites", "CroppedSubjects"]
+__all__ += ["MattingData", "MixedSources", "Mixture", "Pool", "Procedural", "Scenes"]
+__all__ += ["SubjectSource", "Subjects", "open_subjects"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bgm.data.shards.tar import is_packed, read_shards
+from bgm.data.shards import is_packed, read_shards
 from bgm.errors import BadInput
 from bgm.pictures import COMMON, HIDDEN, ZIPPED, Member, find_pictures, some_pictures
 

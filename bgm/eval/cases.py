@@ -9,8 +9,7 @@ import torch
 
 from bgm.data import Scenes
 from bgm.errors import BadInput
-from bgm.eval.predictions import Predictions
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.stored_pictures import Predictions, Trimaps
 from bgm.infer.any_size import run_any_size
 from bgm.infer.models import Model
 from bgm.pictures import read_picture, to_uint8

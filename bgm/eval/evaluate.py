@@ -14,12 +14,17 @@ from bgm.data import Scenes
 from bgm.errors import BadInput
 from bgm.eval.cases import Cases, ComputedCases, Predict, StoredCases, predict_with
 from bgm.eval.examples import save_examples
-from bgm.eval.partial_scores import PartialScores, keep_partial_scores, run_key
-from bgm.eval.predictions import Predictions
 from bgm.eval.report import check_libraries
 from bgm.eval.robustness import Curves, score_curves
-from bgm.eval.scoring import Rules, score_cases, write_scores
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.scoring import (
+    PartialScores,
+    Rules,
+    keep_partial_scores,
+    run_key,
+    score_cases,
+    write_scores,
+)
+from bgm.eval.stored_pictures import Predictions, Trimaps
 from bgm.files import beside, refusals_named, sha256
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
@@ -117,7 +122,10 @@ def open_model_or_predictions(
         predictions = Predictions(str(pred), scenes.names)
         predict, cases = None, StoredCases(scenes, predictions, quantise, trimaps)
         files += predictions.files
-    facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": describe_sizes(scenes)}
+    sizes = sorted(set(scenes.sizes))
+    first, last = (f"{W}x{H}" for H, W in (sizes[0], sizes[-1]))
+    described = first if len(sizes) == 1 else f"{first} to {last}, {len(sizes)} sizes"
+    facts |= {"data": scenes.root.name, "scenes": len(scenes), "sizes": described}
     facts |= {"quantise": quantise, **rules._asdict()}
     facts |= {"trimaps": trimaps.origin} if trimaps else {}
     facts |= {"versions": versions(), "hardware": hardware()}
@@ -156,10 +164,3 @@ def evaluate_curves(evaluation: Evaluation, perturbations: Sequence[str]) -> Cur
     with evaluation.partial_scores("-robustness") as partial:
         trimaps = evaluation.trimaps
         return score_curves(scenes, predict, perturbations, rules, trimaps, partial=partial)
-
-
-def describe_sizes(scenes: Scenes) -> str:
-    """1920x1080, or the range of several sizes."""
-    sizes = sorted(set(scenes.sizes))
-    first, last = (f"{W}x{H}" for H, W in (sizes[0], sizes[-1]))
-    return first if len(sizes) == 1 else f"{first} to {last}, {len(sizes)} sizes"

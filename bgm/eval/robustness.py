@@ -11,10 +11,9 @@ from rich.table import Table
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.eval.cases import ComputedCases, Predict
-from bgm.eval.partial_scores import PartialScores
 from bgm.eval.perturb import PERTURBATIONS, Perturbation
-from bgm.eval.scoring import Rules, score_cases
-from bgm.eval.trimaps import Trimaps
+from bgm.eval.scoring import PartialScores, Rules, score_cases
+from bgm.eval.stored_pictures import Trimaps
 from bgm.files import write_text
 from bgm.metrics.scores import csv_text
 from bgm.types import Batch

@@ -1,20 +1,131 @@
-"""Score one case, or many at a time, by a protocol."""
+"""Score one case, or many at a time, by a protocol; a killed run goes on where it was."""
 
-from collections.abc import Iterator, Mapping
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from bgm.compose import by_clip
 from bgm.console import say, tracked
+from bgm.data.fingerprint import fingerprint
 from bgm.errors import BadInput
 from bgm.eval.cases import Case, Cases
-from bgm.eval.partial_scores import Entry, PartialScores
-from bgm.eval.temporal import PredAndTrue, PreviousFrames
+from bgm.files import refusals_named, sha256, write_text
+from bgm.infer.any_size import run_any_size
 from bgm.metrics import Scores, metrics_of, score
 from bgm.metrics.protocols import Scale, find_protocol
 from bgm.run_info import cores
+
+Entry = dict[str, float] | str  # scores, or why the picture was skipped
+WEIGHTS = (".bin", ".data", ".onnx", ".xml", ".pt", ".pt2", ".ckpt", ".safetensors")
+
+
+class PartialScores(NamedTuple):
+    """Entries by name of the picture, appended to a file of JSON lines as they are ready."""
+
+    path: Path
+    file: TextIO
+    entries: dict[str, Entry]
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Write one picture's entry down; it survives a kill of this process from now on."""
+        self.entries[name] = entry
+        with refusals_named(self.path):
+            self.file.write(json.dumps([name, entry]) + "\n")
+            self.file.flush()
+
+
+@contextmanager
+def keep_partial_scores(path: str | Path, key: str) -> Iterator[PartialScores]:
+    """Give what an earlier run of the same key left behind, to be added to.
+
+    Of another key nothing is taken. The file is removed when the block ends without an exception.
+    Raises BadInput where it cannot be written.
+    """
+    path = Path(path)
+    entries = left_behind(path, key)
+    lines = [{"key": key}, *entries.items()]
+    write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+    with path.open("a", encoding="utf-8") as file:
+        yield PartialScores(path, file, entries)
+    path.unlink(missing_ok=True)
+
+
+def left_behind(path: Path, key: str) -> dict[str, Entry]:
+    """The entries of an earlier run of this key, up to a line that a kill cut off."""
+    entries: dict[str, Entry] = {}
+    try:
+        first, *lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines if json.loads(first) == {"key": key} else []:
+            name, entries[name] = json.loads(line)
+    except (OSError, ValueError):  # no file, an empty one, one of something else; the cut line
+        pass
+    return entries
+
+
+def run_key(model: Path | None, files: Iterable[Path], *rules: object) -> str:
+    """What must be equal for scores to be equal: model, files, rules, and the code that scores.
+
+    model: a file whose bytes count (with its neighbours of the same stem: weights may lie apart).
+    files: counted by name, size and time of change: on one machine that tells edits apart.
+    """
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    neighbours = [] if model is None else sorted(model.parent.glob(f"{model.stem}.*"))
+    weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in WEIGHTS]
+    return fingerprint(model and sha256(model), weights, stats, *rules, score, run_any_size)
+
+
+KEPT = 32  # frames: more than are scored at a time
+PredAndTrue = tuple[np.ndarray, np.ndarray]  # pha (H, W)
+
+
+class PreviousFrames:
+    """The mattes before each frame of cases whose names say that they are clips ("walk/0000").
+
+    Those that are not among the last `KEPT` that were put (a resumed run; threads that finish in
+    another order) are taken from the cases again. May be used by many threads. cases: None for
+    pictures that are no frames, whatever their names.
+    """
+
+    def __init__(self, cases: Cases | None) -> None:
+        self._cases, self._lock = cases, threading.Lock()
+        self._before: dict[int, int | None] = {}  # no entry: the picture is no frame of a clip
+        self._kept: OrderedDict[int, PredAndTrue] = OrderedDict()
+        names = cases.names if cases else ()
+        clips = by_clip({name: index for index, name in enumerate(names) if "/" in name})
+        for frames in clips.values():
+            if len(frames) > 1:
+                self._before |= dict(zip(frames, [None, *frames], strict=False))
+
+    def put(self, index: int, pred: np.ndarray, true: np.ndarray) -> None:
+        """Keep a frame's mattes for the frame after it."""
+        if index in self._before:
+            with self._lock:
+                self._kept[index] = pred, true
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+
+    def is_first(self, index: int) -> bool:
+        """Whether a picture is the first frame of a clip."""
+        return self._before.get(index, index) is None
+
+    def frame_before(self, index: int) -> PredAndTrue | None:
+        """The mattes of the frame before this one; None where there is none."""
+        before = self._before.get(index)
+        if before is None or self._cases is None:
+            return None
+        with self._lock:
+            kept = self._kept.get(before)
+        if kept is None:
+            case = self._cases[before]
+            kept = case.pha, case.true
+        return kept
 
 
 class Rules(NamedTuple):

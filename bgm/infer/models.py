@@ -14,7 +14,7 @@ from bgm.export.metadata import describe_selection
 from bgm.infer.any_size import Network
 from bgm.infer.fixed_shape import FixedShapeModel
 from bgm.model import MattingRefine, OptimizedRefine, choose_select
-from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import CoarseAtMost
 from bgm.model.selection import check_kernel_size
 from bgm.types import Coarse
 from bgm.weights import load

@@ -15,10 +15,9 @@ from bgm.infer.frame import Frame
 from bgm.infer.outputs import check_outputs, for_screen
 from bgm.infer.sinks import check_writable, output_path
 from bgm.ops import composite
-from bgm.video.containers import pyav
 from bgm.video.decode import Header
 from bgm.video.encode import VideoFile
-from bgm.video.video_formats import VIDEO_FORMATS, coding_of
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of, pyav
 
 ALPHA = ("straight", "premultiplied")
 PLAIN = Encoding("bt709", "bt709")  # of mattes: players show their numbers as they are

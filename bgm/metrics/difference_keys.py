@@ -1,6 +1,6 @@
 """The trivial mattes that a network has to beat: nothing, and a background-difference key."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bgm.errors import BadInput
 from bgm.metrics.arrays import colour, to_array
 
-Picture = tuple[Any, Any, Any]  # src, bgr and the true pha
+Picture = Sequence[Any]  # src, bgr and the true pha
 
 # Of |src - bgr| (H, W, 3): maximum, mean or root mean square of a pixel's RGB.
 DISTANCES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {

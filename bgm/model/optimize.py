@@ -6,15 +6,35 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bgm.model.base import MattingBase, check_pictures
 from bgm.model.cells import Cells, cut
-from bgm.model.folding import folded
 from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.refine import MattingRefine, as_ratio, refined_in_place
 from bgm.model.sparse import SparseRefiner
 from bgm.ops import clamp01, shrink
 from bgm.types import Coarse, Refined
+
+
+def folded(net: nn.Module) -> nn.Module:
+    """net (changed, in eval mode) with each BatchNorm folded into the convolution before it.
+
+    Pairs are neighbours in a Sequential and `convN`, `bnN` elsewhere, torchvision's and our names;
+    a BatchNorm of another name stays, which is slower and as right. torch.export cannot tell a
+    BatchNorm on a data-dependent number of patches from one on none; without it there is no doubt.
+    """
+    for parent in net.modules():
+        children = dict(parent.named_children())
+        following = dict(zip(children, list(children)[1:], strict=False))
+        for name, child in children.items():
+            in_order = isinstance(parent, nn.Sequential)
+            norm = following.get(name) if in_order else name.replace("conv", "bn")
+            batch_norm = children.get(norm) if norm else None
+            if norm and isinstance(child, nn.Conv2d) and isinstance(batch_norm, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(child, batch_norm))
+                setattr(parent, norm, nn.Identity())
+    return net
 
 
 class Plate(NamedTuple):
@@ -118,3 +138,25 @@ class OptimizedRefine(nn.Module):
         src_sm = shrink(src, self.small(*src.shape[2:]))
         maps = self.base.coarse_maps(src_sm, bgr_sm)
         return refined_in_place(src, pixels, src_sm, maps, self.refiner)
+
+
+SIDE = 720  # px; the published settings, 1/4 at HD and 1/8 at 4K, are 480
+
+
+class CoarseAtMost:
+    """A refined network whose base network sees pictures of at most `side` px.
+
+    backbone_scale is the network's own where the long side of the picture times it is below, else
+    what makes it so. What a base network knows of shapes has the size that it was trained at: shown
+    a 4K picture whole it is slow, and leaves holes in subjects larger than all it ever saw.
+    """
+
+    def __init__(self, net: MattingRefine | OptimizedRefine, side: int = SIDE) -> None:
+        self.net, self.side = net, side
+
+    def __call__(self, src: Tensor, bgr: Tensor | Plate) -> Refined:
+        return self.fitting(src)(src, bgr)
+
+    def fitting(self, x: Tensor) -> MattingRefine | OptimizedRefine:
+        """The network at the scale that suits a picture (B, C, H, W)."""
+        return self.net.at_scale(min(self.net.backbone_scale, self.side / max(x.shape[-2:])))

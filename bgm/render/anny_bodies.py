@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bgm.render.plan import person
+from bgm.render.plan import Stream, person
 from bgm.render.poses import pose
-from bgm.render.streams import Stream
 
 ADULT = 0.67  # anny's age of a grown-up; 1.0 is old
 # Symmetric changes of a face; those of the left side are found by their name.

@@ -1,7 +1,9 @@
-"""From stored weights to a network in eval mode."""
+"""From stored weights to a network in eval mode, and which of them fit it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from hydra.utils import instantiate
@@ -11,8 +13,45 @@ from bgm.errors import BadInput
 from bgm.model import SELECTIONS
 from bgm.model import optimize as optimized
 from bgm.model.selection import KIND_OF
-from bgm.weights.fitting import match_keys
 from bgm.weights.formats import Stored, read_weights
+
+
+class LoadReport(NamedTuple):
+    """Keys of the network, but left_over: keys of the file."""
+
+    matched: list[str]
+    missing: list[str]
+    left_over: list[str]
+    reshaped: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether each weight of the network has its own in the file, and no other is there."""
+        return not (self.missing or self.left_over or self.reshaped)
+
+    def __str__(self) -> str:
+        named = {"missing": self.missing, "left over": self.left_over}
+        named["of another shape"] = self.reshaped
+        lines = [f"{len(keys)} {what}: {grouped(keys)}" for what, keys in named.items() if keys]
+        return "; ".join([f"{len(self.matched)} weights matched", *lines])
+
+
+def match_keys(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> LoadReport:
+    """Compare a network's own state with what a file holds under the network's names."""
+    both = [k for k in own if k in theirs]
+    return LoadReport(
+        matched=[k for k in both if own[k].shape == theirs[k].shape],
+        missing=[k for k in own if k not in theirs],
+        left_over=[k for k in theirs if k not in own],
+        reshaped=[k for k in both if own[k].shape != theirs[k].shape],
+    )
+
+
+def grouped(keys: list[str], most: int = 12) -> str:
+    """Keys by their part of the network, with counts: "refiner.conv1 (2), refiner.bn1 (5)"."""
+    groups = Counter(".".join(key.split(".")[:2]) for key in keys)
+    shown = [f"{part} ({count})" for part, count in list(groups.items())[:most]]
+    return ", ".join([*shown, *(["..."] if len(groups) > most else [])])
 
 
 def build(network: dict) -> nn.Module:
@@ -91,7 +130,7 @@ def from_bgmv2(
     """Build and strictly load the network of a published BackgroundMattingV2 checkpoint.
 
     Base or refined, backbone and kernel size are told from its keys and shapes; the keywords are
-    what a checkpoint does not hold, see SPEC of `bgm.model.MattingRefine`. Returns eval mode.
+    what a checkpoint does not hold, see `bgm.model.MattingRefine`. Returns eval mode.
     """
     if isinstance(state_dict_or_path, Mapping):
         stored = Stored("bgmv2", dict(state_dict_or_path), {}, {})
@@ -138,16 +177,14 @@ def bgmv2_config(
     }
 
 
-def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published names to ours: everything but refiner.* goes under base.; a base network stays."""
-    if not any(k.startswith("refiner.") for k in state):
-        return dict(state)
-    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
-
-
 def own_names(stored: Stored) -> dict[str, Tensor]:
-    """The weights of a matting checkpoint under our names."""
-    return under_base(stored.state) if stored.kind == "bgmv2" else stored.state
+    """The weights of a matting checkpoint under our names.
+
+    Of a published refined network everything but refiner.* goes under base.; a base network stays.
+    """
+    if stored.kind != "bgmv2" or not any(k.startswith("refiner.") for k in stored.state):
+        return stored.state
+    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in stored.state.items()}
 
 
 def load_strictly(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:

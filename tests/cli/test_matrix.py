@@ -9,13 +9,13 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli import matrix
-from bgm.cli.matrix import main, worker
-from bgm.cli.matrix.run import Exporter, Result, command_lines
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix import main
+from bgm.cli.matrix import run as matrix_run
+from bgm.cli.matrix.run import Result, Worker, command_lines, try_export
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile
 from tests.export.test_command import NETWORK
+from tests.networks import mobile
 
 METHODS = {"crop": ["unfold", "gather"], "replace": ["scatter_nd"], "select": ["sampling", "full"]}
 TS = "export=torchscript crop={} replace=scatter_nd select={}"
@@ -49,16 +49,15 @@ def ckpt(tmp_path_factory):
 
 
 def test_a_command_line_works_is_refused_or_is_wrong(ckpt):
-    exporter = Exporter(str(ckpt))
     words = TS.format("unfold", "thresholding").split()
-    right = exporter.run(words, "brief")
+    right = try_export(str(ckpt), words, "brief")
     assert (right.status, right.message) == ("works", "")
     assert right.largest < 1e-4
     assert right.ratio > 0
-    wrong = exporter.run([*words, "export.tolerance=1e-12"], "brief")
+    wrong = try_export(str(ckpt), [*words, "export.tolerance=1e-12"], "brief")
     assert wrong.status == "wrong"
     assert "allowed 1.0e-12" in wrong.message
-    refused = exporter.run([*words, "part=elsewhere"], "brief")
+    refused = try_export(str(ckpt), [*words, "part=elsewhere"], "brief")
     assert refused.status == "refused"
     assert "part elsewhere is none of base, refine" in refused.message
 
@@ -129,7 +128,7 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
-    monkeypatch.setattr(worker, "export", dies)
+    monkeypatch.setattr(matrix_run, "try_export", dies)
     process = Worker("none", "fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"

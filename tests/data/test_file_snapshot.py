@@ -11,8 +11,7 @@ from bgm.data import MattingData, Mixture
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.loaders.file_snapshot import FileSnapshot, file_snapshots
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import write_shards
+from bgm.data.shards import pack, write_shards
 from bgm.errors import BadInput
 
 

@@ -9,7 +9,6 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
-from bgm.eval.partial_scores import keep_partial_scores
 from bgm.eval.perturb import PERTURBATIONS
 from bgm.eval.robustness import (
     PerturbedScenes,
@@ -18,6 +17,7 @@ from bgm.eval.robustness import (
     show_curves,
     write_curves,
 )
+from bgm.eval.scoring import keep_partial_scores
 from bgm.ops import composite
 from bgm.types import Batch
 

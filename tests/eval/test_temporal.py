@@ -8,8 +8,7 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.eval.cases import Case, ComputedCases
-from bgm.eval.scoring import Rules, score_cases
-from bgm.eval.temporal import KEPT, PreviousFrames
+from bgm.eval.scoring import KEPT, PreviousFrames, Rules, score_cases
 from bgm.metrics import score
 from bgm.pictures import to_uint8
 from bgm.types import Batch

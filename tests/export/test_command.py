@@ -15,7 +15,7 @@ from bgm.export.tolerances import PRECISIONS
 from bgm.model import Sampling
 from bgm.paths import conf_dir
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile, tiny, worst, write
+from tests.networks import mobile, tiny, worst, write
 
 
 def composed(*overrides):
@@ -103,7 +103,7 @@ def test_a_file_has_the_scale_asked_for(tmp_path):
     assert run.metadata["backbone_scale"] == "0.125"
     net.refiner.select = Sampling(320_000)  # all patches: more pixels than there are
     assert worst(net.at_scale(0.125), run, (1, 64, 96)) < 1e-5
-    assert read_facts(tmp_path / "net.pt")["presets"] == "4k of itself, any when it is asked for"
+    assert read_facts(tmp_path / "net.pt")["presets"] == "4k and any that is asked for"
 
 
 def test_selections_arrive():

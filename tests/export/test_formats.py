@@ -35,7 +35,7 @@ from bgm.model import (
 )
 from bgm.paths import conf_dir
 from bgm.types import Coarse
-from tests.export.networks import TinyEncoder, mean_alpha_error, tiny, worst, write
+from tests.networks import TinyEncoder, mean_alpha_error, tiny, worst, write
 from tests.weights_by_formula import fill
 
 SHAPE = [1, 64, 96]

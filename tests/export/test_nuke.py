@@ -24,7 +24,7 @@ from bgm.model import (
     Thresholding,
     UnfoldCrop,
 )
-from tests.export.networks import steered, tiny, write
+from tests.networks import steered, tiny, write
 
 FAST = {"crop": UnfoldCrop(), "replace": ScatterNdReplace()}
 PAGE = Path(__file__).parents[2] / "docs" / "nuke.md"

@@ -20,7 +20,7 @@ from bgm.model import (
     Thresholding,
     UnfoldCrop,
 )
-from tests.export.networks import steered, tiny, worst, write
+from tests.networks import steered, tiny, worst, write
 
 OPTIONS = {"device": "cpu", "backbone_scale": None}
 SIZE = (2, 64, 96)

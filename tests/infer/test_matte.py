@@ -13,8 +13,8 @@ from bgm.infer.models import Model
 from bgm.infer.sinks import PictureSink
 from bgm.model import MattingRefine
 from bgm.pictures import read_picture, to_uint8
-from tests.export.networks import tiny
 from tests.infer import networks
+from tests.networks import tiny
 
 H, W = 37, 50
 NET = Model(networks.refine, torch.device("cpu"), 1.0)

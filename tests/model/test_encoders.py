@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from bgm.model import MattingBase
-from bgm.model.encoder import Encoder, Pretrained
+from bgm.model.encoders import Encoder, Pretrained
 
 CONF = Path(__file__).parents[2] / "conf" / "backbone"
 BACKBONES = sorted(path.stem for path in CONF.glob("*.yaml"))

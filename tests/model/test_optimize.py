@@ -33,6 +33,7 @@ from bgm.model import (
 from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.upsample import upsampled
 from bgm.ops import resize, shrink
+from tests.networks import mobile
 from tests.plain import Plain, refined
 from tests.weights_by_formula import fill
 
@@ -161,7 +162,7 @@ def test_every_way_through_a_whole_network_gives_the_plain_picture(
 
 @functools.cache
 def weights(kernel_size):
-    return fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size)))
+    return mobile(Sampling(), kernel_size)
 
 
 def whole(kernel_size, sample_pixels, scale):
@@ -242,7 +243,7 @@ def test_the_shipped_network_in_half_precision_keeps_its_picture():
 
 
 def test_a_plate_of_another_size_is_refused():
-    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    net = optimize(mobile(Sampling()))
     src, bgr = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 68)
     for plate in (bgr, net.plate(bgr)):
         with pytest.raises(ValueError, match=r"\[1, 3, 64, 64\] and bgr \[1, 3, 64, 68\] differ"):
@@ -261,7 +262,7 @@ def test_shrinking_equals_resizing(height, width, by_height, by_width, seed):
 
 @pytest.mark.parametrize("kernel_size", [3, 1])
 def test_gradients_equal_the_plain_ones(kernel_size):
-    net = fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size, Sampling(640))))
+    net = mobile(Sampling(640), kernel_size)
     net.train().base.eval()  # the refiner's BatchNorm sees its patches
     src, bgr = smooth(2, 64, 96)
     other = copy.deepcopy(net)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from bgm.cli.launch import compose_config
 from bgm.cli.matrix.pages import read_results, write_pages
-from bgm.cli.matrix.run import command_lines, compose_export, title
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix.run import Worker, command_lines, compose_export, title
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance

@@ -68,7 +68,8 @@ def as_markdown(results: list[Result]) -> str:
     brief = [r for r in results if r.grid == "brief"]
     groups: dict[str, list[Result]] = {}
     for result in brief:
-        groups.setdefault(without_methods(result), []).append(result)
+        name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
+        groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
         brief=brief,

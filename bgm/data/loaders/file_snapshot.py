@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,17 +75,12 @@ def take_snapshot(
     sizes, endings = {}, {}
     for kind, paths in files.items():
         endings[kind] = [sys.intern(Path(str(path)).suffix) for path in paths]
-        then = before.sizes[kind] if before is not None else [0] * len(paths)
-        sizes[kind] = [byte_size(*pair) for pair in zip(paths, then, strict=True)]
+        sizes[kind] = list(before.sizes[kind]) if before is not None else [0] * len(paths)
+        for i, path in enumerate(paths):
+            with suppress(FileNotFoundError):
+                is_member = isinstance(path, Member)
+                sizes[kind][i] = path.size if is_member else Path(path).stat().st_size
     return FileSnapshot(stems, endings, sizes)
-
-
-def byte_size(file: str | Member, then: int) -> int:
-    """Size in bytes; then for a file that is not there."""
-    try:
-        return file.size if isinstance(file, Member) else Path(file).stat().st_size
-    except FileNotFoundError:
-        return then
 
 
 def file_snapshots(data: Any) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from bgm.errors import BadInput
 from bgm.eval.report.plots import curve_plot, sorted_values
-from bgm.eval.report.published import published
-from bgm.eval.report.runs import KINDS, Column, Run, data_uri, read_run
+from bgm.eval.report.runs import KINDS, Column, Run, data_uri, published, read_run
 from bgm.extras import pip_install
 from bgm.files import write_text
 from bgm.metrics import interval, paired
@@ -30,19 +29,14 @@ def write_report(files: Sequence[str | Path], out: str | Path) -> list[Path]:
 
     Raises BadInput as `read_run` and `page` do.
     """
-    labels = labels_of([Path(f) for f in files])
+    labels = [Path(f).stem for f in files]
+    if len(set(labels)) < len(labels):
+        paths = enumerate(map(Path, files), 1)
+        labels = [f"{path.parent.name}/{path.stem} ({number})" for number, path in paths]
     runs = [read_run(f, label) for f, label in zip(files, labels, strict=True)]
     title = labels[0] if len(runs) == 1 else " and ".join(labels[:3])
     write_text(out, page(runs, f"Matting scores: {title}"))
     return [Path(out)]
-
-
-def labels_of(files: Sequence[Path]) -> list[str]:
-    """File names without suffix; with their folders where names are not enough, then numbered."""
-    for labels in ([f.stem for f in files], [f"{f.parent.name}/{f.stem}" for f in files]):
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{label} ({i})" for i, label in enumerate(labels, 1)]
 
 
 def page(runs: Sequence[Run], title: str = "Matting scores") -> str:

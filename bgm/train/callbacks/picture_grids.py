@@ -6,7 +6,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from bgm.ops import composite, crop_to, resize
-from bgm.train.tensorboard import PictureLogger
+from bgm.train.tensorboard import TolerantTensorBoardLogger
 from bgm.types import Batch, Coarse, Refined
 
 
@@ -48,9 +48,8 @@ class PictureGrids(pl.Callback):
 
     def write(self, trainer, tag: str, picture: Tensor) -> None:
         for logger in trainer.loggers:
-            if isinstance(logger, PictureLogger):
-                shown = picture.float().cpu().clamp(0, 1)
-                logger.log_image(tag, [shown], trainer.global_step)
+            if isinstance(logger, TolerantTensorBoardLogger):
+                logger.log_picture(tag, picture.float().cpu().clamp(0, 1), trainer.global_step)
 
 
 def columns(pred: Coarse | Refined) -> int:

@@ -1,4 +1,4 @@
-"""Networks for the export tests: formula weights, err that varies, as small as they go."""
+"""Networks for tests: formula weights, err that varies, as small as they go."""
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,8 @@ def tiny(select: nn.Module | None = None, scale: float = 0.25, kernel_size: int 
     return refined(TinyEncoder(), select, scale, kernel_size)
 
 
-def mobile(select: nn.Module | None = None) -> nn.Module:
-    return refined(mobilenetv2(), select)
+def mobile(select: nn.Module | None = None, kernel_size: int = 3) -> nn.Module:
+    return refined(mobilenetv2(), select, kernel_size=kernel_size)
 
 
 def refined(

@@ -1,13 +1,46 @@
-"""A folder of predictions made by any tool: FOLDER/NAME.png, or FOLDER/pha/ and FOLDER/fgr/."""
+"""Pictures that lie in folders by the names of scenes: predictions of any tool, and trimaps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.eval.trimaps import pictures_of
-from bgm.pictures import open_image, read_picture
+from bgm.pictures import find_pictures, is_deep, open_image, read_picture
+from bgm.trimap import RULE, trimap_of
+
+
+class Trimaps:
+    """Call with a scene's name and its truth (H, W) uint8 to get its trimap (H, W) uint8.
+
+    folder: trimap/NAME.png of the scenes; made by the paper's rule where there is no such folder.
+    origin says which. Raises BadInput if the folder lacks some of the names.
+    """
+
+    def __init__(self, folder: Path, names: list[str]) -> None:
+        self.files = pictures_of(folder, names, "trimap") if folder.is_dir() else {}
+        self.origin = "files" if self.files else f"made of the truth ({RULE})"
+
+    def __call__(self, name: str, true: np.ndarray) -> np.ndarray:
+        if not self.files:
+            return trimap_of(true)
+        return read_picture(self.files[name], "L")[0].numpy()
+
+
+def pictures_of(folder: Path, names: Sequence[str], what: str) -> dict[str, Path]:
+    """A folder's pictures by name; BadInput counts and names the scenes that lack one."""
+    found = find_pictures(folder)
+    if missing := [name for name in names if name not in found]:
+        named = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
+        have = "has" if len(missing) == 1 else "have"
+        raise BadInput(
+            f"{len(missing)} of {len(names)} scenes {have} no {what} in {folder}: {named}"
+        )
+    return found
+
+
+LOOKED_AT = 8  # mattes, evenly spread: whether they are stored as 0 and 1
 
 
 class Predictions:
@@ -26,21 +59,16 @@ class Predictions:
         if nested and (fgr := self.folder / "fgr").is_dir():
             self.fgr = pictures_of(fgr, names, "predicted foreground")
         self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
-        check_levels([self.pha[name] for name in names])
+        looked_at = names[:: -(-len(names) // LOOKED_AT)]
+        if {decode(self.pha[name]).max() for name in looked_at} in ({1}, {0, 1}):
+            raise BadInput(
+                f"{pha} holds mattes of values 0 and 1, which are transparent and almost so: "
+                "expected 0 to 255 (8 bits) or 0 to 65535 (16 bits), multiply them"
+            )
 
     def __call__(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         fgr = self.fgr.get(name)
         return read_matte(self.pha[name]), None if fgr is None else to_scale(decode(fgr)[:3])
-
-
-def check_levels(paths: list[Path], looked_at: int = 8) -> None:
-    """BadInput for mattes stored as 0 and 1: some, evenly spread, are looked at."""
-    largest = {decode(path).max() for path in paths[:: -(-len(paths) // looked_at)]}
-    if largest in ({1}, {0, 1}):
-        raise BadInput(
-            f"{paths[0].parent} holds mattes of values 0 and 1, which are transparent and almost "
-            "so: expected 0 to 255 (8 bits) or 0 to 65535 (16 bits), multiply them"
-        )
 
 
 def read_matte(path: Path) -> np.ndarray:
@@ -70,24 +98,14 @@ def decode(path: Path) -> np.ndarray:
 
     16-bit PNGs are what read_picture rounds to 8 bits: they go through cv2 here.
     """
-    if _has_16_bits(path):
+    if path.suffix.lower() == ".png" and is_deep(path):
         x = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if x is None:
             raise BadInput(f"picture {path} is broken or truncated")
         if x.ndim == 3:
             x = x[..., [2, 1, 0, 3][: x.shape[2]]]
         return np.atleast_3d(x).transpose(2, 0, 1)
-    return read_picture(path, _mode(path)).numpy()
-
-
-def _has_16_bits(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(26)  # signature, IHDR with width, height, bit depth, colour type
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[24] == 16
-
-
-def _mode(path: Path) -> str:
     with open_image(path) as image:
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            return "RGBA"
-        return "L" if image.mode in ("L", "1") else "RGB"
+        gray = "L" if image.mode in ("L", "1") else "RGB"
+        mode = "RGBA" if image.has_transparency_data else gray
+    return read_picture(path, mode).numpy()

@@ -1,4 +1,4 @@
-"""Files of the Hugging Face Hub: names such as hf:owner/name@revision in the place of files."""
+"""Names in the place of files: networks that come with the package, and those of the Hub."""
 
 import re
 from importlib import import_module
@@ -8,6 +8,7 @@ from typing import Any
 import bgm
 from bgm.errors import BadInput, first_line
 from bgm.extras import pip_install
+from bgm.paths import place
 
 HUB = "hf:"
 MODEL_FILE = "model.safetensors"
@@ -63,3 +64,25 @@ def require_hub() -> Any:
         return import_module("huggingface_hub")
     except ImportError:
         raise BadInput(f"huggingface_hub is not installed: {pip_install('hub')}") from None
+
+
+def folder() -> Path:
+    """Where they lie: beside the package in a checkout, inside it in a wheel."""
+    return place("weights", "shipped")
+
+
+def shipped() -> list[str]:
+    """Their names, as `bgm.load` takes them."""
+    return sorted(path.stem for path in folder().glob("*.safetensors"))
+
+
+def weights_file(path: str | Path) -> Path:
+    """path, or the file of the network of that name; a file of one's own comes first.
+
+    "hf:owner/name" is downloaded, see `bgm.weights.hub_files.hub_file`.
+    """
+    path = Path(path)
+    if str(path).startswith(HUB) and not path.exists():
+        return hub_file(str(path))
+    is_name = path.name == str(path) and not path.exists() and path.name in shipped()
+    return folder() / f"{path.name}.safetensors" if is_name else path
