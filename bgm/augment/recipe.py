@@ -51,6 +51,12 @@ ORDER = (
 )
 LIGHT = ("spill", "reflection", "contact", "cast")
 LATER = (*LIGHT, "plate_parallax")
+# What sets shot and plate apart where the subject is not.
+APART = (
+    *("shadow", "reflection", "contact", "cast"),
+    *("src_noise", "plate_noise", "src_jpeg", "plate_jpeg", "plate_parallax"),
+    *("plate_jitter", "plate_affine", "plate_shift", "plate_exposure", "plate_blur"),
+)
 
 
 class Draws(NamedTuple):
@@ -73,7 +79,10 @@ class Augment(nn.Module):
     ingredients: of the kinds in `KINDS`, by name; None or absent: off. Before composing act
     fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two; `plate_*` on
     the captured background after it, shadow on the shot, noise and jpeg on both. spill, reflection,
-    contact, cast: what subject and surroundings do to each other in the shot.
+    contact, cast: what subject and surroundings do to each other in the shot. exact: probability
+    that none of what sets the two apart happens to a sample: its shot shows the plate itself beside
+    the subject, as composites and rendered shots do. Drawn one by one, many small probabilities
+    leave next to none of these, and a network learns to mistrust every plate.
     """
 
     def __init__(
@@ -83,12 +92,13 @@ class Augment(nn.Module):
         multiple: int = 4,
         seed: int = 0,
         crops: Sequence[int | Sequence[int]] | None = None,
+        exact: float = 0.0,
         **ingredients: Any,
     ) -> None:
         super().__init__()
         if strange := ingredients.keys() - KINDS.keys():
             raise BadInput(f"augment has no {', '.join(sorted(strange))}, but {', '.join(KINDS)}")
-        self.multiple, self.seed = multiple, seed
+        self.multiple, self.seed, self.exact = multiple, seed, exact
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)
         self.ingredients: dict[str, Any] = {
@@ -137,7 +147,11 @@ class Augment(nn.Module):
                 drawn[name] = drawn["src_noise"] | self.ingredients["noise"].grain(rng)
             else:
                 drawn[name] = self._ingredient(name).draw(rng, unit)
-        return Draws(crop, drawn | {n: self._ingredient(n).draw(later, unit) for n in LATER})
+        drawn |= {name: self._ingredient(name).draw(later, unit) for name in LATER}
+        differs = ~later.chance(self.exact)
+        for name in APART:
+            drawn[name] = drawn[name] | {"on": drawn[name]["on"] & differs}
+        return Draws(crop, drawn)
 
     @torch.no_grad()
     def replay(self, sample: Sample, params: Draws) -> Batch:

@@ -259,3 +259,18 @@ def test_parallax_moves_the_plate_by_nearness_along_one_line():
     torch.testing.assert_close(inner[0], expected, atol=0.01, rtol=0)
     upright = ramp.transpose(2, 3)
     torch.testing.assert_close(Parallax().apply(upright, draw), upright, atol=1e-6, rtol=0)
+
+
+def test_the_shot_of_an_exact_pair_is_the_composite_over_its_plate():
+    augment = Augment(S, **INGREDIENTS, exact=0.5)
+    draws = list(range(40))
+    drawn = augment.draw(torch.tensor(draws))
+    batch = augment.replay(make(draws), drawn)
+    over_plate = composite(batch.fgr, batch.pha, batch.bgr)
+    alike = (over_plate - batch.src).abs().amax((1, 2, 3)) < 1e-6
+    assert 10 < alike.sum() < 30
+    others = Augment(S, **INGREDIENTS).draw(torch.tensor(draws))
+    for name, draw in drawn.drawn.items():  # and nothing else differs from a recipe without them
+        for key, value in draw.items():
+            kept = torch.ones(len(draws), dtype=torch.bool) if key != "on" else ~alike
+            assert torch.equal(value[kept], others.drawn[name][key][kept])

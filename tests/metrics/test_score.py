@@ -159,7 +159,7 @@ def test_frame_is_rvm_with_sad_and_foregrounds() -> None:
     frame = score(pred, true, protocol="frame", fgr_pred=fgr[0], fgr_true=fgr[1])
     rvm = score(pred, true, protocol="rvm", fgr_pred=fgr[0], fgr_true=fgr[1])
     assert {m: frame[m] for m in rvm} == rvm
-    assert set(frame) - set(rvm) == {"sad"}
+    assert "sad" in set(frame) - set(rvm)
     assert frame["sad"] == pytest.approx(frame["mad"] / 1000 * true.size / 1000)
     tensors = [torch.from_numpy(x).permute(2, 0, 1) for x in fgr]
     again = score(*map(torch.from_numpy, (pred, true)), protocol="rvm", fgr_pred=tensors[0].float()
