@@ -156,7 +156,7 @@ def bgmv2_config(
     numbers = {"sample_pixels": sample_pixels, "threshold": threshold}
     if mode not in SELECTIONS:
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
-    select = {"_target_": f"bgm.model.{SELECTIONS[mode].__name__}"}
+    select: dict[str, object] = {"_target_": f"bgm.model.{SELECTIONS[mode].__name__}"}
     select |= {name: number for name, number in numbers.items() if KIND_OF[name] == mode}
     blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
     backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))

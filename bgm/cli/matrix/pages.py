@@ -20,7 +20,7 @@ def write_pages(out: Path, results: list[Result]) -> list[Path]:
     """Write OUT.csv (every result, every number) and OUT.md (tables for people)."""
     paths = [Path(f"{out}.csv"), Path(f"{out}.md")]
     rows = [
-        {"export.py": " ".join(x.words)} | {n: cell(getattr(x, n)) for n in COLUMNS}
+        {"export.py": " ".join(x.words), **{n: cell(getattr(x, n)) for n in COLUMNS}}
         for x in results
     ]
     write_text(paths[0], csv_text(["export.py", *COLUMNS], rows))
@@ -28,8 +28,8 @@ def write_pages(out: Path, results: list[Result]) -> list[Path]:
     return paths
 
 
-def cell(value: str | float | None) -> str | None:
-    return f"{value:.4g}" if isinstance(value, float | int) else value
+def cell(value: str | float | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float | int) else value or ""
 
 
 def read_results(out: Path) -> dict[str, Result]:

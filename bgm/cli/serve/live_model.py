@@ -29,12 +29,11 @@ class Knobs(NamedTuple):
 
     def selection(self) -> nn.Module | None:
         """The selection of patches; None is the network's own."""
-        numbers = {
-            "sampling": {"sample_pixels": int(self.sample_pixels)},
-            "thresholding": {"threshold": self.threshold},
-        }
-        select = None if self.select == OWN else self.select
-        return choose_select(select, **numbers.get(self.select, {}))
+        return choose_select(
+            None if self.select == OWN else self.select,
+            int(self.sample_pixels) if self.select == "sampling" else None,
+            self.threshold if self.select == "thresholding" else None,
+        )
 
 
 class LiveModel:
