@@ -15,7 +15,7 @@ from bgm.model.patches import (
     UnfoldCrop,
     swap_patches,
 )
-from bgm.model.refine import MattingRefine
+from bgm.model.refined_network import MattingRefine
 from bgm.model.refiner import PatchRefiner
 from bgm.model.selection import SELECTIONS, choose_select
 

@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from bgm.model.base import MattingBase, check_pictures
 from bgm.model.cells import Cells, cut
 from bgm.model.hidden import CoarseMaps, LastLayer
-from bgm.model.refine import MattingRefine, as_ratio, refined_in_place
+from bgm.model.refined_network import MattingRefine, as_ratio, refined_in_place
 from bgm.model.sparse import SparseRefiner
 from bgm.ops import clamp01, shrink
 from bgm.types import Coarse, Refined

@@ -190,7 +190,7 @@ def test_only_plain_inference_writes_in_place(changed, in_place, monkeypatch):
         called.append(args)
         return upsampled(*args)
 
-    monkeypatch.setattr("bgm.model.refine.upsampled", spy)
+    monkeypatch.setattr("bgm.model.refined_network.upsampled", spy)
     net = changed(copy.deepcopy(weights(3)))
     like = next(net.parameters())
     src, bgr = torch.rand(2, 2, 3, 32, 32).to(like)
