@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from bgm.console import say
 from bgm.data import Scenes
@@ -33,7 +31,8 @@ from bgm.metrics import Scores
 from bgm.run_info import hardware, versions
 from bgm.weights import weights_file
 
-MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale", "optimize")
+SETTINGS = ("backbone_scale", "select", "sample_pixels", "threshold")
+MODEL_OPTIONS = ("device", "runtime", "base_scale", "optimize", "kernel_size", *SETTINGS)
 
 
 class Evaluation(NamedTuple):
@@ -110,15 +109,12 @@ def open_model_or_predictions(
     facts: dict[str, Any] = {"predictions": pred}
     changes: dict[str, Any] = {}  # what is to be other than the model's own
     if ckpt:
-        select = instantiate(options["select"])
-        model = open_model(ckpt, **{**options, "select": select})
+        model = open_model(ckpt, **options)
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
-        answer = ["select", "backbone_scale", "optimize"]
+        answer = [*SETTINGS, "optimize"]
         answer += ["base_scale"] if model.scale != 1 else []
         changes = {k: options[k] for k in answer if options[k] is not None}
-        if options["select"] is not None:
-            changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))
         device = model.device
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
         facts = {"model": ckpt, "sha256": sha256(weights_file(ckpt)), "device": gpu, **changes}
