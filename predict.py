@@ -1,7 +1,6 @@
 """Matte: python predict.py model=FILE src=PICTURE_FOLDER_OR_VIDEO bgr=PLATE out=FOLDER."""
 
 import hydra
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import command_line, errors_of_a_job
@@ -32,7 +31,10 @@ def main(cfg: DictConfig) -> None:
             device=cfg.device,
             backbone_scale=cfg.backbone_scale,
             base_scale=cfg.base_scale,
-            select=instantiate(cfg.get("select")),
+            select=cfg.select,
+            sample_pixels=cfg.sample_pixels,
+            threshold=cfg.threshold,
+            kernel_size=cfg.kernel_size,
             runtime=cfg.runtime,
             optimize=cfg.optimize,
             precision=cfg.precision,

@@ -241,3 +241,4 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
         "predict", f"model={base}", f"src={broken}", f"bgr={broken}", out
     )
     assert "select" in refused("eval", f"ckpt={base}", "select=full", *place)
+    assert "sample_pixels=80000" in refused("predict", *pair, "preset=hd", "select=full")

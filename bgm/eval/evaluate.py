@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from bgm.console import say, tracked
 from bgm.data import Scenes
@@ -47,6 +45,11 @@ from bgm.run_info import hardware, versions
 from bgm.types import Batch
 from bgm.weights import weights_file
 
+SETTINGS = ("backbone_scale", "select", "sample_pixels", "threshold")
+MODEL_OPTIONS = ("device", "runtime", "base_scale", "optimize", "kernel_size", *SETTINGS)
+LONG_SIDE = 256  # pixels: what bounds the size of a report
+KINDS = ("src", "bgr", "true", "pred", "error")
+
 
 def score_baselines(
     scenes: Any, rules: Rules | None = None, trimaps: Trimaps | None = None
@@ -64,10 +67,6 @@ def score_baselines(
 
 def _matte(key: Callable[..., np.ndarray], scene: Batch) -> Prediction:
     return key(*(to_uint8(x).numpy() for x in scene[:2])), None
-
-
-LONG_SIDE = 256  # pixels: what bounds the size of a report
-KINDS = ("src", "bgr", "true", "pred", "error")
 
 
 def save_examples(
@@ -118,9 +117,6 @@ def shrink(x: np.ndarray) -> np.ndarray:
     size = [max(1, round(side * factor)) for side in x.shape[:2]]
     x = cv2.resize(x, size[::-1], interpolation=cv2.INTER_AREA)
     return np.atleast_3d(x)
-
-
-MODEL_OPTIONS = ("device", "runtime", "select", "backbone_scale", "base_scale", "optimize")
 
 
 class Evaluation(NamedTuple):
@@ -197,15 +193,12 @@ def open_model_or_predictions(
     facts: dict[str, Any] = {"predictions": pred}
     changes: dict[str, Any] = {}  # what is to be other than the model's own
     if ckpt:
-        select = instantiate(options["select"])
-        model = open_model(ckpt, **{**options, "select": select})
+        model = open_model(ckpt, **options)
         predict = predict_with(model, quantise)
         cases: Cases = ComputedCases(scenes, predict, trimaps)
-        answer = ["select", "backbone_scale", "optimize"]
+        answer = [*SETTINGS, "optimize"]
         answer += ["base_scale"] if model.scale != 1 else []
         changes = {k: options[k] for k in answer if options[k] is not None}
-        if options["select"] is not None:
-            changes["select"] = OmegaConf.to_container(OmegaConf.create(options["select"]))
         device = model.device
         gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
         facts = {"model": ckpt, "sha256": sha256(weights_file(ckpt)), "device": gpu, **changes}

@@ -17,8 +17,9 @@ from bgm.model.patches import (
 )
 from bgm.model.refined_network import MattingRefine
 from bgm.model.refiner import PatchRefiner
+from bgm.model.selection import SELECTIONS, choose_select
 
 __all__ = ["Full", "GatherCrop", "MattingBase", "MattingRefine", "OptimizedBase", "OptimizedRefine"]
 __all__ += ["PatchRefiner", "RoiAlignCrop", "Sampling", "ScatterElementReplace", "ScatterNdReplace"]
-__all__ += ["Thresholding", "UnfoldCrop", "efficientnet_lite0", "mobilenetv2", "optimize"]
-__all__ += ["resnet50", "resnet101", "swap_patches"]
+__all__ += ["SELECTIONS", "Thresholding", "UnfoldCrop", "choose_select", "efficientnet_lite0"]
+__all__ += ["mobilenetv2", "optimize", "resnet50", "resnet101", "swap_patches"]

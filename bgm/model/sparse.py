@@ -57,8 +57,9 @@ class SparseRefiner(nn.Module):
         super().__init__()
         refiner = copy.deepcopy(refiner).eval()
         self.select = refiner.select
+        self.kernel_size = refiner.kernel_size
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
-        ring = self.ring = refiner.conv1.kernel_size[0] // 2
+        ring = self.ring = refiner.kernel_size // 2
         one, two, three = (
             fuse_conv_bn_eval(conv, bn)
             for conv, bn in (

@@ -10,7 +10,9 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model import SELECTIONS
 from bgm.model import optimize as optimized
+from bgm.model.selection import KIND_OF
 from bgm.weights.formats import Stored, read_weights
 
 
@@ -50,13 +52,6 @@ def grouped(keys: list[str], most: int = 12) -> str:
     groups = Counter(".".join(key.split(".")[:2]) for key in keys)
     shown = [f"{part} ({count})" for part, count in list(groups.items())[:most]]
     return ", ".join([*shown, *(["..."] if len(groups) > most else [])])
-
-
-SELECTIONS = {  # class, and the number that it takes
-    "sampling": ("Sampling", "sample_pixels"),
-    "thresholding": ("Thresholding", "threshold"),
-    "full": ("Full",),
-}
 
 
 def build(network: dict) -> nn.Module:
@@ -158,8 +153,8 @@ def bgmv2_config(
     numbers = {"sample_pixels": sample_pixels, "threshold": threshold}
     if mode not in SELECTIONS:
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
-    name, *of_mode = SELECTIONS[mode]
-    select = {"_target_": f"bgm.model.{name}"} | {key: numbers[key] for key in of_mode}
+    select: dict[str, object] = {"_target_": f"bgm.model.{SELECTIONS[mode].__name__}"}
+    select |= {name: number for name, number in numbers.items() if KIND_OF[name] == mode}
     blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
     backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))
     if backbone is None:

@@ -225,7 +225,7 @@ REFUSED = [
     (lambda: TensorRtExport(shape=SHAPE, select=Thresholding()), "thresholding refines a number"),
     (
         lambda: TensorRtExport(shape=[1, 1080, 1920], select=Sampling()),
-        "are 5000 patches, expected at most 3840: select=sampling select.sample_pixels=61440",
+        "are 5000 patches, expected at most 3840: sample_pixels=61440",
     ),
     (lambda: TensorRtExport(shape=SHAPE, opset=21), "opset up to 20, found 21"),
     (lambda: ExecuTorchExport(), "executorch needs a fixed shape"),

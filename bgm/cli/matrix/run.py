@@ -4,10 +4,10 @@ import itertools
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -37,23 +37,32 @@ class Result:
     ratio: float | None = None  # seconds of the file / of eager PyTorch, one thread each
     seconds: float = 0.0  # to write, open and compare
     grid: str = "brief"
-    mad: dict[str, float] = field(default_factory=dict)  # x1e3, of network and file
+    eager: float | None = None  # largest error of eager float32 from float64; 0: not needed
+    mad_network: float | None = None  # x1e3, on the matting set
+    mad_file: float | None = None
+    date: str = ""
+    made_with: str = ""  # the checkpoint and the packages
 
 
-def command_lines(cfg: DictConfig) -> list[list[str]]:
-    """The words of every line: each group times the methods, if it has patches to refine."""
+def command_lines(
+    groups: Iterable[Mapping], methods: Mapping, only: Iterable[str]
+) -> list[list[str]]:
+    """The words of every line: each group times the methods, if it has patches to refine.
+
+    only: parts of words, each of which a line has to hold.
+    """
     lines = []
-    for group in cfg.groups:
-        methods = {} if group.get("part") == ["base"] else cfg.methods
-        axes = {"export": group.export} | dict(methods) | dict(group)
+    for group in groups:
+        own = {} if group.get("part") == ["base"] else methods
+        axes = {"export": group["export"]} | dict(own) | dict(group)
         words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
-    return [line for line in lines if is_wanted(line, cfg.only)]
+    return [line for line in lines if all(any(part in w for w in line) for part in only)]
 
 
-def is_wanted(words: list[str], only: Iterable[str]) -> bool:
-    """Whether each part of `only` is in one of the words."""
-    return all(any(part in word for word in words) for part in only)
+def title(words: list[str], grid: str) -> str:
+    """What a command line is known by among the results."""
+    return f"{' '.join(words)} ({grid})"
 
 
 def try_export(ckpt: str, words: list[str], grid: str) -> Result:
@@ -80,8 +89,8 @@ def certify(net: nn.Module, target: Target, grid: str) -> dict:
         "largest": certificate.report.largest,
         "pha_mean": facts["worst"]["pha"]["mean"],
         "ratio": facts["time"]["ratio"],
-        "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")} if mattes else {},
-    }
+        "eager": certificate.report.eager,
+    } | {f"mad_{k}": facts["matting"][k]["mad"] for k in ("network", "file") if mattes}
 
 
 def compose_export(words: list[str]) -> DictConfig:
