@@ -38,8 +38,9 @@ class CellGrid:
         Hc, Wc = coarse.shape[1:3]
         self.h, self.w = src.shape[2] // 4, src.shape[3] // 4
         self.wide = self.w + 2 * self.MARGIN
-        self.rows, self.row_shares = self.taps(self.h, Hc, src)
-        self.columns, self.column_shares = self.taps(self.w, Wc, src)
+        like = coarse if isinstance(coarse, Tensor) else coarse.seen  # under autocast not as src is
+        self.rows, self.row_shares = self.taps(self.h, Hc, like)
+        self.columns, self.column_shares = self.taps(self.w, Wc, like)
 
     def taps(self, cells: int, source: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Of each cell's two half-size pixels along an axis (cells + 4, 2): two taps, two shares.
