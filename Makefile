@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: install demo test check lint docs browser clean
+.PHONY: install demo test check lint docs browser matrix clean
 
 install: $(VENV)/installed
 
@@ -39,6 +39,11 @@ $(VENV)/docs: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+# Every way to export the network that comes with bgm; hours, and it goes on where it was stopped.
+# make matrix ONLY=export=aoti,select=full: the command lines that hold these words.
+matrix: install
+	$(RUN) -m bgm matrix ckpt=mobilenetv2 $(if $(ONLY),"only=[$(ONLY)]")
+
 # The page of examples/browser with its network, built and driven in headless Chromium.
 SITE := build/browser/site
 ORT := build/browser/node_modules/onnxruntime-web/dist
@@ -51,7 +56,7 @@ browser: $(VENV)/browser $(SITE)/model.onnx $(SITE)/ort
 $(SITE)/model.onnx: weights/mobilenetv2.safetensors $(VENV)/installed
 	mkdir -p $(SITE)
 	$(RUN) export.py ckpt=mobilenetv2 export=onnx precision=int8_weights crop=cells \
-		backbone_scale=0.5 select=sampling select.sample_pixels=20000 licence=MIT out=$@
+		backbone_scale=0.5 sample_pixels=20000 licence=MIT out=$@
 
 $(SITE)/ort: examples/browser/package.json
 	@command -v npm > /dev/null || { echo "make browser needs npm, which comes with Node.js (Debian: nodejs, npm)"; exit 1; }

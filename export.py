@@ -11,6 +11,7 @@ from bgm.export import CertifyOptions, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
+from bgm.model.selection import check_kernel_size
 from bgm.paths import conf_dir
 
 
@@ -18,6 +19,7 @@ from bgm.paths import conf_dir
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences():
         net = bgm.load(cfg.ckpt)
+        check_kernel_size(net, cfg.kernel_size, cfg.ckpt)
         target = instantiate(cfg.export)
         if cfg.get("data") is not None:
             scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)

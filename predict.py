@@ -1,22 +1,19 @@
 """Matte: python predict.py model=FILE src=PICTURE_FOLDER_OR_VIDEO bgr=PLATE out=FOLDER."""
 
 import hydra
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import command_line, errors_of_a_job
 from bgm.console import say, say_error
-from bgm.infer.failures import Failures
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
 from bgm.infer.foreground_bands import foreground_in_rows
-from bgm.infer.frame_reports import FrameReports, open_reports
+from bgm.infer.frame_reports import Failures, FrameReports, StopOnSignal, open_reports
 from bgm.infer.inputs import matte_steps, open_sink, plate_fixes
 from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
 from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
-from bgm.infer.stopping import StopOnSignal
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 
@@ -34,7 +31,10 @@ def main(cfg: DictConfig) -> None:
             device=cfg.device,
             backbone_scale=cfg.backbone_scale,
             base_scale=cfg.base_scale,
-            select=instantiate(cfg.get("select")),
+            select=cfg.select,
+            sample_pixels=cfg.sample_pixels,
+            threshold=cfg.threshold,
+            kernel_size=cfg.kernel_size,
             runtime=cfg.runtime,
             optimize=cfg.optimize,
             precision=cfg.precision,

@@ -4,20 +4,16 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import run_curriculum
 from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run
+from bgm.train.callbacks.run_card import RunCard
 from bgm.train.resume import build_data, find_checkpoint
-from bgm.train.trainer import (
-    add_run_card,
-    build_trainer,
-    load_initial_weights,
-    report_result,
-    seed_everything,
-)
+from bgm.train.trainer import build_trainer, load_initial_weights, report_result
 
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
@@ -28,9 +24,9 @@ def main(cfg: DictConfig) -> float | None:
             run_curriculum(cfg)
             return None
         silence_lightning()
-        seed_everything(cfg.seed)
-        stage, trainer = instantiate(cfg.stage), build_trainer(cfg)
-        add_run_card(trainer, describe_run(cfg), HydraConfig.get().runtime.output_dir)
+        seed_everything(cfg.seed, workers=True, verbose=False)
+        card = RunCard(describe_run(cfg), HydraConfig.get().runtime.output_dir)
+        stage, trainer = instantiate(cfg.stage), build_trainer(cfg, card)
         checkpoint = find_checkpoint(cfg, stage.check_resumable)
         load_initial_weights(stage, cfg)
         trainer.fit(stage, build_data(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)

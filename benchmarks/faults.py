@@ -32,7 +32,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bgm.data import Procedural
-from bgm.train.checkpointing.find import newest_checkpoint, read_lazily
+from bgm.train.checkpointing.checkpoint_files import newest_checkpoint, read_lazily
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = 4  # steps from checkpoint to checkpoint

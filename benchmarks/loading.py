@@ -31,8 +31,7 @@ from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import split
 from bgm.data.procedural import Procedural
 from bgm.data.resizing import cover_square, resize_subject
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import write_shards
+from bgm.data.shards import pack, write_shards
 from bgm.pictures import to_tensor
 from bgm.types import Sample
 

@@ -36,8 +36,7 @@ from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import write_shards
+from bgm.data.shards import pack, write_shards
 from bgm.paths import conf_dir
 from bgm.pictures import to_image
 from bgm.types import Batch, Sample

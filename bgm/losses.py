@@ -72,34 +72,27 @@ def foreground_l1(pred: Coarse | Refined, true: Batch) -> Tensor:
     return fgr_l1(pred.fgr.float(), true.fgr, true.pha, true.has_fgr)
 
 
-@term("pha_sm")
-def coarse_alpha_l1(pred: Refined, true: Batch) -> Tensor:
-    """`alpha_l1` at the coarse size; the truth is resized bilinearly."""
-    coarse = pred.pha_sm.float()
-    return l1(coarse, resize(true.pha, list(coarse.shape[2:])))
+def at_coarse_size(term: Term) -> Term:
+    """The same term of pha_sm and fgr_sm; the truth is resized bilinearly."""
+
+    def coarse_term(pred: Refined, true: Batch) -> Tensor:
+        size = list(pred.pha_sm.shape[2:])
+        small = true._replace(pha=resize(true.pha, size), fgr=resize(true.fgr, size))
+        return term(pred._replace(pha=pred.pha_sm, fgr=pred.fgr_sm), small)
+
+    return coarse_term
 
 
-@term("pha_sm_sobel")
-def coarse_alpha_gradient_l1(pred: Refined, true: Batch) -> Tensor:
-    """`alpha_gradient_l1` at the coarse size."""
-    coarse = pred.pha_sm.float()
-    return l1(sobel(coarse), sobel(resize(true.pha, list(coarse.shape[2:]))))
-
-
-@term("fgr_sm")
-def coarse_foreground_l1(pred: Refined, true: Batch) -> Tensor:
-    """`foreground_l1` at the coarse size."""
-    coarse = pred.fgr_sm.float()
-    size = list(coarse.shape[2:])
-    return fgr_l1(coarse, resize(true.fgr, size), resize(true.pha, size), true.has_fgr)
+TERMS["pha_sm"] = at_coarse_size(alpha_l1)
+TERMS["pha_sm_sobel"] = at_coarse_size(alpha_gradient_l1)
+TERMS["fgr_sm"] = at_coarse_size(foreground_l1)
 
 
 @term("err")
 def predicted_error_mse(pred: Coarse | Refined, true: Batch) -> Tensor:
     """Mean squared error of the predicted error, at full size (Lin et al. 2021, eq. 3).
 
-    Its target is detached in both stages; the reference forgets that in the refine stage, so that
-    its err term also pulls on pha_sm.
+    Its target is detached; the reference forgets that in the refine stage, and pulls on pha_sm.
     """
     size = list(true.pha.shape[2:])
     pha, err = (pred.pha_sm, pred.err_sm) if isinstance(pred, Refined) else (pred.pha, pred.err)

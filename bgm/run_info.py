@@ -45,10 +45,7 @@ def commit(root: Path) -> dict[str, Any]:
         "-C",
         str(root),
         "describe",
-        "--always",
-        "--abbrev=40",
-        "--exclude=*",
-        "--dirty",
+        *["--always", "--abbrev=40", "--exclude=*", "--dirty"],
     ]
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)

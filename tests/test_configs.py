@@ -105,15 +105,11 @@ def test_every_choice_of_a_group_composes(group):
 def test_the_other_scripts_compose():
     assert composed("eval", "ckpt=x").ckpt == "x"
     assert composed("predict", "model=x", "src=x", "bgr=x", "out=x").out == "x"
-    for select in ("sampling", "thresholding", "full"):
-        assert composed("eval", "ckpt=x", f"select={select}").select._target_.startswith(
-            "bgm.model"
-        )
 
 
 @pytest.mark.parametrize(
     "method",
-    sorted(p for kind in ("crop", "replace", "select") for p in (CONF / kind).glob("*.yaml")),
+    sorted(p for kind in ("crop", "replace", "patches") for p in (CONF / kind).glob("*.yaml")),
     ids=lambda p: f"{p.parent.name}={p.stem}",
 )
 def test_every_patch_method_can_be_built(method):

@@ -161,7 +161,7 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     assert "hours: 0.0" in told["trainings"]
     assert "max_steps" in told["trainings"]
     assert len(read_weights(out).card["trainings"]) == 2
-    monkeypatch.setattr("bgm.weights.shipped.folder", lambda: out.parent)
+    monkeypatch.setattr("bgm.weights.named_files.folder", lambda: out.parent)
     net, truth = bgm.load("small"), bgm.load(last)
     src, bgr = torch.rand(2, 1, 3, 64, 64)
     with torch.no_grad():
@@ -241,3 +241,4 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
         "predict", f"model={base}", f"src={broken}", f"bgr={broken}", out
     )
     assert "select" in refused("eval", f"ckpt={base}", "select=full", *place)
+    assert "sample_pixels=80000" in refused("predict", *pair, "preset=hd", "select=full")

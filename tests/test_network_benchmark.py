@@ -10,7 +10,7 @@ from benchmarks import network, network_cases
 from benchmarks.measure import medians
 from benchmarks.network import COLUMNS, SAME_K
 from benchmarks.network_cases import Case, Size, exported, prepared, setting
-from tests.export.networks import tiny
+from tests.networks import tiny
 
 CHECKOUT = '''
 """As BackgroundMattingV2 is published: its names, its arguments; computed by tests/plain.py."""

@@ -13,7 +13,7 @@ from bgm.data.procedural.ranges import Ranges
 from bgm.export.certify.matting_set import MattingSet
 from bgm.pictures import read_picture
 from bgm.weights import read_weights
-from bgm.weights.shipped import shipped, weights_file
+from bgm.weights.named_files import shipped, weights_file
 from tests.test_configs import composed
 from tests.test_line import script
 

@@ -9,22 +9,6 @@ with extra_named():
     from bgm.augment.recipe import Augment, Draws
     from bgm.augment.rng import BatchRng, Ingredient
 
-__all__ = [
-    "Affine",
-    "Augment",
-    "BatchRng",
-    "Blur",
-    "CastShadow",
-    "ColourJitter",
-    "ContactShadow",
-    "Draws",
-    "ExposureJitter",
-    "Ingredient",
-    "Jpeg",
-    "Noise",
-    "Parallax",
-    "Reflection",
-    "Shadow",
-    "Sharpen",
-    "Spill",
-]
+__all__ = ["Affine", "Augment", "BatchRng", "Blur", "CastShadow", "ColourJitter", "ContactShadow"]
+__all__ += ["Draws", "ExposureJitter", "Ingredient", "Jpeg", "Noise", "Parallax", "Reflection"]
+__all__ += ["Shadow", "Sharpen", "Spill"]

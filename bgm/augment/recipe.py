@@ -17,24 +17,12 @@ from bgm.types import Batch, Sample
 
 CHUNK = 1 << 18  # pixels a CPU works on at once: more leave its caches (1.4 times slower at 512 px)
 KINDS: dict[str, type[Ingredient]] = {
-    "fgr_affine": Affine,
-    "bgr_affine": Affine,
-    "blur": Blur,
-    "sharpen": Sharpen,
-    "jitter": ColourJitter,
-    "shadow": Shadow,
-    "noise": Noise,
-    "plate_jitter": ColourJitter,
-    "plate_affine": Affine,
-    "plate_shift": Affine,
-    "plate_exposure": ExposureJitter,
-    "plate_blur": Blur,
-    "jpeg": Jpeg,
-    "spill": Spill,
-    "reflection": Reflection,
-    "contact": ContactShadow,
-    "cast": CastShadow,
-    "plate_parallax": Parallax,
+    **dict.fromkeys(("fgr_affine", "bgr_affine", "plate_affine", "plate_shift"), Affine),
+    **dict.fromkeys(("blur", "plate_blur"), Blur),
+    **dict.fromkeys(("jitter", "plate_jitter"), ColourJitter),
+    **{"sharpen": Sharpen, "noise": Noise, "jpeg": Jpeg, "plate_exposure": ExposureJitter},
+    **{"shadow": Shadow, "spill": Spill, "reflection": Reflection, "contact": ContactShadow},
+    **{"cast": CastShadow, "plate_parallax": Parallax},
 }
 # What is drawn, in this order, and by which ingredient where that has another name. `noise` is
 # drawn for src and plate. What was added later has a stream of its own: older samples stay.
@@ -51,6 +39,12 @@ ORDER = (
 )
 LIGHT = ("spill", "reflection", "contact", "cast")
 LATER = (*LIGHT, "plate_parallax")
+# What sets shot and plate apart where the subject is not.
+APART = (
+    *("shadow", "reflection", "contact", "cast"),
+    *("src_noise", "plate_noise", "src_jpeg", "plate_jpeg", "plate_parallax"),
+    *("plate_jitter", "plate_affine", "plate_shift", "plate_exposure", "plate_blur"),
+)
 
 
 class Draws(NamedTuple):
@@ -73,7 +67,10 @@ class Augment(nn.Module):
     ingredients: of the kinds in `KINDS`, by name; None or absent: off. Before composing act
     fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two; `plate_*` on
     the captured background after it, shadow on the shot, noise and jpeg on both. spill, reflection,
-    contact, cast: what subject and surroundings do to each other in the shot.
+    contact, cast: what subject and surroundings do to each other in the shot. exact: probability
+    that none of what sets the two apart happens to a sample: its shot shows the plate itself beside
+    the subject, as composites and rendered shots do. Drawn one by one, many small probabilities
+    leave next to none of these, and a network learns to mistrust every plate.
     """
 
     def __init__(
@@ -83,12 +80,13 @@ class Augment(nn.Module):
         multiple: int = 4,
         seed: int = 0,
         crops: Sequence[int | Sequence[int]] | None = None,
+        exact: float = 0.0,
         **ingredients: Any,
     ) -> None:
         super().__init__()
         if strange := ingredients.keys() - KINDS.keys():
             raise BadInput(f"augment has no {', '.join(sorted(strange))}, but {', '.join(KINDS)}")
-        self.multiple, self.seed = multiple, seed
+        self.multiple, self.seed, self.exact = multiple, seed, exact
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)
         self.ingredients: dict[str, Any] = {
@@ -137,7 +135,11 @@ class Augment(nn.Module):
                 drawn[name] = drawn["src_noise"] | self.ingredients["noise"].grain(rng)
             else:
                 drawn[name] = self._ingredient(name).draw(rng, unit)
-        return Draws(crop, drawn | {n: self._ingredient(n).draw(later, unit) for n in LATER})
+        drawn |= {name: self._ingredient(name).draw(later, unit) for name in LATER}
+        differs = ~later.chance(self.exact)
+        for name in APART:
+            drawn[name] = drawn[name] | {"on": drawn[name]["on"] & differs}
+        return Draws(crop, drawn)
 
     @torch.no_grad()
     def replay(self, sample: Sample, params: Draws) -> Batch:

@@ -15,7 +15,6 @@ def main(cfg: DictConfig) -> None:
     """
     out = safetensors_path(cfg.out)
     before, after = read_own(cfg.before), read_own(cfg.after)
-    assert after.network is not None  # of our own
     state = blend_weights(before, after, cfg.share)
     hashes = {name: provenance(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
     card = describe_run(cfg) | {"blend_of": hashes}

@@ -1,6 +1,7 @@
 """bgm compose: write a benchmark's scenes from a config or a manifest; check what was written."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -22,7 +23,8 @@ def main(cfg: DictConfig) -> None:
     manifest = read(cfg.manifest) if cfg.manifest else plan_benchmark(cfg)
     out = Path(cfg.out or Path(cfg.data_root, "benchmarks", manifest.name))
     workers = cfg.workers or os.cpu_count() or 1
-    done = compose(manifest, cfg.data_root, out, workers=workers, track=with_progress)
+    track = partial(tracked, what="composing", total=len(manifest.scenes))
+    done = compose(manifest, cfg.data_root, out, workers=workers, track=track)
     say(f"{len(done.scenes)} scenes, {len(done.files)} files in {out}")
     say(f"sha256 of {MANIFEST}, which has all others: {sha256(out / MANIFEST)}")
     if manifest.files:
@@ -41,11 +43,6 @@ def plan_benchmark(cfg: DictConfig) -> Manifest:
         return found
     say(f"other numbers than the committed benchmark {plan.name} has: this is one of your own")
     return plan
-
-
-def with_progress(scenes):
-    """The scenes with a progress bar around them."""
-    return tracked(scenes, "composing", len(scenes))
 
 
 def check_folder(folder: Path, data_root: str | None) -> None:

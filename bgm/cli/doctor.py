@@ -11,8 +11,14 @@ from torch.utils.data import DataLoader
 
 from bgm.console import say, tracked
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import Finding, Part, part_of, take_inventory
-from bgm.data.doctor.item_report import ItemReport, ItemReports
+from bgm.data.doctor.item_report import (
+    Finding,
+    ItemReport,
+    ItemReports,
+    Part,
+    part_of,
+    take_inventory,
+)
 from bgm.errors import BadInput
 
 PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -20,10 +21,36 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
-from bgm.cli.run_id import run_id
 from bgm.console import is_first, say, say_error
 from bgm.errors import Stopped
 from bgm.paths import conf_dir
+
+
+def run_id() -> str:
+    """When the run was started; SLURM's job step where there is one.
+
+    Under torchrun and srun every process starts by itself, fractions of a second apart: they share
+    the time at which torchrun started, or the number of the step, which a requeued job keeps.
+    """
+    job, step = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_STEP_ID")
+    if job and step:
+        return f"slurm-{job}-{step}"
+    started = datetime.now()
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        started = start_of(os.getppid()) or started
+    return started.strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def start_of(pid: int) -> datetime | None:
+    """When a process started, where the system tells it."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        lines = Path("/proc/stat").read_text().splitlines()
+        boot = int(next(line.split()[1] for line in lines if line.startswith("btime ")))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+    return datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"))
+
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest", "ocio"}
@@ -50,9 +77,8 @@ def command_line() -> Iterator[None]:
 def errors_as_sentences() -> Iterator[None]:
     """End the program with one sentence and exit code 1 for errors that are the user's to mend.
 
-    A run that was asked to stop ends with a sentence and code 75; of several processes only the
-    first one does: Lightning kills the first when another ends with a code that is not 0. Defects
-    of ours keep their traceback.
+    A run that was asked to stop ends with a sentence and code 75, of several processes the first:
+    Lightning kills it when another ends with a code. Defects of ours keep their traceback.
     """
     try:
         try:
@@ -79,8 +105,7 @@ def errors_of_a_job() -> Iterator[None]:
     """`errors_as_sentences` for a function that `-m` may call once for each job.
 
     In a sweep the sentence is said, and the error goes to the launcher, so that the other jobs go
-    on; Hydra raises the first one when all are done. A run that was asked to stop says so on the
-    error output.
+    on; Hydra raises the first one when all are done.
     """
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     with nullcontext() if sweep else errors_as_sentences():

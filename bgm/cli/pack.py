@@ -7,8 +7,7 @@ from omegaconf import DictConfig
 
 from bgm.cli.doctor import PLACES, sources
 from bgm.console import say, tracked
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import write_shards
+from bgm.data.shards import pack, write_shards
 from bgm.errors import BadInput
 
 

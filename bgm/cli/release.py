@@ -17,7 +17,7 @@ from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, load_strictly
-from bgm.weights.eight_bits import from_eight_bits, to_eight_bits
+from bgm.weights.formats import from_eight_bits, to_eight_bits
 
 MOST = 11_900_000  # bytes of weights
 LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
@@ -28,13 +28,14 @@ def main(cfg: DictConfig) -> None:
     """Write the network of a checkpoint in float16, checked against the checkpoint's.
 
     BatchNorm's statistics stay float32: a variance may be too small or too large for float16. Of a
-    network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.eight_bits`).
-    Raises BadInput for a checkpoint without a network of ours, and for one that float16 changes by
-    more than an export in float16 may.
+    network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.formats`).
+    Raises BadInput for other networks, and where float16 changes more than it may in an export.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
-    assert stored.network is not None  # of our own
-    state = {name: to_float16(name, value) for name, value in stored.state.items()}
+    state = {  # statistics and counts as they are
+        name: value.half() if value.is_floating_point() and "running_" not in name else value
+        for name, value in stored.state.items()
+    }
     if sum(value.nbytes for value in state.values()) > MOST:
         state = to_eight_bits(state)
     card = {
@@ -50,17 +51,11 @@ def main(cfg: DictConfig) -> None:
     )
 
 
-def to_float16(name: str, value: Tensor) -> Tensor:
-    """A weight in float16; statistics and counts as they are."""
-    return value.half() if value.is_floating_point() and "running_" not in name else value
-
-
 def check_float16(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str, Any]:
     """What float16 costs; BadInput when that is more than `LIMITS` allow."""
     net = bgm.load(cfg.ckpt)
-    half = load_strictly(
-        build(network), {k: v.float() for k, v in from_eight_bits(state).items()}, cfg.ckpt
-    )
+    floats = {k: v.float() for k, v in from_eight_bits(state).items()}
+    half = load_strictly(build(network), floats, cfg.ckpt)
     report = check(net, half, LIMITS, brief(net))
     mattes = compare_mattes(net, half, MattingSet(cfg.scenes), LIMITS)
     mads = {"mad": mattes["file"]["mad"], "mad_float32": mattes["network"]["mad"]}

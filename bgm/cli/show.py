@@ -27,8 +27,16 @@ def main(args: list[str]) -> None:
 def read_facts(path: Path) -> dict[str, str]:
     """Name and value of everything that a model file says about itself."""
     if target_of(path):
-        metadata = open_exported(path).metadata
-        return metadata | {"presets": ", ".join(presets_of(metadata)) or "none"}
+        exported = open_exported(path)
+        select = json.loads(exported.metadata.get("select", "{}"))
+        own = (float(exported.metadata.get("backbone_scale", 0)), select.get("sample_pixels"))
+        files = sorted(Path(conf_dir(), "preset").glob("*.yaml"))
+        presets = {file.stem: OmegaConf.load(file) for file in files}
+        held = [n for n, x in presets.items() if own == (x.backbone_scale, x.sample_pixels)]
+        held = [", ".join(held) or "none"]
+        if {"backbone_scale", "refine_sample_pixels"} <= exported.options.keys():
+            held.append("and any that is asked for")
+        return exported.metadata | {"presets": " ".join(held)}
     stored = read_weights(path)
     floats = [v for k, v in stored.state.items() if v.is_floating_point() and "running_" not in k]
     facts = {
@@ -41,16 +49,6 @@ def read_facts(path: Path) -> dict[str, str]:
     card = dict(stored.card)
     run = card.pop("bgm_card", {})
     return facts | {name: as_yaml(value) for name, value in (card | run).items()}
-
-
-def presets_of(metadata: dict[str, str]) -> list[str]:
-    """The presets of conf/preset whose scale and pixels an exported file has."""
-    select = json.loads(metadata.get("select", "{}"))
-    own = (float(metadata.get("backbone_scale", 0)), select.get("sample_pixels"))
-    presets = {x.stem: OmegaConf.load(x) for x in sorted(Path(conf_dir(), "preset").glob("*.yaml"))}
-    return [
-        name for name, x in presets.items() if own == (x.backbone_scale, x.select.sample_pixels)
-    ]
 
 
 def as_yaml(value: object) -> str:

@@ -10,21 +10,3 @@ from bgm.compose.benchmark_sources import (
 from bgm.compose.manifest import Manifest, Trimap, read, write
 from bgm.compose.perturbation import PlatePerturbation
 from bgm.compose.write_scenes import MANIFEST, check, compose
-
-__all__ = [
-    "MANIFEST",
-    "BackgroundFolder",
-    "ClipBenchmark",
-    "DrawnBackgrounds",
-    "DrawnSubjects",
-    "Manifest",
-    "PhotoBenchmark",
-    "PlatePerturbation",
-    "SubjectFolder",
-    "Trimap",
-    "by_clip",
-    "check",
-    "compose",
-    "read",
-    "write",
-]

@@ -15,9 +15,14 @@ from bgm.compose.benchmark_sources import (
     check_subject,
 )
 from bgm.compose.manifest import LARGEST, Box, Manifest, Recipe, Scene, Trimap
-from bgm.compose.perturbation import PlateDifference, PlatePerturbation
-from bgm.compose.seeding import random_integer, shuffled_numbers
+from bgm.compose.perturbation import (
+    PlateDifference,
+    PlatePerturbation,
+    random_integer,
+    shuffled_numbers,
+)
 from bgm.errors import BadInput, check_at_least
+from bgm.files import sha256
 
 T = TypeVar("T")
 Size = tuple[int, int]
@@ -29,8 +34,7 @@ class PhotoBenchmark:
     """Every subject before `each` backgrounds, plates perturbed (Lin et al. 2021, appendix D.2).
 
     count: how many subjects there must be (None: any number). size: (H, W) of all scenes, in which
-    subjects are fitted and centred; None: each subject's own. Backgrounds cover the scene, cut
-    evenly. plate, trimap: None leaves them out.
+    subjects are fitted and centred; None: each subject's own. Backgrounds cover it, cut evenly.
     """
 
     name: str
@@ -145,7 +149,10 @@ def plan_scene(
 def manifest_of(name: str, seed: int, recipe: Recipe, planned: list[Planned]) -> Manifest:
     """The manifest of planned scenes; every source file is read once, for its hash."""
     used = {source.key: source for _, sources in planned for source in sources}
-    sources = {key: source.hashed() for key, source in used.items()}
+    sources = {
+        key: source.spec | ({"sha256": sha256(source.path)} if source.path else {})
+        for key, source in used.items()
+    }
     return Manifest(name, seed, recipe, sources, tuple(scene for scene, _ in planned))
 
 

@@ -34,10 +34,6 @@ class Source(NamedTuple):
         """(H, W), from the header of a file."""
         return picture_size(self.path) if self.path else tuple(self.spec["size"])
 
-    def hashed(self) -> dict[str, Any]:
-        """The spec, with sha256 of a file."""
-        return {**self.spec, "sha256": sha256(self.path)} if self.path else self.spec
-
 
 class BenchmarkSubject(NamedTuple):
     """A subject of a plan; the same source twice for RGBA. "a/0" is a frame of clip "a"."""
@@ -146,36 +142,25 @@ def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
     """A sentence on source files that are missing or not what they were; "" if there are none."""
     files = {key: spec for key, spec in manifest.sources.items() if "drawn" not in spec}
     digests = {key: spec.get("sha256", "") for key, spec in files.items()}
-    return describe_changes("source files", data_root, digests, _file_digest)
-
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return sha256(path)
-    except OSError:
-        return None
+    return describe_changes("source files", data_root, digests, sha256)
 
 
 def describe_changes(
-    what: str,
-    place: str | Path,
-    expected: Mapping[str, str],
-    digest: Callable[[Path], str | None],
+    what: str, place: str | Path, expected: Mapping[str, str], digest: Callable[[Path], str]
 ) -> str:
-    """A sentence that counts and names the files below place whose digest (None: missing) differs.
-
-    "" where there is none.
-    """
-    actual = {name: digest(Path(place, name)) for name in expected}
-    changed = [name for name, now in actual.items() if now is not None and now != expected[name]]
-    missing = [name for name, now in actual.items() if now is None]
-    groups = {"missing": missing, "not what the manifest says": changed}
-    sentences = (
+    """A sentence that counts and names the files below place that are missing or differ; or ""."""
+    groups: dict[str, list[str]] = {"missing": [], "not what the manifest says": []}
+    for name, then in expected.items():
+        path = Path(place, name)
+        if not path.is_file():
+            groups["missing"].append(name)
+        elif digest(path) != then:
+            groups["not what the manifest says"].append(name)
+    return "; ".join(
         f"{len(names)} {what} in {place} are {how}: {list_names(names)}"
         for how, names in groups.items()
         if names
     )
-    return "; ".join(sentences)
 
 
 def source_reader(manifest: Manifest, data_root: Path) -> Callable[[str], NDArray[np.uint8]]:

@@ -72,17 +72,14 @@ def write(manifest: Manifest) -> str:
     head["recipe"] = manifest.recipe._asdict()
     parts = [f"{_line(key)}: {_line(value)}" for key, value in head.items()]
     parts.append(f'"sources": {{\n{_entries(manifest.sources)}\n}}')
-    parts.append('"scenes": [\n' + ",\n".join(map(_scene_line, manifest.scenes)) + "\n]")
+    scenes = (s._asdict() | {"plate": s.plate and s.plate._asdict()} for s in manifest.scenes)
+    parts.append('"scenes": [\n' + ",\n".join(map(_line, scenes)) + "\n]")
     parts.append(f'"files": {{\n{_entries(manifest.files)}\n}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _entries(mapping: dict[str, Any]) -> str:
     return ",\n".join(f"{_line(key)}: {_line(mapping[key])}" for key in sorted(mapping))
-
-
-def _scene_line(scene: Scene) -> str:
-    return _line(scene._asdict() | {"plate": scene.plate and scene.plate._asdict()})
 
 
 def _line(value: Any) -> str:

@@ -1,5 +1,6 @@
 """How a plate differs from its shot's background in Lin et al. 2021, appendix D.2."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +11,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.compose.seeding import hash_key, random_integer, random_words
 from bgm.errors import BadInput
+
+
+def hash_key(*parts: int | str) -> int:
+    """A 128-bit number that is a function of its parts: SHA-256 of their names, 16 bytes of it."""
+    text = "/".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+
+
+def random_integer(low: int, high: int, *parts: int | str) -> int:
+    """An integer in low..high, both included; high - low far below 2**64, so that no bias shows."""
+    return low + (hash_key(*parts) * (high - low + 1) >> 128)
+
+
+def shuffled_numbers(n: int, *parts: int | str) -> list[int]:
+    """The numbers 0 .. n - 1 in random order (Fisher and Yates, from the end)."""
+    order = list(range(n))
+    for last in range(n - 1, 0, -1):
+        other = random_integer(0, last, *parts, last)
+        order[last], order[other] = order[other], order[last]
+    return order
+
+
+def random_words(stream: int, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Uniform 16-bit numbers: Philox4x64-10 with key `stream` (< 2**128), low words first.
+
+    numpy promises the raw integers of its bit generators for all versions and machines, which it
+    does not for floats and for distributions. Source: Salmon et al. 2011.
+    """
+    n = int(np.prod(shape))
+    raw = np.random.Philox(key=stream).random_raw(-(-n // 4))
+    parts = [(raw >> np.uint64(shift)).astype(np.uint16) for shift in (0, 16, 32, 48)]
+    return np.stack(parts, axis=1).reshape(-1)[:n].reshape(shape)
+
 
 SUB = 256  # parts of a pixel in which shifts are counted
 FINE = 16  # steps of a level (1/255) that the exposure curve tells apart
@@ -146,8 +179,7 @@ def noise_table(mean: int, std: int) -> NDArray[np.int32]:
 def normal_quantiles() -> NDArray[np.int64]:
     """Quantiles (k + 1/2) / 65536 of the standard normal distribution, in 1/SIGMA.
 
-    No quantile lies nearer than 1e-5 to where rounding tips: the last bits of a machine's
-    logarithm do not matter.
+    None lies nearer than 1e-5 to where rounding tips: a logarithm's last bits do not matter.
     """
     quantile = NormalDist().inv_cdf
     return np.array([round(quantile((k + 0.5) / 65536) * SIGMA) for k in range(65536)], np.int64)

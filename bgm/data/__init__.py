@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from bgm.data.clips import Clips, open_subjects
-from bgm.data.composites import Composites
-from bgm.data.cropped import CroppedSubjects
+from bgm.data.composites import Composites, CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.mixing import MixedSources, Mixture, Pool
@@ -14,22 +13,9 @@ from bgm.data.scenes import Scenes
 if TYPE_CHECKING:
     from bgm.data.datamodule import MattingData
 
-__all__ = [
-    "BackgroundSource",
-    "Backgrounds",
-    "Clips",
-    "Composites",
-    "CroppedSubjects",
-    "MattingData",
-    "MixedSources",
-    "Mixture",
-    "Pool",
-    "Procedural",
-    "Scenes",
-    "SubjectSource",
-    "Subjects",
-    "open_subjects",
-]
+__all__ = ["BackgroundSource", "Backgrounds", "Clips", "Composites", "CroppedSubjects"]
+__all__ += ["MattingData", "MixedSources", "Mixture", "Pool", "Procedural", "Scenes"]
+__all__ += ["SubjectSource", "Subjects", "open_subjects"]
 
 
 def __getattr__(name: str) -> Any:

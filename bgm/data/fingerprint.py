@@ -36,13 +36,12 @@ def about(dataset: Any) -> dict[str, Any]:
 
     Of a mixture also the same of what is mixed.
     """
-    counts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"kind": type(dataset).__name__, "items": len(dataset)}
     if isinstance(dataset, Composites):
-        counts = {"subjects": len(dataset.subjects), "backgrounds": len(dataset.backgrounds)}
+        facts |= {"subjects": len(dataset.subjects), "backgrounds": len(dataset.backgrounds)}
     elif isinstance(dataset, Mixture):
-        counts = {name: about(part) for name, part in dataset.mixed.items()}
-    kind = type(dataset).__name__
-    return {"kind": kind, "items": len(dataset), **counts, "fingerprint": fingerprint(dataset)}
+        facts |= {name: about(part) for name, part in dataset.mixed.items()}
+    return facts | {"fingerprint": fingerprint(dataset)}
 
 
 def described(x: object, inside: tuple[int, ...] = ()) -> str:

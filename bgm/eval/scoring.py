@@ -1,20 +1,96 @@
-"""Score one case, or many at a time, by a protocol."""
+"""Score one case, or many at a time, by a protocol; a killed run goes on where it was."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from bgm.compose import by_clip
 from bgm.console import say, tracked
+from bgm.data.fingerprint import fingerprint
 from bgm.errors import BadInput
 from bgm.eval.cases import Case, Cases
-from bgm.eval.partial_scores import Entry, PartialScores
-from bgm.eval.temporal import PredAndTrue, PreviousFrames
+from bgm.files import refusals_named, sha256, write_text
+from bgm.infer.any_size import run_any_size
 from bgm.metrics import Scores, metrics_of, score
 from bgm.metrics.protocols import Scale, find_protocol
 from bgm.run_info import cores
+
+Entry = dict[str, float] | str  # scores, or why the picture was skipped
+WEIGHTS = (".bin", ".data", ".onnx", ".xml", ".pt", ".pt2", ".ckpt", ".safetensors")
+
+
+class PartialScores(NamedTuple):
+    """Entries by name of the picture, appended to a file of JSON lines as they are ready."""
+
+    path: Path
+    file: TextIO
+    entries: dict[str, Entry]
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Write one picture's entry down; it survives a kill of this process from now on."""
+        self.entries[name] = entry
+        with refusals_named(self.path):
+            self.file.write(json.dumps([name, entry]) + "\n")
+            self.file.flush()
+
+
+@contextmanager
+def keep_partial_scores(path: str | Path, key: str) -> Iterator[PartialScores]:
+    """Give what an earlier run of the same key left behind, to be added to.
+
+    Of another key nothing is taken. The file is removed when the block ends without an exception.
+    Raises BadInput where it cannot be written.
+    """
+    path = Path(path)
+    entries = left_behind(path, key)
+    lines = [{"key": key}, *entries.items()]
+    write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+    with path.open("a", encoding="utf-8") as file:
+        yield PartialScores(path, file, entries)
+    path.unlink(missing_ok=True)
+
+
+def left_behind(path: Path, key: str) -> dict[str, Entry]:
+    """The entries of an earlier run of this key, up to a line that a kill cut off."""
+    entries: dict[str, Entry] = {}
+    try:
+        first, *lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines if json.loads(first) == {"key": key} else []:
+            name, entries[name] = json.loads(line)
+    except (OSError, ValueError):  # no file, an empty one, one of something else; the cut line
+        pass
+    return entries
+
+
+def run_key(model: Path | None, files: Iterable[Path], *rules: object) -> str:
+    """What must be equal for scores to be equal: model, files, rules, and the code that scores.
+
+    model: a file whose bytes count (with its neighbours of the same stem: weights may lie apart).
+    files: counted by name, size and time of change: on one machine that tells edits apart.
+    """
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    neighbours = [] if model is None else sorted(model.parent.glob(f"{model.stem}.*"))
+    weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in WEIGHTS]
+    return fingerprint(model and sha256(model), weights, stats, *rules, score, run_any_size)
+
+
+PredAndTrue = tuple[np.ndarray, np.ndarray]  # pha (H, W)
+
+
+def frames_before(names: Sequence[str]) -> dict[int, int | None]:
+    """For each frame of a clip ("walk/0001") the index of the one before it, None for the first."""
+    clips = by_clip({name: index for index, name in enumerate(names) if "/" in name})
+    before: dict[int, int | None] = {}
+    for frames in clips.values():
+        if len(frames) > 1:
+            before |= dict(zip(frames, [None, *frames], strict=False))
+    return before
 
 
 class Rules(NamedTuple):
@@ -92,21 +168,24 @@ def _entries(
 ) -> Iterator[tuple[str, Entry]]:
     """Names and entries, in the order in which they are ready."""
     over_time = any(metric.needs == "before" for metric in metrics_of(rules.protocol).values())
-    previous = PreviousFrames(cases if over_time else None)
+    before = frames_before(cases.names) if over_time else {}
+    threads = threads or cores()
+    # A frame is asked for again for the one after it.
+    case_of = lru_cache(2 * threads)(cases.__getitem__) if before else cases.__getitem__
 
     def entry_of(index: int) -> Entry:
         try:
-            case = cases[index]
-            previous.put(index, case.pha, case.true)
-            entry = score_case(case, rules, previous.frame_before(index))
+            last = before.get(index)
+            mattes = None if last is None else (case_of(last).pha, case_of(last).true)
+            entry = score_case(case_of(index), rules, mattes)
         except BadInput as error:
             raise BadInput(f"{cases.names[index]}: {error}") from None
-        if previous.is_first(index) and not isinstance(entry, str):
+        if before.get(index, index) is None and not isinstance(entry, str):
             entry["dtssd"] = 0.0  # as RobustVideoMatting counts it
         return entry
 
     # Threads: decoding, cv2 and torch let go of the GIL.
-    pool = ThreadPoolExecutor(threads or cores())
+    pool = ThreadPoolExecutor(threads)
     futures = {pool.submit(entry_of, i): cases.names[i] for i in todo}
     try:
         for future in as_completed(futures):

@@ -50,6 +50,7 @@ def describe_network(net: nn.Module) -> dict[str, str]:
     if refiner is None:
         return metadata
     return metadata | {
+        "kernel_size": str(refiner.kernel_size),
         "select": json.dumps(describe_selection(refiner.select)),
         "crop": type(refiner.crop).__name__,
         "replace": type(refiner.replace).__name__,

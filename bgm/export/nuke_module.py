@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bgm.colour import srgb_code, srgb_light
-from bgm.export.runtime_options import MODES, WithRuntimeOptions
-from bgm.model import MattingRefine
+from bgm.export.runtime_options import WithRuntimeOptions
+from bgm.model import SELECTIONS, MattingRefine
 from bgm.ops import repeat_pixels, resize
 from bgm.types import Refined
 
-SELECTIONS = list(MODES.values())  # what the knob `selection` counts
+MODES = list(SELECTIONS)  # what the knob `selection` counts
 OUTPUTS = ("foreground", "shot", "alpha", "error", "refined")  # what the knob `output` counts
 SMALLEST = 64  # pixels a side: what prediction pads small pictures to
 
@@ -29,9 +29,9 @@ class NukeMatte(nn.Module):
     def __init__(self, net: MattingRefine):
         super().__init__()
         self.net = WithRuntimeOptions(net)
-        self.selections = SELECTIONS
+        self.selections = MODES
         self.scale = self.net.backbone_scale
-        self.selection = SELECTIONS.index(self.net.refine_mode)
+        self.selection = MODES.index(self.net.refine_mode)
         self.sample_pixels = int(self.net.refine_sample_pixels)
         self.threshold = float(self.net.refine_threshold)
         self.linear = 1

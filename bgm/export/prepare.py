@@ -8,7 +8,7 @@ from torch import nn
 
 from bgm.export.cells_refiner import CellsRefiner, SharedCells
 from bgm.model import UnfoldCrop
-from bgm.model.folding import folded
+from bgm.model.optimize import folded
 
 
 def prepare_network(

@@ -2,11 +2,11 @@
 
 from torch import Tensor, nn
 
-from bgm.model import Full, MattingRefine, Sampling, Thresholding
+from bgm.model import SELECTIONS, Full, MattingRefine, Sampling, Thresholding
 from bgm.model.patches import Patches
 from bgm.types import Refined
 
-MODES = {Sampling: "sampling", Thresholding: "thresholding", Full: "full"}
+MODES = {kind: name for name, kind in SELECTIONS.items()}
 OPTIONS = ("backbone_scale", "refine_mode", "refine_sample_pixels", "refine_threshold")
 
 

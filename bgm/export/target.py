@@ -112,7 +112,10 @@ class Target:
         if is_base and self.backbone_scale is not None:
             raise BadInput("backbone_scale=... is for refined networks; a base network has none")
         if self.select is not None and (is_base or self.part == "base"):
-            raise BadInput("select=... is for refined networks; this base network refines nothing")
+            raise BadInput(
+                "select, sample_pixels (which a preset brings) and threshold are for refined "
+                "networks; this base network refines nothing"
+            )
         if isinstance(self.crop, SharedCells) and not self.shares_cells:
             raise BadInput(f"crop=cells is for onnx and openvino files, not for {self.name}")
         if self.precision == "int8" and self.calibration is None:

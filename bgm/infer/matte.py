@@ -16,6 +16,7 @@ from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import AUTO, Model, model_of
 from bgm.infer.outputs import render
 from bgm.infer.plate.fixes import AlignPlate, fix_exposure
+from bgm.model import choose_select
 from bgm.pictures import to_uint8
 
 Picture = TypeVar("Picture", Tensor, NDArray[Any], Image.Image)
@@ -41,21 +42,25 @@ def matte(
     fgr: str = AUTO,
     backbone_scale: float | str | None = AUTO,
     base_scale: float | None = None,
+    select: str | nn.Module | None = None,
+    sample_pixels: int | None = None,
+    threshold: float | None = None,
 ) -> Mattes[Picture]:
     """Matte one picture or a batch, of any size, without gradients.
 
     net: of `bgm.load`, in eval mode, or any file opened with `bgm.infer.models.open_model` (which
-    takes the two scales itself). src, bgr: the shot and its plate, RGB: PIL pictures, numpy arrays
-    (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in 0..255 or floats in
-    [0, 1]; one plate may serve a batch. align, exposure, fgr, backbone_scale, base_scale: as in
-    conf/predict.yaml, with its defaults. Outputs have the kind and type of src; arrays of one
-    channel are (H, W) or (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do
-    not fit each other, for words that are unknown, and for a network in training mode.
+    takes all but align, exposure and fgr itself). src, bgr: the shot and its plate, RGB: PIL
+    pictures, numpy arrays (H, W, 3) or (B, H, W, 3), or tensors (3, H, W) or (B, 3, H, W); uint8 in
+    0..255 or floats in [0, 1]; one plate may serve a batch. The rest: as in conf/predict.yaml, with
+    its defaults. Outputs have the kind and type of src; arrays of one channel are (H, W) or
+    (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
+    for words that are unknown, and for a network in training mode.
     """
     if isinstance(net, nn.Module):
         if net.training:
             raise BadInput("the network is in training mode, expected eval mode: net.eval()")
-        net = model_of(net, "the network", backbone_scale, base_scale)
+        chosen = choose_select(select, sample_pixels, threshold)
+        net = model_of(net, "the network", backbone_scale, base_scale, chosen)
     shots, plates = to_batch(src, "src"), to_batch(bgr, "bgr")
     if plates.shape[2:] != shots.shape[2:] or len(plates) not in (1, len(shots)):
         raise BadInput(

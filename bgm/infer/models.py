@@ -1,5 +1,8 @@
 """Open any model file: a checkpoint, published weights, an exported file."""
 
+import copy
+import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -7,11 +10,11 @@ from torch import nn
 
 from bgm.errors import BadInput
 from bgm.export import Exported, open_exported, target_of
-from bgm.export.runtime_options import MODES
-from bgm.infer.any_size import Network
-from bgm.infer.fixed_shape import FixedShapeModel
-from bgm.model import MattingRefine, OptimizedRefine
-from bgm.model.coarse import CoarseAtMost
+from bgm.export.metadata import describe_selection
+from bgm.infer.any_size import FixedShapeModel, Network
+from bgm.model import MattingRefine, OptimizedRefine, choose_select
+from bgm.model.optimize import CoarseAtMost
+from bgm.model.selection import check_kernel_size
 from bgm.types import Coarse
 from bgm.weights import load
 
@@ -27,6 +30,17 @@ class Model(NamedTuple):
 AUTO = "auto"  # as a backbone_scale
 BASE_SCALE = 0.25
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
+WORDS = {  # of the command line, for settings of exported files
+    "backbone_scale": "backbone_scale",
+    "refine_mode": "select",
+    "refine_sample_pixels": "sample_pixels",
+    "refine_threshold": "threshold",
+    "kernel_size": "kernel_size",
+}
+NO_REFINER = (
+    "{} is a base network without a refiner: backbone_scale, select, sample_pixels, threshold and "
+    "kernel_size are not for it"
+)
 
 
 def open_model(
@@ -35,7 +49,10 @@ def open_model(
     device: str = "auto",
     backbone_scale: float | str | None = AUTO,
     base_scale: float | None = None,
-    select: nn.Module | None = None,
+    select: str | nn.Module | None = None,
+    sample_pixels: int | None = None,
+    threshold: float | None = None,
+    kernel_size: int | None = None,
     runtime: str | None = None,
     optimize: bool = False,
     precision: str = "float32",
@@ -45,21 +62,24 @@ def open_model(
 
     backbone_scale: of a refined network; "auto" is its own, less for large pictures
     (`CoarseAtMost`); files that have theirs built in keep it. base_scale: share of the size at
-    which a base network sees pictures; None is what its file says, else 0.25. select: another
-    selection of patches. runtime: of an .onnx file. optimize, precision, compile: of a checkpoint,
+    which a base network sees pictures; None is what its file says, else 0.25. select,
+    sample_pixels, threshold: another selection of patches, see `choose_select`. kernel_size: what
+    the refiner must have. runtime: of an .onnx file. optimize, precision, compile: of a checkpoint,
     see `bgm.model.optimize`. Raises BadInput for files that hold no matting network, and for an
     option that the file does not have.
     """
     check_scale("backbone_scale", backbone_scale, 0.5)
     check_scale("base_scale", base_scale, 1.0)
+    chosen = choose_select(select, sample_pixels, threshold)
     place = choose_device(device)
     if target_of(path) is None and runtime is None:
         if precision not in PRECISIONS:
             raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
         net = load(path, optimize, PRECISIONS[precision], compile)
-        return model_of(net.to(place), path, backbone_scale, base_scale, select)
+        check_kernel_size(net, kernel_size, path)
+        return model_of(net.to(place), path, backbone_scale, base_scale, chosen)
     exported = open_exported(path, runtime, place)
-    set_exported_options(exported, path, backbone_scale, select)
+    set_exported_options(exported, path, backbone_scale, chosen, kernel_size)
     if exported.shape is not None:
         return Model(FixedShapeModel(exported, path), place, 1.0)
     if exported.output_type is not Coarse:
@@ -75,16 +95,18 @@ def model_of(
     base_scale: float | None = None,
     select: nn.Module | None = None,
 ) -> Model:
-    """A network in eval mode, with options as for `open_model`; name: for messages."""
+    """A network in eval mode, which stays as it is, with options as for `open_model`.
+
+    name: for messages.
+    """
     device = next(net.parameters()).device
     if not isinstance(net, MattingRefine | OptimizedRefine):
         if select or backbone_scale not in (None, AUTO):
-            raise BadInput(
-                f"select and backbone_scale cannot be changed in {name}: a base network has no "
-                "refiner"
-            )
+            raise BadInput(NO_REFINER.format(name))
         return Model(net, device, float(base_scale or BASE_SCALE))
     if select:
+        net = net.at_scale(net.backbone_scale)
+        net.refiner = copy.deepcopy(net.refiner)  # four small convolutions
         net.refiner.select = select.eval()
     if backbone_scale == AUTO:
         return Model(CoarseAtMost(net), device, 1.0)
@@ -113,22 +135,42 @@ def check_scale(name: str, value: float | str | None, most: float) -> None:
 
 
 def set_exported_options(
-    exported: Exported, path: str, backbone_scale: float | str | None, select: nn.Module | None
+    exported: Exported,
+    path: str,
+    backbone_scale: float | str | None,
+    select: nn.Module | None,
+    kernel_size: int | None,
 ) -> None:
-    """Set an exported file's options, or raise BadInput when it has these built in."""
-    options: dict[str, Any] = {}
-    if backbone_scale not in (None, AUTO):
-        options["backbone_scale"] = float(backbone_scale)
-    if select is not None:
-        values = vars(select)
-        options["refine_mode"] = MODES[type(select)]
-        options |= {f"refine_{k}": values[k] for k in ("sample_pixels", "threshold") if k in values}
-        same_kind = type(select).__name__ in exported.metadata.get("select", "")
-        if same_kind and "refine_mode" not in exported.options and len(options) > 1:
-            del options["refine_mode"]  # only its number may differ
-    if any(name not in exported.options for name in options):
+    """Set an exported file's options, or raise BadInput when it has others built in."""
+    about = exported.metadata
+    if backbone_scale == AUTO:
+        backbone_scale = None
+    wanted = settings(backbone_scale, describe_selection(select) if select else {}, kernel_size)
+    if wanted and exported.output_type is Coarse:
+        raise BadInput(NO_REFINER.format(path))
+    selected = json.loads(about.get("select", "{}"))
+    own = settings(about.get("backbone_scale"), selected, about.get("kernel_size"))
+    changes = {k: v for k, v in wanted.items() if k in exported.options or v != own.get(k)}
+    if refused := sorted(changes.keys() - exported.options.keys()):
+        has = ", ".join(f"{WORDS[name]} {value}" for name, value in own.items())
+        found = ", ".join(f"{WORDS[name]}={changes[name]}" for name in refused)
         raise BadInput(
-            f"select and backbone_scale cannot be changed in {path}: an exported file has them "
-            f"built in, this one can change {', '.join(exported.options) or 'nothing'}"
+            f"{path} has {has or 'its settings'} built in, found {found}: export another file for "
+            f"that, this one can change {', '.join(exported.options) or 'nothing'}"
         )
-    exported.options.update(options)
+    exported.options.update(changes)
+
+
+def settings(
+    backbone_scale: Any, select: Mapping[str, Any], kernel_size: Any
+) -> dict[str, float | int | str]:
+    """Settings by the names of `WORDS`, of a command line or of what a file says about itself."""
+    found: dict[str, float | int | str] = {}
+    if backbone_scale is not None:
+        found["backbone_scale"] = float(backbone_scale)
+    if select:
+        found["refine_mode"] = select["name"].lower()
+        found |= {f"refine_{name}": value for name, value in select.items() if name != "name"}
+    if kernel_size is not None:
+        found["kernel_size"] = int(kernel_size)
+    return found

@@ -16,8 +16,7 @@ from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.model import OptimizedRefine
-from bgm.model.coarse import CoarseAtMost
-from bgm.model.optimize import Plate
+from bgm.model.optimize import CoarseAtMost, Plate
 from bgm.types import Coarse, Refined
 
 FASTEST = next(iter(PLANS))

@@ -6,23 +6,6 @@ from bgm.metrics.protocols import PROTOCOLS, Protocol, metrics_of, score
 from bgm.metrics.scores import Interval, Scores, interval, paired
 from bgm.trimap import trimap_of
 
-__all__ = [
-    "METRICS",
-    "PROTOCOLS",
-    "DifferenceKey",
-    "Interval",
-    "Metric",
-    "MetricInput",
-    "Protocol",
-    "Scores",
-    "TunedKey",
-    "all_zero",
-    "interval",
-    "metrics_of",
-    "mode_of",
-    "paired",
-    "scale_label",
-    "score",
-    "trimap_of",
-    "tune_keys",
-]
+__all__ = ["METRICS", "PROTOCOLS", "DifferenceKey", "Interval", "Metric", "MetricInput", "Protocol"]
+__all__ += ["Scores", "TunedKey", "all_zero", "interval", "metrics_of", "mode_of", "paired"]
+__all__ += ["scale_label", "score", "trimap_of", "tune_keys"]

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from bgm.metrics.arrays import Mask, Pair, absolute, change, count, foreground, ratio, squared
-from bgm.metrics.conn import Order, connectivity_error
-from bgm.metrics.grad import gradient_error
+from bgm.metrics.gradient_connectivity import Order, connectivity_error, gradient_error
 
 
 class MetricInput(NamedTuple):
@@ -25,8 +24,7 @@ class Metric(NamedTuple):
 
     scale: the factor of the printed number, 1e3 for "x1e3"; papers differ, so a protocol may have
     another one. unit: of the plain value, "" for a mean over values in [0, 1]. function: the plain
-    value, finite, or NaN where it is not defined. needs: what it cannot do without, the alphas
-    alone, foregrounds too, or the frame before.
+    value, finite, or NaN where it is not defined. needs: alphas, foregrounds or the frame before.
     """
 
     name: str

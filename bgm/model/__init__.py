@@ -15,27 +15,11 @@ from bgm.model.patches import (
     UnfoldCrop,
     swap_patches,
 )
-from bgm.model.refine import MattingRefine
+from bgm.model.refined_network import MattingRefine
 from bgm.model.refiner import PatchRefiner
+from bgm.model.selection import SELECTIONS, choose_select
 
-__all__ = [
-    "Full",
-    "GatherCrop",
-    "MattingBase",
-    "MattingRefine",
-    "OptimizedBase",
-    "OptimizedRefine",
-    "PatchRefiner",
-    "RoiAlignCrop",
-    "Sampling",
-    "ScatterElementReplace",
-    "ScatterNdReplace",
-    "Thresholding",
-    "UnfoldCrop",
-    "efficientnet_lite0",
-    "mobilenetv2",
-    "optimize",
-    "resnet50",
-    "resnet101",
-    "swap_patches",
-]
+__all__ = ["Full", "GatherCrop", "MattingBase", "MattingRefine", "OptimizedBase", "OptimizedRefine"]
+__all__ += ["PatchRefiner", "RoiAlignCrop", "Sampling", "ScatterElementReplace", "ScatterNdReplace"]
+__all__ += ["SELECTIONS", "Thresholding", "UnfoldCrop", "choose_select", "efficientnet_lite0"]
+__all__ += ["mobilenetv2", "optimize", "resnet50", "resnet101", "swap_patches"]

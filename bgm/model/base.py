@@ -6,9 +6,39 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
-from bgm.model.decoder import Decoder
-from bgm.ops import clamp01
+from bgm.ops import clamp01, resize
 from bgm.types import Coarse
+
+
+class Decoder(nn.Module):
+    """Upsample to each skip's size, concatenate, convolve: 1/16 to 1/1 in four steps.
+
+    widths: channels in and after each step, five numbers. skips: channels of the taps at
+    1/8, 1/4, 1/2, 1/1. The last step is a bare convolution.
+    """
+
+    def __init__(self, widths: list[int], skips: list[int]):
+        super().__init__()
+        self.conv1 = nn.Conv2d(widths[0] + skips[0], widths[1], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[1])
+        self.conv2 = nn.Conv2d(widths[1] + skips[1], widths[2], 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(widths[2])
+        self.conv3 = nn.Conv2d(widths[2] + skips[2], widths[3], 3, padding=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(widths[3])
+        self.conv4 = nn.Conv2d(widths[3] + skips[3], widths[4], 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x4: Tensor, x3: Tensor, x2: Tensor, x1: Tensor, x0: Tensor) -> Tensor:
+        return self.conv4(self.features(x4, x3, x2, x1, x0))
+
+    def features(self, x4: Tensor, x3: Tensor, x2: Tensor, x1: Tensor, x0: Tensor) -> Tensor:
+        """What the last convolution reads, at x0's size."""
+        x = self.relu(self.bn1(self.conv1(torch.cat([resize(x4, list(x3.shape[2:])), x3], 1))))
+        x = self.relu(self.bn2(self.conv2(torch.cat([resize(x, list(x2.shape[2:])), x2], 1))))
+        x = self.relu(self.bn3(self.conv3(torch.cat([resize(x, list(x1.shape[2:])), x1], 1))))
+        # Under autocast x0, the pictures, is float32: cat would widen all of its largest input.
+        return torch.cat([resize(x, list(x0.shape[2:])), x0.to(x.dtype)], 1)
+
 
 LEAK = 0.01  # gradient outside [0, 1] while training; evaluation clamps hard
 
@@ -55,8 +85,12 @@ class MattingBase(nn.Module):
 
     def maps(self, src: Tensor, bgr: Tensor) -> Tensor:
         """What the decoder gives, (B, 37, H, W): pha, residual, err, hid, none of them clamped."""
+        return self.decoder.conv4(self.features(src, bgr))
+
+    def features(self, src: Tensor, bgr: Tensor) -> Tensor:
+        """What the last convolution reads, (B, C, H, W): `maps` before it."""
         taps = self.backbone(torch.cat([src, bgr], 1))
-        return self.decoder(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
+        return self.decoder.features(self.aspp(taps[4]), taps[3], taps[2], taps[1], taps[0])
 
 
 def check_pictures(src: Tensor, bgr: Tensor) -> None:

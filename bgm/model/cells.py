@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bgm.model.hidden import CoarseMaps
 from bgm.ops import bilinear_taps
 
 
@@ -27,16 +28,19 @@ class CellGrid:
 
     Every picture has a margin of two cells around it, so that neighbours are plain steps and no
     window needs a test for the border: cells of the margin are zero, as the reference pads.
-    src: (B, C, H, W). coarse: (B, Hc, Wc, C).
+    src: (B, C, H, W). coarse: (B, Hc, Wc, C), or what is read of it.
     """
 
     MARGIN = 2
 
-    def __init__(self, src: Tensor, coarse: Tensor):
+    def __init__(self, src: Tensor, coarse: Tensor | CoarseMaps):
+        self.coarse = coarse.shape[:3]
+        Hc, Wc = coarse.shape[1:3]
         self.h, self.w = src.shape[2] // 4, src.shape[3] // 4
         self.wide = self.w + 2 * self.MARGIN
-        self.rows, self.row_shares = self.taps(self.h, coarse.shape[1], coarse)
-        self.columns, self.column_shares = self.taps(self.w, coarse.shape[2], coarse)
+        like = coarse if isinstance(coarse, Tensor) else coarse.seen  # under autocast not as src is
+        self.rows, self.row_shares = self.taps(self.h, Hc, like)
+        self.columns, self.column_shares = self.taps(self.w, Wc, like)
 
     def taps(self, cells: int, source: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Of each cell's two half-size pixels along an axis (cells + 4, 2): two taps, two shares.
@@ -75,18 +79,21 @@ class CellGrid:
         b = row.div(self.h + 2 * self.MARGIN, rounding_mode="floor")
         return b, row - b * (self.h + 2 * self.MARGIN) - self.MARGIN, x - self.MARGIN
 
-    def half_size(self, coarse: Tensor, b: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    def half_size(self, coarse: Tensor | CoarseMaps, b: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Coarse maps at half size, in the cells (b, y, x): (4 * cells, C), 0 in the margin."""
         y, x = y + self.MARGIN, x + self.MARGIN
-        rows = self.rows[y] + (b * coarse.shape[1])[:, None, None]
-        index = rows[:, :, None, :, None] * coarse.shape[2] + self.columns[x][:, None, :, None]
+        B, Hc, Wc = self.coarse
+        rows = self.rows[y] + (b * Hc)[:, None, None]
+        index = rows[:, :, None, :, None] * Wc + self.columns[x][:, None, :, None]
         shares = self.row_shares[y][:, :, None, :, None] * self.column_shares[x][:, None, :, None]
-        return F.embedding_bag(
-            index.view(-1, 4),
-            coarse.flatten(0, 2),
-            per_sample_weights=shares.view(-1, 4),
-            mode="sum",
-        )
+        if isinstance(coarse, Tensor):
+            table = coarse.flatten(0, 2)
+        else:
+            read = torch.zeros(B * Hc * Wc, dtype=torch.bool, device=index.device)
+            read = read.index_fill_(0, index.flatten(), True)
+            table, index = coarse.rows(read.nonzero()[:, 0]), numbered(read)[index]
+        shares = shares.view(-1, 4)
+        return F.embedding_bag(index.view(-1, 4), table, per_sample_weights=shares, mode="sum")
 
     def cells(self, picture: Tensor | Cells, b: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Pixels of a picture (B, 3, H, W) in the cells (b, y, x): (cells, 48), 0 in the margin."""

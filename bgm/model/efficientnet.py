@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from bgm.model.encoder import Pretrained
+from bgm.model.encoders import Pretrained
 
 # Kernel, stride, expansion, channels, repeats of each stage; Tan & Le 2019, table 1. Lite: no
 # squeeze-and-excitation, ReLU6 in the place of swish, a stem that is not scaled.

@@ -1,12 +1,41 @@
-"""Encoders over cat[src, bgr]: torchvision's classes at output stride 16, with five taps."""
+"""What an encoder is, and torchvision's at output stride 16, with five taps."""
 
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2
 from torchvision.models.resnet import Bottleneck, ResNet, ResNet50_Weights, ResNet101_Weights
 
-from bgm.model.encoder import Pretrained
+
+class Pretrained(NamedTuple):
+    """Files to download, newest last, or the Python package whose `models` folder holds one."""
+
+    urls: tuple[str, ...] = ()
+    package: str = ""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What a matting network's `backbone` has to be, besides an `nn.Module`.
+
+    It is called with cat[src, bgr] (B, 6, H, W) in [0, 1] of any size, which it leaves as it is,
+    and returns five taps: the input itself, then features at 1/2, 1/4, 1/8 and 1/16 of its height
+    and width, rounded up. tests/model/test_encoders.py tries every one of conf/backbone.
+    """
+
+    channels: list[int]  # of the five taps; the first is 6
+
+    def blocks(self) -> list[nn.Module]:
+        """The parts in order that training in less memory computes again, one after the other.
+
+        All parameters are in them, but those of a stem in front.
+        """
+
+    def imagenet(self) -> Pretrained:
+        """Where its ImageNet weights come from."""
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """(B, 6, H, W) -> the taps."""
 
 
 class ResNetEncoder(ResNet):
@@ -17,9 +46,7 @@ class ResNetEncoder(ResNet):
 
     def __init__(self, layers: list[int]):
         super().__init__(
-            block=Bottleneck,
-            layers=list(layers),
-            replace_stride_with_dilation=[False, False, True],
+            block=Bottleneck, layers=list(layers), replace_stride_with_dilation=[False, False, True]
         )
         self.channels = [6, 64, 256, 512, 2048]
         self.conv1 = nn.Conv2d(6, 64, 7, stride=2, padding=3, bias=False)

@@ -2,24 +2,39 @@
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bgm.model.base import MattingBase, check_pictures
 from bgm.model.cells import Cells, cut
-from bgm.model.folding import folded
-from bgm.model.refine import MattingRefine, as_ratio
+from bgm.model.hidden import CoarseMaps, LastLayer
+from bgm.model.refined_network import MattingRefine, as_ratio, refined_in_place
 from bgm.model.sparse import SparseRefiner
-from bgm.model.upsample import upsampled
 from bgm.ops import clamp01, shrink
 from bgm.types import Coarse, Refined
 
-INFINITE = float("inf")
-# The least and the greatest of the base network's pha, residual, err and hid.
-LOWEST = [0.0, *[-INFINITE] * 3, 0.0, *[0.0] * 32]
-HIGHEST = [1.0, *[INFINITE] * 3, 1.0, *[INFINITE] * 32]
+
+def folded(net: nn.Module) -> nn.Module:
+    """net (changed, in eval mode) with each BatchNorm folded into the convolution before it.
+
+    Pairs are neighbours in a Sequential and `convN`, `bnN` elsewhere, torchvision's and our names;
+    a BatchNorm of another name stays, which is slower and as right. torch.export cannot tell a
+    BatchNorm on a data-dependent number of patches from one on none; without it there is no doubt.
+    """
+    for parent in net.modules():
+        children = dict(parent.named_children())
+        following = dict(zip(children, list(children)[1:], strict=False))
+        for name, child in children.items():
+            in_order = isinstance(parent, nn.Sequential)
+            norm = following.get(name) if in_order else name.replace("conv", "bn")
+            batch_norm = children.get(norm) if norm else None
+            if norm and isinstance(child, nn.Conv2d) and isinstance(batch_norm, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(child, batch_norm))
+                setattr(parent, norm, nn.Identity())
+    return net
 
 
 class Plate(NamedTuple):
@@ -52,34 +67,31 @@ def optimize(
 class OptimizedBase(nn.Module):
     """A `MattingBase` for inference. See `optimize`."""
 
-    lowest: Tensor
-    highest: Tensor
-
     def __init__(self, base: MattingBase, dtype: torch.dtype, compile: bool):
         super().__init__()
-        copied = folded(copy.deepcopy(base).eval().requires_grad_(False))
-        self.net = copied.to(dtype).to(memory_format=torch.channels_last)
-        self.dtype = dtype
-        self.register_buffer("lowest", torch.tensor(LOWEST), persistent=False)
-        self.register_buffer("highest", torch.tensor(HIGHEST), persistent=False)
-        maps: Callable[[Tensor, Tensor], Tensor] = copied.maps  # type: ignore[assignment]
-        self.maps = maps
+        copied: Any = folded(copy.deepcopy(base).eval().requires_grad_(False))
+        self.net: Any = copied.to(dtype).to(memory_format=torch.channels_last)
+        self.dtype, self.layer = dtype, LastLayer(copied.decoder.conv4)
+        self.features: Callable[[Tensor, Tensor], Tensor] = copied.features
         if compile:
-            self.maps = torch.compile(maps, mode="reduce-overhead", dynamic=False)
+            self.features = torch.compile(copied.features, mode="reduce-overhead", dynamic=False)
 
     @torch.no_grad()
     def forward(self, src: Tensor, bgr: Tensor) -> Coarse:
         """(B, 3, H, W) in [0, 1] each -> Coarse with the foreground's colour."""
         check_pictures(src, bgr)
-        x = self.clamped(src, bgr).permute(0, 3, 1, 2)
-        return Coarse(x[:, :1], clamp01(x[:, 1:4] + src), x[:, 4:5], x[:, 5:])
+        x = self.net.decoder.conv4(self.read(src, bgr)).to(src.dtype)
+        fgr = clamp01(x[:, 1:4] + src)
+        return Coarse(clamp01(x[:, :1]), fgr, clamp01(x[:, 4:5]), x[:, 5:].relu())
 
-    def clamped(self, src: Tensor, bgr: Tensor) -> Tensor:
-        """pha, residual, err, hid as one tensor (B, H, W, 37), contiguous, of src's type."""
+    def read(self, src: Tensor, bgr: Tensor) -> Tensor:
+        """What the last layer reads, channels last."""
         last = torch.channels_last
-        pair = (x.to(self.dtype).contiguous(memory_format=last) for x in (src, bgr))
-        x = self.maps(*pair).to(src.dtype).permute(0, 2, 3, 1).contiguous()
-        return x.clamp(self.lowest.to(x), self.highest.to(x))
+        return self.features(*(x.to(self.dtype).contiguous(memory_format=last) for x in (src, bgr)))
+
+    def coarse_maps(self, src: Tensor, bgr: Tensor) -> CoarseMaps:
+        """What the refiner reads, hid only where it does."""
+        return CoarseMaps(self.read(src, bgr), self.layer, src.dtype)
 
 
 class OptimizedRefine(nn.Module):
@@ -124,10 +136,27 @@ class OptimizedRefine(nn.Module):
             bgr_sm, pixels = shrink(bgr, self.small(*bgr.shape[2:])), bgr
         src = src.contiguous()
         src_sm = shrink(src, self.small(*src.shape[2:]))
-        x = self.base.clamped(src_sm, bgr_sm)
-        pha_sm, residual, err_sm = (
-            x[..., i].permute(0, 3, 1, 2).contiguous() for i in (slice(1), slice(1, 4), slice(4, 5))
-        )
-        pha, fgr = upsampled(pha_sm, residual, src)
-        ref = self.refiner(src, pixels, x, err_sm, pha, fgr)
-        return Refined(pha, fgr, pha_sm, clamp01(residual + src_sm), err_sm, ref)
+        maps = self.base.coarse_maps(src_sm, bgr_sm)
+        return refined_in_place(src, pixels, src_sm, maps, self.refiner)
+
+
+SIDE = 720  # px; the published settings, 1/4 at HD and 1/8 at 4K, are 480
+
+
+class CoarseAtMost:
+    """A refined network whose base network sees pictures of at most `side` px.
+
+    backbone_scale is the network's own where the long side of the picture times it is below, else
+    what makes it so. What a base network knows of shapes has the size that it was trained at: shown
+    a 4K picture whole it is slow, and leaves holes in subjects larger than all it ever saw.
+    """
+
+    def __init__(self, net: MattingRefine | OptimizedRefine, side: int = SIDE) -> None:
+        self.net, self.side = net, side
+
+    def __call__(self, src: Tensor, bgr: Tensor | Plate) -> Refined:
+        return self.fitting(src)(src, bgr)
+
+    def fitting(self, x: Tensor) -> MattingRefine | OptimizedRefine:
+        """The network at the scale that suits a picture (B, C, H, W)."""
+        return self.net.at_scale(min(self.net.backbone_scale, self.side / max(x.shape[-2:])))

@@ -31,6 +31,7 @@ class PatchRefiner(nn.Module):
         self.select = select or Sampling()
         self.crop = crop
         self.replace = replace or ScatterNdReplace()
+        self.kernel_size = kernel_size
         # Two unpadded 3x3 convolutions eat 2 pixels a side. At full size 4x4 needs 2 around it; at
         # half size 2x2 needs 3, of which 1 is left to become those 2 after the upsampling.
         self.half_pad = 3 if kernel_size == 3 else 0

@@ -25,6 +25,7 @@ from bgm.model.cells import (
     matrix,
     numbered,
 )
+from bgm.model.hidden import CoarseMaps
 from bgm.model.refiner import PatchRefiner
 from bgm.ops import resize
 
@@ -56,8 +57,9 @@ class SparseRefiner(nn.Module):
         super().__init__()
         refiner = copy.deepcopy(refiner).eval()
         self.select = refiner.select
+        self.kernel_size = refiner.kernel_size
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
-        ring = self.ring = refiner.conv1.kernel_size[0] // 2
+        ring = self.ring = refiner.kernel_size // 2
         one, two, three = (
             fuse_conv_bn_eval(conv, bn)
             for conv, bn in (
@@ -97,16 +99,16 @@ class SparseRefiner(nn.Module):
         self,
         src: Tensor,
         bgr: Tensor | Cells,
-        coarse: Tensor,
+        coarse: CoarseMaps,
         err: Tensor,
         pha: Tensor,
         fgr: Tensor,
     ) -> Tensor:
         """Write refined patches into pha (B, 1, H, W) and fgr (B, 3, H, W); return ref.
 
-        src (B, 3, H, W); bgr the same, or its cells; coarse (B, Hc, Wc, 37), the base network's
-        output with clamped pha and hid, err (B, 1, Hc, Wc). pha, and fgr as a colour, are written
-        clamped to [0, 1]. ref (B, 1, H/4, W/4): 1 where a patch was refined.
+        src (B, 3, H, W); bgr the same, or its cells; err (B, 1, Hc, Wc), coarse's own. pha, and
+        fgr as a colour, are written clamped to [0, 1]. ref (B, 1, H/4, W/4): 1 where a patch was
+        refined.
         """
         H, W = src.shape[2], src.shape[3]
         small = [H // 4, W // 4]
@@ -125,7 +127,7 @@ class SparseRefiner(nn.Module):
         grid: CellGrid,
         src: Tensor,
         bgr: Tensor | Cells,
-        coarse: Tensor,
+        coarse: CoarseMaps,
         pha: Tensor,
         fgr: Tensor,
     ) -> None:

@@ -28,35 +28,3 @@ from bgm.pictures.reading import (
 )
 from bgm.pictures.size_limit import LIMIT_KEY, limit_megapixels
 from bgm.pictures.writing import to_image, to_uint8, write_png
-
-__all__ = [
-    "COMMON",
-    "COMPRESSIONS",
-    "EXTENSIONS",
-    "HIDDEN",
-    "LIMIT_KEY",
-    "ZIPPED",
-    "File",
-    "Member",
-    "by_stem",
-    "find_pictures",
-    "is_deep",
-    "limit_megapixels",
-    "one_size",
-    "open_image",
-    "open_picture",
-    "pair_by_stem",
-    "picture_size",
-    "read_bytes",
-    "read_encoded",
-    "read_picture",
-    "refuse_zero_one",
-    "some_pictures",
-    "to_image",
-    "to_mode",
-    "to_tensor",
-    "to_uint8",
-    "walk_files",
-    "write_deep",
-    "write_png",
-]

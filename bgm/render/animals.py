@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 
 from bgm.render import materials
 from bgm.render.hair import scatter, tufted
-from bgm.render.hair_strands import add_strands
 from bgm.render.landmarks import noise, unit
 from bgm.render.mesh_shapes import turned
-from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.meshes import add_object, add_strands
+from bgm.render.plan import Stream
 
 Array = NDArray[np.float64]
 VOXEL = 0.012  # metres, of an animal as tall as a person's knee

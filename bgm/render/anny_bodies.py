@@ -11,63 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from bgm.render.plan import person
+from bgm.render.plan import Stream, person
 from bgm.render.poses import pose
-from bgm.render.streams import Stream
 
 ADULT = 0.67  # anny's age of a grown-up; 1.0 is old
 # Symmetric changes of a face; those of the left side are found by their name.
 FACE = (
-    "nose-scale-vert-incr",
-    "nose-scale-horiz-incr",
-    "nose-scale-depth-incr",
-    "nose-hump-incr",
-    "nose-curve-convex",
-    "nose-point-up",
-    "nose-width1-incr",
-    "nose-width2-incr",
-    "nose-width3-incr",
-    "nose-flaring-incr",
-    "nose-greek-incr",
-    "nose-base-up",
-    "nose-volume-incr",
-    "mouth-scale-horiz-incr",
-    "mouth-upperlip-height-incr",
-    "mouth-lowerlip-height-incr",
-    "mouth-lowerlip-volume-incr",
-    "mouth-upperlip-volume-incr",
-    "mouth-trans-up",
-    "mouth-cupidsbow-incr",
-    "chin-height-incr",
-    "chin-prominent-incr",
-    "chin-width-incr",
-    "chin-bones-incr",
-    "chin-cleft-incr",
-    "chin-jaw-drop-incr",
-    "forehead-scale-vert-incr",
-    "forehead-temple-incr",
-    "forehead-trans-forward",
-    "head-scale-horiz-incr",
-    "head-scale-vert-incr",
-    "head-fat-incr",
-    "head-age-incr",
-    "head-angle-out",
-    "eyebrows-angle-up",
-    "eyebrows-trans-up",
-    "l-cheek-bones-incr",
-    "l-cheek-volume-incr",
-    "l-cheek-inner-incr",
-    "l-eye-scale-incr",
-    "l-eye-trans-out",
-    "l-eye-trans-up",
-    "l-eye-corner1-up",
-    "l-eye-corner2-up",
-    "l-eye-height2-incr",
-    "l-eye-bag-incr",
-    "l-ear-scale-incr",
-    "l-ear-wing-incr",
+    "nose-scale-vert-incr", "nose-scale-horiz-incr", "nose-scale-depth-incr", "nose-hump-incr",
+    "nose-curve-convex", "nose-point-up", "nose-width1-incr", "nose-width2-incr",
+    "nose-width3-incr", "nose-flaring-incr", "nose-greek-incr", "nose-base-up", "nose-volume-incr",
+    "mouth-scale-horiz-incr", "mouth-upperlip-height-incr", "mouth-lowerlip-height-incr",
+    "mouth-lowerlip-volume-incr", "mouth-upperlip-volume-incr", "mouth-trans-up",
+    "mouth-cupidsbow-incr", "chin-height-incr", "chin-prominent-incr", "chin-width-incr",
+    "chin-bones-incr", "chin-cleft-incr", "chin-jaw-drop-incr", "forehead-scale-vert-incr",
+    "forehead-temple-incr", "forehead-trans-forward", "head-scale-horiz-incr",
+    "head-scale-vert-incr", "head-fat-incr", "head-age-incr", "head-angle-out", "eyebrows-angle-up",
+    "eyebrows-trans-up", "l-cheek-bones-incr", "l-cheek-volume-incr", "l-cheek-inner-incr",
+    "l-eye-scale-incr", "l-eye-trans-out", "l-eye-trans-up", "l-eye-corner1-up", "l-eye-corner2-up",
+    "l-eye-height2-incr", "l-eye-bag-incr", "l-ear-scale-incr", "l-ear-wing-incr",
     "neck-double-incr",
-)
+)  # fmt: skip
 PARTS = {
     "body": ("body",),
     "tights": ("helper-tights",),

@@ -17,12 +17,10 @@ from bgm.render import VERSION, camera, lighting, materials, passes
 from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
 from bgm.render.persons import add_person
-from bgm.render.plan import plan
+from bgm.render.plan import Stream, plan
 from bgm.render.rooms import add_room
-from bgm.render.streams import Stream
 
 CLOSE = {"full": 0.15, "knees": 0.35, "waist": 0.6, "bust": 0.9, "head": 1.0}
-PAIR_DISTANCE = 0.55  # metres between two people
 
 
 def cpu_seconds() -> float:

@@ -8,7 +8,7 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 SENSOR = 36.0  # mm: width of the sensor that focal lengths are given for
 # What of a person the frame shows, metres above and below the eyes of somebody 1.75 m tall.

@@ -6,10 +6,10 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from bgm.render import materials
+from bgm.render import fabrics
 from bgm.render.landmarks import Body, Landmarks, noise, smoothstep, unit, vertex_normals
 from bgm.render.meshes import Patch, add_mesh, subdivide, thicken
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 Array = NDArray[np.float64]
 FAR = 0.3  # metres: the value of a field where its line does not matter
@@ -47,14 +47,7 @@ TOPS = {
     "jacket": ((0.06, 0.2), (1.85, 1.95), (0.016, 0.026), 0.006),
     "coat": ((0.3, 0.75), (1.85, 1.95), (0.018, 0.028), 0.007),
 }
-WEIGHTS: dict[str, float] = {
-    "tee": 3,
-    "tank": 1,
-    "shirt": 2,
-    "rolled": 1,
-    "sweater": 2,
-    "turtleneck": 1,
-}
+WEIGHTS = {"tee": 3.0, "tank": 1, "shirt": 2, "rolled": 1, "sweater": 2, "turtleneck": 1}
 WEIGHTS |= {"jacket": 1.6, "coat": 0.8}
 
 
@@ -89,9 +82,8 @@ def folds(marks: Landmarks, rng: np.random.Generator, amount: float) -> Array:
     z = marks.template[:, 2]
     at_joint = np.exp(-(((marks.arm - 1) / 0.35) ** 2)) * (marks.off_arm < 0.14)
     at_joint += np.exp(-(((z - marks.belt) / 0.08) ** 2))
-    at_joint += np.exp(-(((z - marks.knee) / 0.1) ** 2)) + np.exp(
-        -(((z - marks.ankle) / 0.12) ** 2)
-    )
+    at_joint += np.exp(-(((z - marks.knee) / 0.1) ** 2))
+    at_joint += np.exp(-(((z - marks.ankle) / 0.12) ** 2))
     return amount * (0.7 * broad + 0.6 * narrow * np.minimum(at_joint, 1))
 
 
@@ -109,15 +101,14 @@ def fitted(
     above the tights everywhere, to clear what is worn below.
     """
     marks = body.marks
-    faces = marks.faces[part]
-    normals = vertex_normals(body.vertices, faces)
+    normals = vertex_normals(body.vertices, marks.faces[part])
     edge = np.minimum.reduce([*fields.values(), np.full(len(normals), FAR)])
     close = np.ones(len(normals))
     for name in snug:
         close *= 0.15 + 0.85 * smoothstep(fields[name], 0.0, 0.05)
     lift = over + offset * close - TIGHTS * 0.55 * (1 - close)
     patch = Patch(
-        faces,
+        marks.faces[part],
         position=body.vertices + normals * lift[:, None],
         rest=marks.template,
         normal=normals,
@@ -165,16 +156,15 @@ def collar(patch: Patch, draw: Stream, height: float, open_front: bool) -> Patch
     up = np.array([0.0, 0.0, 1.0])
     out = unit(out - (out @ up)[:, None] * up)
     spread = draw.uniform((0.004, 0.014))
-    rows = [position[used]]
-    rows.append(rows[0] + up * height * 0.9 - out * 0.004)
-    rows.append(rows[0] + up * height + out * 0.004)
-    rows.append(rows[0] + up * height * 0.15 + out * (0.012 + spread))
-    first = len(position)
+    rows = [
+        position[used] + up * height * high + out * wide
+        for high, wide in ((0.9, -0.004), (1.0, 0.004), (0.15, 0.012 + spread))
+    ]
+    first, count = len(position), len(used)
     new = {int(v): k for k, v in enumerate(used)}
-    count = len(used)
     result = Patch([], **dict(patch.attributes))
     result.polygons = list(patch.polygons)
-    extra = {"position": np.concatenate(rows[1:]), "normal": np.tile(out, (3, 1))}
+    extra = {"position": np.concatenate(rows), "normal": np.tile(out, (3, 1))}
     for key, values in patch.attributes.items():
         result.attributes[key] = np.concatenate(
             [values, extra[key] if key in extra else np.concatenate([values[used]] * 3)]
@@ -193,11 +183,7 @@ def collar(patch: Patch, draw: Stream, height: float, open_front: bool) -> Patch
 
 
 def dress_body(
-    body: Body,
-    draw: Stream,
-    parent: bpy.types.Object,
-    ranges: dict,
-    forced: dict,
+    body: Body, draw: Stream, parent: bpy.types.Object, ranges: dict, forced: dict
 ) -> Worn:
     """Draw an outfit for a body and put it into the scene."""
     marks = body.marks
@@ -213,9 +199,6 @@ def dress_body(
     thin = draw.of("thin").chance(ranges["see_through"])
     add_lower(body, draw, parent, worn, lower, thin)
     add_top(body, draw.of("top"), parent, worn, top, lower)
-    bag = draw.of("bag")
-    if bag.chance(ranges["bag"]):
-        add_bag(body, bag, parent, worn)
     return worn
 
 
@@ -241,7 +224,7 @@ def add_lower(
         patch = fitted(body, "tights", fields, loose + flare + amount, ("belt",), 0.001)
         inside = np.minimum.reduce([marks.belt - 0.01 - z, z - end - 0.03, legs])
         worn.add("lower", patch, inside)
-        material = materials.cloth(worn_cloth, pattern, fabric)
+        material = fabrics.cloth(worn_cloth, pattern, fabric)
         add_garment("trousers", patch, material, parent, 0.002, 0.006, 0.05)
         return
     faces = marks.faces["skirt"]
@@ -259,7 +242,7 @@ def add_lower(
     top_of_leg = np.minimum(marks.belt - z, z - max(length + 0.1, marks.knee + 0.12))
     worn.add("lower", patch, np.minimum(top_of_leg, legs))
     opacity = draw.uniform((0.35, 0.75))
-    material = materials.cloth(worn_cloth, see_through=1 - opacity if thin else 0.0)
+    material = fabrics.cloth(worn_cloth, see_through=1 - opacity if thin else 0.0)
     if thin:
         worn.words.append("thin")
     add_garment("skirt", patch, material, parent, 0.0015, 0.004, 0.06)
@@ -283,10 +266,8 @@ def add_top(
         neckline = "high"
     elif collared:
         neckline, width, depth = "round", min(width, 0.088), 0.02 + 0.3 * depth
-    if lower in ("dress", "skirt"):
-        tucked = True
-    if tucked:
-        hem = 0.02
+    tucked = tucked or lower in ("dress", "skirt")
+    hem = 0.02 if tucked else hem
     fields = {
         "hem": z - (marks.belt - hem),
         "neck": neck_field(marks, neckline, width, depth),
@@ -311,128 +292,9 @@ def add_top(
     worn.add("top", patch, inside)
     is_fur = fur and kind == "coat"
     weave = {"sweater": "knit", "turtleneck": "knit"}.get(kind)
-    material = materials.cloth(draw.of("cloth"), "plain" if is_fur else None, weave)
+    material = fabrics.cloth(draw.of("cloth"), "plain" if is_fur else None, weave)
     if lower == "dress":
         material = worn.dress_material
     if is_fur:
         worn.words.append("fur")
     add_garment("top", patch, material, parent, thickness, 0.008 * wrinkle, 0.045)
-
-
-def add_bag(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) -> None:
-    """A backpack, or a bag at the hip, on straps that lie on the clothes."""
-    marks = body.marks
-    backpack, side = draw.chance(0.5), draw.sign()
-    x, _, z = marks.template.T
-    off_arms = np.minimum(marks.off_arm - 0.075, FAR) + 2 * np.maximum(0.0, 0.2 - np.abs(x)) - 0.1
-    if backpack:
-        band = 0.022 - np.abs(np.abs(x) - 0.105)
-        above, below = z - (marks.neck[2] - 0.34), marks.neck[2] + 0.0 - z
-    else:  # from one shoulder to the other hip
-        start = np.array([0.11 * side, 0.0, marks.neck[2] - 0.03])
-        end = np.array([-0.17 * side, 0.0, marks.belt - 0.06])
-        across = unit(np.cross(end - start, [0.0, 1.0, 0.0]))
-        band = 0.02 - np.abs((marks.template - start) @ across)
-        above, below = z - marks.belt + 0.1, marks.neck[2] + 0.02 - z
-    fields = {"band": band, "above": above, "below": below, "arms": off_arms}
-    strap = materials.plain("strap", materials.dye(draw), draw.uniform((0.3, 0.8)))
-    leather = materials.cloth(draw.of("cloth"), "plain", "fine")
-    patch = fitted(body, "tights", fields, np.zeros(len(z)), (), 0.026)
-    if len(patch.used) < 6:
-        return
-    made = add_mesh("strap", patch, strap, parent)
-    subdivide(made, 1)
-    thicken(made, 0.005)
-    motion = body.motion("spine01" if backpack else "spine05")
-    at, size = np.array([0, 0.2, marks.neck[2] - 0.2]), np.array([0.27, 0.15, 0.4])
-    if not backpack:
-        at = np.array([-0.24 * side, 0.03, marks.belt - 0.16])
-        size = np.array([0.08, 0.26, 0.2])
-    size = size * draw.uniform((0.8, 1.15))
-    # The template's place, where this body's own shape has it.
-    near = np.linalg.norm(marks.template - at, axis=1).argmin()
-    at = at + body.rest[near] - marks.template[near]
-    corners = np.array([(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) / 2
-    points = at + corners * size * np.where(corners[:, 2:] > 0, 0.85, 1.0)
-    points = points @ motion[:3, :3].T + motion[:3, 3]
-    blob = add_blob("bag", [points], leather, parent, 0.012)
-    blob.modifiers["smooth"].iterations = 12
-    worn.words.append("backpack" if backpack else "bag")
-
-
-def add_shoes(body: Body, draw: Stream, parent: bpy.types.Object, worn: Worn) -> None:
-    """Shoes: hulls of toes, foot and ankle, joined and smoothed; boots reach higher."""
-    marks = body.marks
-    z = marks.template[:, 2]
-    boots, sole = draw.chance(0.3), draw.uniform((0.012, 0.03))
-    colour, roughness = materials.dye(draw), draw.uniform((0.2, 0.7))
-    sole_colour = materials.linear(0.1, 0.1, draw.uniform((0.05, 0.9)))
-    high = marks.ankle + (0.14 if boots else 0.015)
-    upper, under = materials.plain("shoe", colour, roughness), materials.plain("sole", sole_colour)
-    for side in (-1, 1):
-        foot = marks.is_body & (np.sign(marks.template[:, 0]) == side) & (z < high)
-        length = body.vertices[foot & (z < marks.ankle)]
-        ahead = unit(
-            body.joint(f"toe1-1.{'L' if side == marks.left else 'R'}")
-            - body.joint(f"foot.{'L' if side == marks.left else 'R'}")
-        )
-        along = length @ ahead
-        low, far = along.min(), along.max()
-        share = (body.vertices @ ahead - low) / (far - low)
-        down = np.array([0.0, 0.0, -1.0]) if body.vertices[foot, 2].ptp() < 0.4 else ahead * 0
-        pieces = [
-            foot & (share > 0.45) & (z < marks.ankle),
-            foot & (share > 0.15) & (share < 0.75) & (z < marks.ankle - 0.015),
-            foot & (share < 0.5),
-        ]
-        hulls = [
-            hull_points(body.vertices[p], body.normals[p], 0.006) for p in pieces if p.sum() > 8
-        ]
-        bottom = foot & (body.normals[:, 2] < -0.5) & (z < marks.ankle - 0.04)
-        ground = body.vertices[bottom] if bottom.sum() > 8 else body.vertices[foot]
-        add_blob("shoe", hulls, upper, parent, 0.006)
-        flat = np.concatenate(
-            [
-                ground * [1, 1, 1] + body.normals[bottom] * 0.004 if bottom.sum() > 8 else ground,
-                ground + down * sole,
-            ]
-        )
-        add_blob("sole", [flat], under, parent, 0.006)
-    inside = np.minimum(high - 0.01 - z, FAR)
-    worn.covered = np.maximum(worn.covered, np.where(inside > 0, inside + 0.02, 0))
-    worn.words.append("boots" if boots else "shoes")
-
-
-def hull_points(points: Array, normals: Array, out: float) -> Array:
-    """Points moved out along their normals, for a hull around them."""
-    return points + normals * out
-
-
-def add_blob(
-    name: str,
-    hulls: list[Array],
-    material: bpy.types.Material,
-    parent: bpy.types.Object,
-    voxel: float,
-) -> bpy.types.Object:
-    """The convex hulls of point sets, joined to one smooth surface."""
-    import bmesh
-
-    data = bpy.data.meshes.new(name)
-    joined = bmesh.new()
-    for points in hulls:
-        made = [joined.verts.new(p) for p in points]
-        hull = bmesh.ops.convex_hull(joined, input=made)
-        loose = [v for v in hull["geom_interior"] if isinstance(v, bmesh.types.BMVert)]
-        bmesh.ops.delete(joined, geom=loose, context="VERTS")
-    joined.to_mesh(data)
-    joined.free()
-    data.materials.append(material)
-    blob = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(blob)
-    blob.parent = parent
-    remesh = blob.modifiers.new("join", "REMESH")
-    remesh.mode, remesh.voxel_size, remesh.use_smooth_shade = "VOXEL", voxel, True
-    smooth = blob.modifiers.new("smooth", "SMOOTH")
-    smooth.factor, smooth.iterations = 0.5, 6
-    return blob

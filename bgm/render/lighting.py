@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bgm.render.materials import linear
 from bgm.render.meshes import add_object
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 LEFT_OUT = ("night",)  # street lamps: nobody is lit by them alone
 

@@ -1,4 +1,4 @@
-"""Polygons with attributes: cut along a line, then handed to Blender."""
+"""Polygons with attributes, cut along a line; strands; both handed to Blender."""
 
 from collections.abc import Sequence
 
@@ -112,3 +112,24 @@ def thicken(made: bpy.types.Object, metres: float, offset: float = 1.0) -> None:
     """Give a surface a thickness, outwards."""
     modifier = made.modifiers.new("thicken", "SOLIDIFY")
     modifier.thickness, modifier.offset = metres, offset
+
+
+def add_strands(
+    name: str,
+    points: NDArray[np.float64],
+    radius: float,
+    material: bpy.types.Material,
+    parent: bpy.types.Object | None = None,
+    tip: float = 0.25,
+) -> bpy.types.Object:
+    """Curves through points (N, K, 3), thinner towards the tip."""
+    count, length, _ = points.shape
+    curves = bpy.data.hair_curves.new(name)
+    curves.add_curves([length] * count)
+    curves.position_data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
+    taper = 1 - (1 - tip) * np.linspace(0, 1, length) ** 1.6
+    radii = np.broadcast_to(radius * taper, (count, length)).astype(np.float32)
+    attribute = curves.attributes.new("radius", "FLOAT", "POINT")
+    attribute.data.foreach_set("value", np.ascontiguousarray(radii).ravel())
+    curves.materials.append(material)
+    return add_object(name, curves, parent)

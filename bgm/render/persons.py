@@ -5,13 +5,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgm.render import materials
-from bgm.render.accessories import add_headwear, add_held
-from bgm.render.clothes import Worn, add_shoes, dress_body
-from bgm.render.hair import STYLES, Head, hairdo, scatter, tufted
-from bgm.render.hair_strands import add_strands
+from bgm.render.accessories import add_headwear
+from bgm.render.clothes import Worn, dress_body
+from bgm.render.hair import Head, hairdo, scatter, tufted
+from bgm.render.hair_shapes import STYLES
+from bgm.render.held import add_held
 from bgm.render.landmarks import Body, noise, smoothstep
-from bgm.render.meshes import Patch, add_mesh, add_object, subdivide
-from bgm.render.streams import Stream
+from bgm.render.meshes import Patch, add_mesh, add_object, add_strands, subdivide
+from bgm.render.plan import Stream
+from bgm.render.shoes import add_bag, add_shoes
 
 Array = NDArray[np.float64]
 FEMALE = {"long": 4, "wavy": 3, "bob": 2.5, "curly": 2, "afro": 0.8, "short": 0.6, "bun": 1.6}
@@ -27,7 +29,10 @@ def add_person(
 ) -> tuple[bpy.types.Object, Head, dict]:
     """Everything of one person below one empty object; returns it, the head and what it is."""
     root = add_object(f"person{plan['number']}", None)
-    worn = dress_body(body, stream.of("clothes"), root, options, forced)
+    clothes = stream.of("clothes")
+    worn, bag = dress_body(body, clothes, root, options, forced), clothes.of("bag")
+    if bag.chance(options["bag"]):
+        add_bag(body, bag, root, worn)
     barefoot = stream.of("feet").chance(0.04)
     if not barefoot:
         add_shoes(body, stream.of("shoes"), root, worn)

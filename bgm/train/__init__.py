@@ -3,34 +3,13 @@
 from bgm.extras import extra_named
 
 with extra_named():
-    from bgm.train.callbacks.grow_crops import GrowCrops
-    from bgm.train.callbacks.picture_grids import PictureGrids
-    from bgm.train.callbacks.progress import LineProgress, progress
+    from bgm.train.callbacks.progress import LineProgress, PictureGrids, progress
     from bgm.train.callbacks.quick_depthwise import QuickDepthwise
     from bgm.train.callbacks.run_card import RunCard
-    from bgm.train.callbacks.vary_scale import VaryScale
+    from bgm.train.callbacks.sizes import GrowCrops, VaryScale
     from bgm.train.callbacks.weight_averaging import Ema
-    from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO
+    from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
     from bgm.train.checkpointing.last_and_best import BestCheckpoint, LastCheckpoint
     from bgm.train.finetuning import ForgettingGuard, FrozenBatchNorm, fine_tune
     from bgm.train.stages import MattingStage
     from bgm.train.tensorboard import TolerantTensorBoardLogger
-
-__all__ = [
-    "AtomicCheckpointIO",
-    "BestCheckpoint",
-    "Ema",
-    "ForgettingGuard",
-    "FrozenBatchNorm",
-    "GrowCrops",
-    "LastCheckpoint",
-    "LineProgress",
-    "MattingStage",
-    "PictureGrids",
-    "QuickDepthwise",
-    "RunCard",
-    "TolerantTensorBoardLogger",
-    "VaryScale",
-    "fine_tune",
-    "progress",
-]

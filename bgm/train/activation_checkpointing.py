@@ -1,7 +1,8 @@
 """Training in less memory: activations are not kept but computed again for the gradient."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -18,23 +19,19 @@ def recompute(parts: list[nn.Module]) -> None:
     another forward pass of the parts, for the memory of all but one of them.
     """
     for part in parts:
-        part.forward = Checkpointed(part, part.forward)
+        part.forward = partial(checkpointed, part, part.forward)
 
 
-class Checkpointed:
+def checkpointed(part: nn.Module, forward: Callable, *inputs: Any) -> Any:
     """forward of a part: through torch's checkpoint while it trains, else as it was."""
-
-    def __init__(self, part: nn.Module, forward: Callable) -> None:
-        self.part, self.forward = part, forward
-
-    def __call__(self, *inputs: Any) -> Any:
-        if not self.part.training:
-            return self.forward(*inputs)
-        return checkpoint(self.forward, *inputs, use_reentrant=False, context_fn=self.passes)
-
-    def passes(self) -> tuple[AbstractContextManager, AbstractContextManager]:
-        """What surrounds the first pass, and the second one."""
-        return nullcontext(), unmoved_statistics(self.part)
+    if not part.training:
+        return forward(*inputs)
+    return checkpoint(
+        forward,
+        *inputs,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), unmoved_statistics(part)),
+    )
 
 
 @contextmanager

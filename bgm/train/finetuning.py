@@ -73,8 +73,7 @@ class ForgettingGuard(BestCheckpoint):
     validation set is the new data (val/...), the second the old (old/...). Scores before, during
     and after are printed, and written beside the checkpoint as finetune.json. A checkpoint is
     written where the new score is better than before. The other options: those of BestCheckpoint.
-    Needs trainer.num_sanity_val_steps=-1: a whole validation before the first step. Without a
-    second set nothing stops the training.
+    Needs trainer.num_sanity_val_steps=-1: a whole validation before the first step.
     """
 
     def __init__(self, dirpath: str, limit: float = 0.1, monitor: str = "val/mad", **options: Any):
@@ -109,11 +108,18 @@ class ForgettingGuard(BestCheckpoint):
         if trainer.sanity_checking or trainer.fast_dev_run:
             return
         row = self.add_row(trainer)
-        if not self.is_within_limit(row):
-            self.stopped = trainer.should_stop = True
-        elif self.better(self.new_score(row), self.new_score(self.rows[0])):
+        start = self.rows[0]
+        if "old" in row:
+            share = 1 - self.limit if self.largest_is_best else 1 + self.limit
+            self.stopped = self.better(share * start["old"][self.metric], row["old"][self.metric])
+        if self.stopped:
+            trainer.should_stop = True
+        elif self.better(row["val"][self.metric], start["val"][self.metric]):
             super().on_validation_end(trainer, module)
-        self.write_scores(trainer)
+        if trainer.is_global_zero:
+            facts = {"metric": self.metric, "limit": self.limit, "stopped": self.stopped}
+            facts |= {"before": start, "best": self.best_row(), "validations": self.rows[1:]}
+            write_text(self.path.with_name(NAME), json.dumps(facts, indent=1) + "\n")
         if self.stopped:
             say(f"stopped: worse on old data by more than {self.limit:.0%}")
 
@@ -139,25 +145,7 @@ class ForgettingGuard(BestCheckpoint):
         say(f"step {row['step']}: {', '.join(shown)}")
         return row
 
-    def new_score(self, row: dict[str, Any]) -> float:
-        return row["val"][self.metric]
-
-    def is_within_limit(self, row: dict[str, Any]) -> bool:
-        """Whether the old score of a validation is within the limit."""
-        if "old" not in row:
-            return True
-        now, start = (r["old"][self.metric] for r in (row, self.rows[0]))
-        worst = start * (1 - self.limit if self.largest_is_best else 1 + self.limit)
-        return not self.better(worst, now)
-
     def best_row(self) -> dict[str, Any] | None:
         """The validation whose weights are in the checkpoint; None where none was written."""
-        rows = (row for row in self.rows[1:] if self.new_score(row) == self.best_score)
+        rows = (row for row in self.rows[1:] if row["val"][self.metric] == self.best_score)
         return next(rows, None)
-
-    def write_scores(self, trainer) -> None:
-        """Write what is known so far to finetune.json."""
-        if trainer.is_global_zero:
-            facts = {"metric": self.metric, "limit": self.limit, "stopped": self.stopped}
-            facts |= {"before": self.rows[0], "best": self.best_row(), "validations": self.rows[1:]}
-            write_text(self.path.with_name(NAME), json.dumps(facts, indent=1) + "\n")

@@ -9,9 +9,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
-from bgm.data.loaders.file_snapshot import FileSnapshot
+from bgm.data.loaders.resumable import FileSnapshot
 from bgm.errors import BadInput
-from bgm.train.checkpointing.find import checkpoint_to_resume, newest_checkpoint, read_lazily
+from bgm.train.checkpointing.checkpoint_files import (
+    checkpoint_to_resume,
+    newest_checkpoint,
+    read_lazily,
+)
 
 # What decides the result of a step; folders, workers, logging and the length may change.
 DECIDES = (
@@ -26,9 +30,8 @@ def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
 
     cfg.resume: null, a checkpoint (the one before it when it is broken), the folder of a run (its
     newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
-    fits: raises BadInput for a checkpoint of another network, which is said first. Raises
-    BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's
-    config, unless cfg.resume_changed is "allow".
+    fits: raises BadInput for a checkpoint of another network. Raises BadInput when nothing can be
+    resumed, and for a config that differs, unless cfg.resume_changed is "allow".
     """
     if cfg.resume_changed not in ("refuse", "allow"):
         raise BadInput(f"resume_changed is {cfg.resume_changed}, expected refuse or allow")
@@ -43,10 +46,16 @@ def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     else:
         path = checkpoint_to_resume(cfg.resume)
     fits(str(path))
-    if path.is_file():
-        same_config(path, cfg)
-        if str(path) != str(cfg.resume):
-            say(f"resuming {path}")
+    before = read_lazily(path).get("bgm_card", {}).get("config")
+    if before and cfg.resume_changed != "allow" and (found := changed(before, cfg)):
+        shown = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
+        raise BadInput(
+            f"{path} cannot be resumed as it is, {len(found)} of the keys it was trained with "
+            f"differ: {shown}: give the old values, start anew with init=..., or say "
+            "resume_changed=allow (learning rates stay those of the checkpoint)"
+        )
+    if path.is_file() and str(path) != str(cfg.resume):
+        say(f"resuming {path}")
     return str(path)
 
 
@@ -75,21 +84,6 @@ def snapshot_arguments(stored: dict, node: DictConfig) -> dict[str, Any]:
         if inner:
             found[name] = inner
     return found
-
-
-def same_config(path: Path, cfg: DictConfig) -> None:
-    """Raise BadInput when keys that decide what a step computes differ from the checkpoint's."""
-    card = read_lazily(path).get("bgm_card", {})
-    if cfg.resume_changed == "allow" or "config" not in card:
-        return
-    found = changed(card["config"], cfg)
-    if found:
-        shown = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
-        raise BadInput(
-            f"{path} cannot be resumed as it is, {len(found)} of the keys it was trained with "
-            f"differ: {shown}: give the old values, start anew with init=..., or say "
-            "resume_changed=allow (learning rates stay those of the checkpoint)"
-        )
 
 
 def changed(before: dict, cfg: DictConfig) -> list[str]:

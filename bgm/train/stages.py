@@ -47,7 +47,7 @@ class MattingStage(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         check_weights(loss, refined="refiner" in network)
-        self.weights = dict(loss)
+        self.loss_weights = dict(loss)
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: Any = build(network).to(memory_format=torch.channels_last)
         if compile and checkpoint_activations:
@@ -101,9 +101,9 @@ class MattingStage(pl.LightningModule):
 
     def losses(self, pred: Coarse | Refined, true: Batch) -> dict[str, Tensor]:
         """The loss, and each of its terms without its weight as loss_NAME."""
-        terms = loss_terms(self.weights, pred, true)
+        terms = loss_terms(self.loss_weights, pred, true)
         return {
-            "loss": total_loss(self.weights, terms),
+            "loss": total_loss(self.loss_weights, terms),
             **{f"loss_{name}": value for name, value in terms.items()},
         }
 
@@ -151,7 +151,4 @@ class MattingStage(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: factor(step, total, hyper["warmup_steps"], hyper["final_lr"])
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
@@ -10,14 +10,6 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 LOG = logging.getLogger("bgm.train")
-
-
-@runtime_checkable
-class PictureLogger(Protocol):
-    """A logger that takes pictures, as ours does and most of Lightning's."""
-
-    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
-        """Log pictures (3, H, W) in [0, 1] under a name."""
 
 
 class TolerantTensorBoardLogger(TensorBoardLogger):
@@ -39,13 +31,9 @@ class TolerantTensorBoardLogger(TensorBoardLogger):
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         self._or_gap(super().log_metrics, metrics, step)
 
-    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
-        """Pictures (3, H, W) in [0, 1]; called as Lightning's other loggers call theirs."""
-        for image in images:
-            self._or_gap(self._add_image, key, image, step)
-
-    def _add_image(self, key: str, image: Tensor, step: int | None) -> None:
-        self.experiment.add_image(key, image, step)
+    def log_picture(self, key: str, picture: Tensor, step: int) -> None:
+        """Log a picture (3, H, W) in [0, 1] under a name."""
+        self._or_gap(lambda: self.experiment.add_image(key, picture, step))
 
     def save(self) -> None:
         self._or_gap(super().save)

@@ -4,36 +4,23 @@ from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
-from pytorch_lightning import seed_everything as lightning_seed
+from pytorch_lightning import Callback, Trainer
 
 from bgm.console import say
 from bgm.errors import BadInput
-from bgm.train.callbacks.run_card import RunCard
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
 
 
-def seed_everything(seed: int) -> None:
-    """Seed every generator of this process and of its loaders' workers."""
-    lightning_seed(seed, workers=True, verbose=False)
+def build_trainer(cfg: DictConfig, *first: Callback) -> Trainer:
+    """The trainer of cfg.trainer; first: callbacks in front of its own.
 
-
-def build_trainer(cfg: DictConfig) -> Trainer:
-    """The trainer of cfg.trainer.
-
-    callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
-    needs a GPU where there is none.
+    callbacks.NAME=null leaves one out. Raises BadInput for what needs a GPU where there is none.
     """
     given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
-    trainer = instantiate(cfg.trainer, callbacks=given)
+    trainer = instantiate(cfg.trainer, callbacks=[*first, *given])
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
     return trainer
-
-
-def add_run_card(trainer: Any, about: dict[str, Any], folder: str) -> None:
-    """Let every checkpoint of the trainer carry what it was made from; see `RunCard`."""
-    trainer.callbacks.insert(0, RunCard(about, folder))  # checkpoint callbacks come last
 
 
 def needs_no_gpu(cfg: DictConfig) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm.errors import BadInput
-from bgm.video.containers import pyav
+from bgm.video.video_formats import pyav
 
 AHEAD = Fraction(1, 2)  # seconds that audio is written before its pictures, for players' buffers
 # Tracks begin a little before their pictures: the first packet of AAC is there to be thrown away.

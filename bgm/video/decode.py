@@ -13,9 +13,9 @@ from torch import Tensor
 from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.video.colour_tags import ColourTags, tags_of
-from bgm.video.containers import open_video, pyav
 from bgm.video.frame_values import values_of
 from bgm.video.truncation import check_duration, check_length
+from bgm.video.video_formats import open_video, pyav
 
 # Each packet of these is one picture: a packet without a frame is a picture that was lost.
 ONE_EACH = {"h264", "hevc", "prores", "dnxhd", "mjpeg", "ffv1", "mpeg4", "qtrle", "png"}

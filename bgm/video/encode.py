@@ -12,10 +12,9 @@ from bgm.colour import SRGB, Encoding, to_display
 from bgm.errors import BadInput
 from bgm.video.audio import AudioTracks
 from bgm.video.colour_tags import RGB, ColourTags, tags_for
-from bgm.video.containers import pyav
 from bgm.video.decode import Header
 from bgm.video.frame_values import frame_of
-from bgm.video.video_formats import VIDEO_FORMATS, coding_of
+from bgm.video.video_formats import VIDEO_FORMATS, coding_of, pyav
 
 FINEST = 90_000  # ticks per second at least, for videos whose frame rate varies
 

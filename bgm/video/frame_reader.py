@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.video.containers import pyav
+from bgm.video.video_formats import pyav
 
 BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
 UNSPECIFIED = 2  # of a colour space

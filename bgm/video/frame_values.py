@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bgm.video.colour_tags import ColourTags
-from bgm.video.containers import pyav
+from bgm.video.video_formats import pyav
 from bgm.video.ycbcr import Planes, from_rgb, to_rgb
 
 YUV = re.compile(r"yuvj?(a?)(420|422|444)p(\d*)(?:le)?")

@@ -1,8 +1,62 @@
-"""The kinds of video that are written: container, encoder, pixel formats, what they can hold."""
+"""The kinds of video that are read and written: containers, encoders, pixel formats."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from bgm.errors import BadInput
+from bgm.extras import pip_install
+from bgm.pictures import by_stem, walk_files
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+
+
+def pyav(why: str) -> ModuleType:
+    """Import PyAV; raises BadInput that names the extra when it is not installed."""
+    try:
+        import av
+    except ImportError:
+        raise BadInput(f"{why} needs PyAV: {pip_install('video')}") from None
+    return av
+
+
+def find_videos(folder: str | Path, needed: bool = True) -> dict[str, Path]:
+    """Map relative stem to file for every video under folder, sorted by stem.
+
+    Raises BadInput for two files of one stem and, if needed, for a folder that is missing or empty.
+    """
+    folder = Path(folder)
+    found: dict[str, Path] = {}
+    if folder.is_dir():
+        found, _ = by_stem(walk_files(folder), VIDEOS)
+    if needed and not found:
+        raise BadInput(f"folder {folder} holds 0 videos (looked for {' '.join(VIDEOS)})")
+    return found
+
+
+@contextmanager
+def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
+    """Give (PyAV container, its first video stream); raises BadInput for what has none."""
+    av = pyav(f"reading video {path}")
+    if not Path(path).is_file():
+        raise BadInput(f"video {path} does not exist")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise BadInput(f"video {path} cannot be read ({error})") from None
+    with container:
+        # A cover picture of a song is a video stream to FFmpeg.
+        streams = [s for s in container.streams.video if not _is_cover(s)]
+        if not streams:
+            raise BadInput(f"{path} has no video in it")
+        yield container, streams[0]
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
 
 Options = dict[str, str]
 
@@ -36,17 +90,8 @@ class VideoFormat(NamedTuple):
     holds_pixel_aspect: bool = True
 
 
-MOV_AUDIO: tuple[str, ...] = (
-    "aac",
-    "mp3",
-    "ac3",
-    "eac3",
-    "alac",
-    "pcm_s16le",
-    "pcm_s16be",
-    "pcm_s24le",
-)
-MOV_AUDIO += ("pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be")
+PCM = tuple(f"pcm_{bits}{end}" for bits in ("s16", "s24", "s32", "f32") for end in ("le", "be"))
+MOV_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", *PCM)
 MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")
 
 H264: Options = {"crf": "16", "preset": "fast"}
@@ -54,39 +99,25 @@ H264: Options = {"crf": "16", "preset": "fast"}
 H265: Options = {"crf": "18", "preset": "fast", "x265-params": "log-level=error:bframes=0"}
 VP9: Options = {"crf": "16", "b": "0", "row-mt": "1", "cpu-used": "4", "deadline": "good"}
 FFV1: Options = {"level": "3", "slices": "4", "slicecrc": "1"}
-KS: Options = {"vendor": "apl0"}
+
+
+def prores(pixels: str, profile: str, ks_profile: str) -> Coding:
+    """`prores` is four times as fast as `prores_ks`, which alone takes odd sides."""
+    ks = Coding("prores_ks", pixels, {"profile": ks_profile, "vendor": "apl0"})
+    return Coding("prores", pixels, {"profile": profile}, ks)
+
 
 VIDEO_FORMATS: dict[str, VideoFormat] = {
-    # `prores` is four times as fast as `prores_ks`, which alone takes odd sides.
     "prores": VideoFormat(
         ".mov",
         "mov",
-        Coding(
-            "prores",
-            "yuv444p10le",
-            {"profile": "4"},
-            Coding("prores_ks", "yuv444p10le", {"profile": "4444", **KS}),
-        ),
-        Coding(
-            "prores",
-            "yuva444p10le",
-            {"profile": "4"},
-            Coding("prores_ks", "yuva444p10le", {"profile": "4444", **KS}),
-        ),
+        prores("yuv444p10le", "4", "4444"),
+        prores("yuva444p10le", "4", "4444"),
         audio=MOV_AUDIO,
         audio_encoder="pcm_s24le",
     ),
     "prores422": VideoFormat(
-        ".mov",
-        "mov",
-        Coding(
-            "prores",
-            "yuv422p10le",
-            {"profile": "3"},
-            Coding("prores_ks", "yuv422p10le", {"profile": "hq", **KS}),
-        ),
-        audio=MOV_AUDIO,
-        audio_encoder="pcm_s24le",
+        ".mov", "mov", prores("yuv422p10le", "3", "hq"), audio=MOV_AUDIO, audio_encoder="pcm_s24le"
     ),
     "webm": VideoFormat(
         ".webm",

@@ -1,28 +1,11 @@
 """Checkpoint formats in, networks out."""
 
-from bgm.weights.blending import blend_weights
-from bgm.weights.build import build, from_bgmv2, load, network_of
-from bgm.weights.fitting import LoadReport, match_keys
+from bgm.weights.build import LoadReport, build, from_bgmv2, load, match_keys, network_of
 from bgm.weights.formats import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.hub import from_pretrained, push_to_hub, save_pretrained
-from bgm.weights.initialise import initialise
-from bgm.weights.shipped import weights_file
+from bgm.weights.initialise import blend_weights, initialise
+from bgm.weights.named_files import weights_file
 
-__all__ = [
-    "LoadReport",
-    "blend_weights",
-    "build",
-    "from_bgmv2",
-    "from_pretrained",
-    "initialise",
-    "load",
-    "match_keys",
-    "network_of",
-    "push_to_hub",
-    "read_own",
-    "read_weights",
-    "safetensors_path",
-    "save_pretrained",
-    "weights_file",
-    "write_safetensors",
-]
+__all__ = ["LoadReport", "blend_weights", "build", "from_bgmv2", "from_pretrained", "initialise"]
+__all__ += ["load", "match_keys", "network_of", "push_to_hub", "read_own", "read_weights"]
+__all__ += ["safetensors_path", "save_pretrained", "weights_file", "write_safetensors"]

@@ -1,22 +1,57 @@
-"""From stored weights to a network in eval mode."""
+"""From stored weights to a network in eval mode, and which of them fit it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
+from bgm.model import SELECTIONS
 from bgm.model import optimize as optimized
-from bgm.weights.fitting import match_keys
+from bgm.model.selection import KIND_OF
 from bgm.weights.formats import Stored, read_weights
 
-SELECTIONS = {  # class, and the number that it takes
-    "sampling": ("Sampling", "sample_pixels"),
-    "thresholding": ("Thresholding", "threshold"),
-    "full": ("Full",),
-}
+
+class LoadReport(NamedTuple):
+    """Keys of the network, but left_over: keys of the file."""
+
+    matched: list[str]
+    missing: list[str]
+    left_over: list[str]
+    reshaped: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether each weight of the network has its own in the file, and no other is there."""
+        return not (self.missing or self.left_over or self.reshaped)
+
+    def __str__(self) -> str:
+        named = {"missing": self.missing, "left over": self.left_over}
+        named["of another shape"] = self.reshaped
+        lines = [f"{len(keys)} {what}: {grouped(keys)}" for what, keys in named.items() if keys]
+        return "; ".join([f"{len(self.matched)} weights matched", *lines])
+
+
+def match_keys(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> LoadReport:
+    """Compare a network's own state with what a file holds under the network's names."""
+    both = [k for k in own if k in theirs]
+    return LoadReport(
+        matched=[k for k in both if own[k].shape == theirs[k].shape],
+        missing=[k for k in own if k not in theirs],
+        left_over=[k for k in theirs if k not in own],
+        reshaped=[k for k in both if own[k].shape != theirs[k].shape],
+    )
+
+
+def grouped(keys: list[str], most: int = 12) -> str:
+    """Keys by their part of the network, with counts: "refiner.conv1 (2), refiner.bn1 (5)"."""
+    groups = Counter(".".join(key.split(".")[:2]) for key in keys)
+    shown = [f"{part} ({count})" for part, count in list(groups.items())[:most]]
+    return ", ".join([*shown, *(["..."] if len(groups) > most else [])])
 
 
 def build(network: dict) -> nn.Module:
@@ -50,12 +85,10 @@ def load(
 ) -> nn.Module:
     """Rebuild the network of a checkpoint, base or refined, in eval mode.
 
-    optimize: for inference only, the same picture in less time and memory; dtype and compile are
-    for that, see `bgm.model.optimize`.
-
     path: a .ckpt or .safetensors of ours, a published BackgroundMattingV2 .pth, or the name of a
-    network that comes with the package ("mobilenetv2"). Loads strictly; raises BadInput for any
-    other file.
+    network that comes with the package ("mobilenetv2"). optimize: for inference only, the same
+    picture in less time and memory, see `bgm.model.optimize`, whose options dtype and compile are.
+    Loads strictly; raises BadInput for any other file.
     """
     if optimize:
         return optimized(load(path), dtype, compile)
@@ -66,8 +99,7 @@ def load(
 def network_of(path: str | Path) -> dict:
     """The config that rebuilds the network of a matting checkpoint, plain values.
 
-    Of a published BackgroundMattingV2 file with the defaults of `from_bgmv2`. Raises BadInput for
-    any other file.
+    Of a published file with the defaults of `from_bgmv2`. Raises BadInput for any other file.
     """
     return config_of(read_weights(path), path)
 
@@ -95,7 +127,7 @@ def from_bgmv2(
     """Build and strictly load the network of a published BackgroundMattingV2 checkpoint.
 
     Base or refined, backbone and kernel size are told from its keys and shapes; the keywords are
-    what a checkpoint does not hold, see SPEC of `bgm.model.MattingRefine`. Returns eval mode.
+    what a checkpoint does not hold, see `bgm.model.MattingRefine`. Returns eval mode.
     """
     if isinstance(state_dict_or_path, Mapping):
         stored = Stored("bgmv2", dict(state_dict_or_path), {}, {})
@@ -121,8 +153,8 @@ def bgmv2_config(
     numbers = {"sample_pixels": sample_pixels, "threshold": threshold}
     if mode not in SELECTIONS:
         raise BadInput(f"mode {mode} is none of {', '.join(SELECTIONS)}")
-    name, *of_mode = SELECTIONS[mode]
-    select = {"_target_": f"bgm.model.{name}"} | {key: numbers[key] for key in of_mode}
+    select: dict[str, object] = {"_target_": f"bgm.model.{SELECTIONS[mode].__name__}"}
+    select |= {name: number for name, number in numbers.items() if KIND_OF[name] == mode}
     blocks = {k.split(".")[2] for k in state if k.startswith("backbone.layer3.")}
     backbone = {0: "mobilenetv2", 6: "resnet50", 23: "resnet101"}.get(len(blocks))
     if backbone is None:
@@ -142,16 +174,14 @@ def bgmv2_config(
     }
 
 
-def under_base(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published names to ours: everything but refiner.* goes under base.; a base network stays."""
-    if not any(k.startswith("refiner.") for k in state):
-        return dict(state)
-    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in state.items()}
-
-
 def own_names(stored: Stored) -> dict[str, Tensor]:
-    """The weights of a matting checkpoint under our names."""
-    return under_base(stored.state) if stored.kind == "bgmv2" else stored.state
+    """The weights of a matting checkpoint under our names.
+
+    Of a published refined network everything but refiner.* goes under base.; a base network stays.
+    """
+    if stored.kind != "bgmv2" or not any(k.startswith("refiner.") for k in stored.state):
+        return stored.state
+    return {k if k.startswith("refiner.") else f"base.{k}": v for k, v in stored.state.items()}
 
 
 def load_strictly(net: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,36 @@ from torch import Tensor
 
 from bgm.errors import BadInput, first_line
 from bgm.files import atomic_write
-from bgm.weights.eight_bits import from_eight_bits
-from bgm.weights.shipped import weights_file
+from bgm.weights.named_files import weights_file
+
+LARGE = 500_000  # numbers in a convolution: three of the ASPP
+SCALE = ".scale"  # behind the name of a weight in 8 bits: float32, one a row (output channel)
+
+
+def to_eight_bits(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with the large convolutions as int8 and, beside each, what its rows are to be
+    multiplied by: the largest value of a row is 127.
+    """
+    out = {}
+    for name, value in state.items():
+        if value.ndim != 4 or value.numel() < LARGE or not value.is_floating_point():
+            out[name] = value
+            continue
+        scale = value.float().abs().amax((1, 2, 3)).clamp_min(1e-12) / 127
+        out[name] = torch.round(value.float() / scale[:, None, None, None]).to(torch.int8)
+        out[name + SCALE] = scale
+    return out
+
+
+def from_eight_bits(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo `to_eight_bits`, in float32; other weights pass as they are."""
+    scales = {name.removesuffix(SCALE): v for name, v in state.items() if name.endswith(SCALE)}
+    return {
+        name: value.float() * scales[name][:, None, None, None] if name in scales else value
+        for name, value in state.items()
+        if not name.endswith(SCALE)
+    }
+
 
 # Of classifiers: torchvision's ResNets and MobileNetV2, efficientnet-lite-pytorch's.
 FIRST_CONVOLUTIONS = {"conv1.weight", "features.0.0.weight", "_conv_stem.weight"}
@@ -31,9 +60,8 @@ class Stored(NamedTuple):
 def read_weights(path: str | Path) -> Stored:
     """Read a .safetensors, .ckpt or .pth file with weights_only=True and tell its kind.
 
-    path: or the name of a network that comes with the package (`bgm.weights.shipped`).
-    Raises BadInput for a missing file, a pickle with code in it, and anything else without
-    network weights.
+    path: or a name (`bgm.weights.named_files`). Raises BadInput for a missing file, a pickle with
+    code in it, and anything else without network weights.
     """
     path = weights_file(path)
     if not path.is_file():

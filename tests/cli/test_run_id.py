@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bgm.cli.run_id import run_id, start_of
+from bgm.cli.launch import run_id, start_of
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bgm.cli.serve.live_model import SELECTIONS, Knobs, LiveModel
+from bgm.cli.serve.live_model import Knobs, LiveModel
 from bgm.cli.serve.results import VIEWS, matte_pictures
 from bgm.errors import BadInput
 from bgm.infer.models import choose_device, open_model
@@ -58,7 +58,7 @@ def test_every_knob_of_the_selection_turns_and_turns_back(model, pair, tmp_path)
         return int((read_picture(result.views["refined patches"], "L") > 0).sum())
 
     own = refined()
-    assert 0 < refined(select="sampling", pixels=320) <= 320 < own
+    assert 0 < refined(select="sampling", sample_pixels=320) <= 320 < own
     assert refined(select="thresholding", threshold=1.0) == 0
     assert refined(select="full") == SIZE[0] * SIZE[1]
     assert refined() == own
@@ -83,8 +83,8 @@ def test_a_larger_picture_is_shown_smaller_and_downloaded_whole(model, tmp_path,
 @pytest.mark.parametrize(
     ("knobs", "sentence"),
     [
-        ({"select": "best"}, f"best is none of {', '.join(SELECTIONS)}"),
-        ({"select": "sampling", "pixels": 3}, "pixels is 3"),
+        ({"select": "best"}, "best is none of sampling, thresholding, full"),
+        ({"select": "sampling", "sample_pixels": 3}, "sample_pixels is 3"),
         ({"scale": 2.0}, "backbone_scale"),
         ({"background": "#12"}, "background #12"),
         ({"fgr": "best"}, "fgr best"),

@@ -18,11 +18,13 @@ from bgm.compose.perturbation import (
     UNIT,
     PlateDifference,
     exposure_curve,
+    hash_key,
     noise_table,
     perturb,
+    random_words,
     shift,
+    shuffled_numbers,
 )
-from bgm.compose.seeding import hash_key, random_words, shuffled_numbers
 from tests.compose.pictures import pattern, picture
 
 

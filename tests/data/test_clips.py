@@ -10,8 +10,7 @@ from torch.utils.data import DataLoader
 
 from bgm.data.clips import OPEN, Clips, open_subjects
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import take_inventory
-from bgm.data.doctor.item_report import ItemReports
+from bgm.data.doctor.item_report import ItemReports, take_inventory
 from bgm.data.folders import Subjects
 from bgm.errors import BadInput
 from bgm.pictures import write_png

@@ -9,10 +9,8 @@ import torch
 from PIL import Image
 
 from bgm.data import Backgrounds, Composites, Procedural, Subjects
-from bgm.data.doctor.checkup import checkup
-from bgm.data.doctor.diagnosis import diagnose, find_near_duplicates
-from bgm.data.doctor.inventory import take_inventory
-from bgm.data.doctor.item_report import ItemReports
+from bgm.data.doctor.diagnosis import checkup, diagnose, find_near_duplicates
+from bgm.data.doctor.item_report import ItemReports, take_inventory
 from tests.data.folders import disc, make, noise, save
 
 

@@ -12,8 +12,7 @@ import bgm.cli
 from bgm.data import Composites, Subjects, open_subjects
 from bgm.data.folders import Backgrounds
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import write_shards
+from bgm.data.shards import pack, write_shards
 from bgm.errors import BadInput
 from bgm.video import FrameReader
 from tests.data.folders import make

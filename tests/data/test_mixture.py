@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bgm.data import Mixture, Procedural
 from bgm.data.composites import Composites
-from bgm.data.doctor.checkup import parts_of
+from bgm.data.doctor.diagnosis import parts_of
 from bgm.data.fingerprint import about
 from bgm.errors import BadInput
 from bgm.types import Sample

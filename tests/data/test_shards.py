@@ -10,8 +10,7 @@ from torch.utils.data import DataLoader
 from bgm.data.composites import Composites
 from bgm.data.fingerprint import fingerprint
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.shards.packing import pack
-from bgm.data.shards.tar import PackedFile, read_shards, write_shards
+from bgm.data.shards import PackedFile, pack, read_shards, write_shards
 from bgm.errors import BadInput
 from tests.data.folders import disc, make, noise, save
 

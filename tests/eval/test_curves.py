@@ -9,15 +9,15 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
-from bgm.eval.partial_scores import keep_partial_scores
-from bgm.eval.perturb import PERTURBATIONS
 from bgm.eval.robustness import (
+    PERTURBATIONS,
     PerturbedScenes,
     perturbation_names,
     score_curves,
     show_curves,
     write_curves,
 )
+from bgm.eval.scoring import keep_partial_scores
 from bgm.ops import composite
 from bgm.types import Batch
 

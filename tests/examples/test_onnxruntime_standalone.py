@@ -12,7 +12,7 @@ from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.infer.any_size import run_any_size
 from bgm.model import RoiAlignCrop, ScatterElementReplace
 from bgm.pictures import read_picture, to_uint8, write_png
-from tests.export.networks import tiny
+from tests.networks import tiny
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "onnxruntime_standalone.py"
 WITHOUT = """

@@ -5,8 +5,8 @@ import pytest
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.torchscript import TorchScriptExport
 from bgm.model import RoiAlignCrop, ScatterElementReplace, ScatterNdReplace, UnfoldCrop
-from tests.export.networks import refined, worst, write
 from tests.model.test_encoders import BACKBONES, encoder
+from tests.networks import refined, worst, write
 
 LARGE = ("resnet",)
 NAMES = [

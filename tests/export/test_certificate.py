@@ -26,7 +26,7 @@ from bgm.model import (
 from bgm.model.patches import Patches
 from bgm.ops import resize
 from tests.export.copies import Copies
-from tests.export.networks import TinyEncoder, refined, tiny
+from tests.networks import TinyEncoder, refined, tiny
 from tests.weights_by_formula import fill
 
 BRIEF = CertifyOptions("brief")

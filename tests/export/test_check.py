@@ -13,8 +13,7 @@ from bgm.export.certify.check import check as check_everywhere
 from bgm.export.certify.check import coverage
 from bgm.export.certify.compare import Truth
 from bgm.export.certify.grid import brief, default, wide
-from bgm.export.certify.steered_error import steer_error
-from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
+from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth, steer_error
 from bgm.export.prepare import prepare_network
 from bgm.export.shapes import Shape
 from bgm.export.targets.onnx import OnnxExport
@@ -34,7 +33,7 @@ from bgm.model import (
     UnfoldCrop,
     mobilenetv2,
 )
-from tests.export.networks import TinyEncoder, mobile, tiny, write
+from tests.networks import TinyEncoder, mobile, tiny, write
 
 check = partial(check_everywhere, shapes=[Shape(1, 64, 96), Shape(2, 68, 132), Shape(2, 80, 1056)])
 
@@ -278,9 +277,6 @@ def test_pictures_are_always_the_same(name):
     assert not torch.equal(src[0], src[1])
 
 
-SELECTS = [lambda: Sampling(1_600), lambda: Thresholding(0.3), lambda: Full()]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50))
 def test_sound_files_are_accepted(tmp_path, seed):
@@ -288,16 +284,15 @@ def test_sound_files_are_accepted(tmp_path, seed):
     rng = random.Random(seed)
     torch.manual_seed(seed)
     encoder = mobilenetv2() if seed % 10 == 0 else TinyEncoder()
-    refiner = PatchRefiner(rng.choice([1, 3]), select=rng.choice(SELECTS)())
+    select = rng.choice([Sampling(1_600), Thresholding(0.3), Full()])
+    refiner = PatchRefiner(rng.choice([1, 3]), select=select)
     net = MattingRefine(MattingBase(encoder), refiner, rng.choice([1 / 2, 1 / 3, 1 / 4, 1 / 8]))
-    batch, height, width = rng.randint(1, 3), 4 * rng.randint(16, 60), 4 * rng.randint(16, 60)
-    methods = {
-        "crop": rng.choice([UnfoldCrop, RoiAlignCrop, GatherCrop])(),
-        "replace": rng.choice([ScatterNdReplace, ScatterElementReplace])(),
-    }
+    batch, *size = rng.randint(1, 3), 4 * rng.randint(16, 60), 4 * rng.randint(16, 60)
+    crop = rng.choice([UnfoldCrop, RoiAlignCrop, GatherCrop])()
+    methods = {"crop": crop, "replace": rng.choice([ScatterNdReplace, ScatterElementReplace])()}
     if seed % 10 == 0:
-        target = OnnxExport(shape=[batch, height, width], **methods)
+        target = OnnxExport(shape=[batch, *size], **methods)
     else:
         target = TorchScriptExport(**methods)
     run = write(target, net.eval(), tmp_path / f"net{target.suffix}")
-    check_everywhere(net, run, target.tolerance, [Shape(batch, height, width)])
+    check_everywhere(net, run, target.tolerance, [Shape(batch, *size)])

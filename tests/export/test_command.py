@@ -15,7 +15,7 @@ from bgm.export.tolerances import PRECISIONS
 from bgm.model import Sampling
 from bgm.paths import conf_dir
 from bgm.weights import write_safetensors
-from tests.export.networks import mobile, tiny, worst, write
+from tests.networks import mobile, tiny, worst, write
 
 
 def composed(*overrides):
@@ -78,12 +78,21 @@ def test_presets_are_scale_and_pixels_in_every_program(preset, scale, pixels):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         for script in ("predict", "eval"):
             cfg = compose(script, overrides=[f"preset={preset}"])
-            assert (cfg.backbone_scale, cfg.select.sample_pixels) == (scale, pixels)
+            assert (cfg.backbone_scale, cfg.sample_pixels) == (scale, pixels)
+
+
+def test_every_program_has_the_same_words():
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        for script in ("predict", "eval", "export"):
+            cfg = compose(script, overrides=["threshold=0.2", "kernel_size=3"])
+            assert {"select", "sample_pixels", "backbone_scale"} < cfg.keys()
+            assert (cfg.threshold, cfg.kernel_size) == (0.2, 3)
 
 
 def test_words_of_the_command_line_beat_the_preset():
-    target = composed("preset=4k", "select.sample_pixels=1600", "backbone_scale=0.5")
+    target = composed("preset=4k", "sample_pixels=1600", "backbone_scale=0.5")
     assert (target.backbone_scale, target.select.sample_pixels) == (0.5, 1600)
+    assert composed("preset=4k", "sample_pixels=null", "select=full").backbone_scale == 0.125
     with pytest.raises(HydraException, match=r"backbone_scale 0\.75 is not above 0"):
         composed("backbone_scale=0.75")
 
@@ -94,11 +103,16 @@ def test_a_file_has_the_scale_asked_for(tmp_path):
     assert run.metadata["backbone_scale"] == "0.125"
     net.refiner.select = Sampling(320_000)  # all patches: more pixels than there are
     assert worst(net.at_scale(0.125), run, (1, 64, 96)) < 1e-5
-    assert read_facts(tmp_path / "net.pt")["presets"] == "4k"
+    assert read_facts(tmp_path / "net.pt")["presets"] == "4k and any that is asked for"
 
 
 def test_selections_arrive():
-    assert composed("select=sampling", "select.sample_pixels=1600").select.sample_pixels == 1600
+    assert composed("sample_pixels=1600").select.sample_pixels == 1600
+    assert composed("select=sampling", "sample_pixels=1600").select.sample_pixels == 1600
+    assert composed("threshold=0.2").select.threshold == 0.2
+    assert composed().select is None
+    with pytest.raises(HydraException, match="preset brings sample_pixels"):
+        composed("preset=hd", "select=full")
 
 
 NETWORK = {
@@ -149,6 +163,16 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
     assert stopped.value.code == 1
     assert "allowed 1.0e-12" in capsys.readouterr().err
     assert not list((tmp_path / "else").iterdir())
+
+
+def test_a_kernel_size_that_the_weights_do_not_have_is_refused(command, tmp_path, capsys):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as stopped:
+        command("kernel_size=1")
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err
+    assert "net=1.safetensors has a refiner of kernel_size 3, found kernel_size=1" in said
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_an_unknown_target_names_the_known_ones(command, tmp_path, capsys):

@@ -18,7 +18,7 @@ from bgm.model import (
     Thresholding,
     UnfoldCrop,
 )
-from tests.export.networks import steered, tiny, worst, write
+from tests.networks import steered, tiny, worst, write
 
 FIXED = [1, 64, 96]
 SAFE = {"crop": RoiAlignCrop(), "replace": ScatterElementReplace()}

@@ -35,7 +35,7 @@ from bgm.model import (
 )
 from bgm.paths import conf_dir
 from bgm.types import Coarse
-from tests.export.networks import TinyEncoder, mean_alpha_error, tiny, worst, write
+from tests.networks import TinyEncoder, mean_alpha_error, tiny, worst, write
 from tests.weights_by_formula import fill
 
 SHAPE = [1, 64, 96]
@@ -225,7 +225,7 @@ REFUSED = [
     (lambda: TensorRtExport(shape=SHAPE, select=Thresholding()), "thresholding refines a number"),
     (
         lambda: TensorRtExport(shape=[1, 1080, 1920], select=Sampling()),
-        "are 5000 patches, expected at most 3840: select=sampling select.sample_pixels=61440",
+        "are 5000 patches, expected at most 3840: sample_pixels=61440",
     ),
     (lambda: TensorRtExport(shape=SHAPE, opset=21), "opset up to 20, found 21"),
     (lambda: ExecuTorchExport(), "executorch needs a fixed shape"),

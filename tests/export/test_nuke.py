@@ -10,7 +10,7 @@ import torch
 from bgm.colour import srgb_light
 from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, open_exported
-from bgm.export.nuke_module import OUTPUTS, SELECTIONS, NukeMatte
+from bgm.export.nuke_module import MODES, OUTPUTS, NukeMatte
 from bgm.export.targets.nuke import NukeExport
 from bgm.export.targets.torchscript import TorchScriptExport
 from bgm.infer.any_size import run_any_size
@@ -24,7 +24,7 @@ from bgm.model import (
     Thresholding,
     UnfoldCrop,
 )
-from tests.export.networks import steered, tiny, write
+from tests.networks import steered, tiny, write
 
 FAST = {"crop": UnfoldCrop(), "replace": ScatterNdReplace()}
 PAGE = Path(__file__).parents[2] / "docs" / "nuke.md"
@@ -222,5 +222,5 @@ def test_the_page_has_every_knob_with_its_default():
         assert kind == {int: "3", float: "7"}[type(default)], name
         assert re.search(rf"(?m)^ {name} (\S+)$", snippet)[1] == str(default), name
     text = PAGE.read_text("utf-8")
-    for number, word in [*enumerate(SELECTIONS), *enumerate(OUTPUTS)]:
+    for number, word in [*enumerate(MODES), *enumerate(OUTPUTS)]:
         assert f"{number} {word}" in text

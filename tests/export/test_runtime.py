@@ -12,7 +12,7 @@ from bgm.export import export_and_certify
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.export.targets.torchscript import open_torchscript
-from tests.export.networks import tiny
+from tests.networks import tiny
 
 
 @pytest.mark.parametrize("opener", [open_onnx, open_torchscript])

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from bgm.errors import BadInput
+from bgm.export import Exported
+from bgm.export.metadata import describe_network
 from bgm.export.runtime_options import ratio
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.torchscript import TorchScriptExport
-from bgm.infer.models import open_model
+from bgm.infer.models import open_model, set_exported_options
 from bgm.model import (
     Full,
     MattingRefine,
@@ -18,7 +20,7 @@ from bgm.model import (
     Thresholding,
     UnfoldCrop,
 )
-from tests.export.networks import steered, tiny, worst, write
+from tests.networks import steered, tiny, worst, write
 
 OPTIONS = {"device": "cpu", "backbone_scale": None}
 SIZE = (2, 64, 96)
@@ -111,3 +113,30 @@ def test_a_threshold_as_an_input_that_need_not_be_given(tmp_path):
     for other in (Sampling(), Full()):
         with pytest.raises(BadInput, match="this one can change refine_threshold"):
             open_model(str(path), **OPTIONS, select=other)
+
+
+def built_in(net, **wanted):
+    """Ask a file without options of its own for settings."""
+    words = {"backbone_scale": None, "select": None, "kernel_size": None} | wanted
+    set_exported_options(Exported(print, describe_network(net)), "net.onnx", **words)
+
+
+def test_what_a_file_has_built_in_may_be_asked_for_and_nothing_else():
+    """As by preset=hd, of a file that was exported with preset=hd, or with another one."""
+    own = {"backbone_scale": 0.25, "select": Sampling(800), "kernel_size": 3}
+    built_in(tiny(), **own)
+    built_in(tiny(), backbone_scale="auto")
+    has = "has backbone_scale 0.25, select sampling, sample_pixels 800, kernel_size 3 built in"
+    for name, value, found in (
+        ("backbone_scale", 0.125, "backbone_scale=0.125"),
+        ("select", Sampling(320), "sample_pixels=320"),
+        ("select", Thresholding(0.2), "select=thresholding, threshold=0.2"),
+        ("kernel_size", 1, "kernel_size=1"),
+    ):
+        with pytest.raises(BadInput, match=f"{has}, found {found}: .* change nothing"):
+            built_in(tiny(), **own | {name: value})
+
+
+def test_a_base_network_in_a_file_has_no_selection():
+    with pytest.raises(BadInput, match="is a base network without a refiner"):
+        built_in(tiny().base, select=Sampling(800))

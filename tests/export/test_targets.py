@@ -32,7 +32,7 @@ from bgm.model import (
 from bgm.types import Coarse, Refined
 from bgm.weights import write_safetensors
 from tests.export.copies import Copies
-from tests.export.networks import TinyEncoder, mobile, refined, tiny, worst, write
+from tests.networks import TinyEncoder, mobile, refined, tiny, worst, write
 from tests.weights_by_formula import fill
 
 slow = pytest.mark.slow

@@ -18,8 +18,8 @@ from bgm.infer.sinks import PictureSink
 from bgm.model import MattingRefine
 from bgm.paths import conf_dir
 from bgm.pictures import read_picture, to_uint8
-from tests.export.networks import tiny
 from tests.infer import networks
+from tests.networks import tiny
 
 H, W = 37, 50
 NET = Model(networks.refine, torch.device("cpu"), 1.0)
@@ -141,6 +141,18 @@ def test_a_plate_is_fitted():
 def test_pictures_that_do_not_fit_are_named(src, bgr, words):
     with pytest.raises(BadInput, match=words):
         bgm.matte(NET, src, bgr)
+
+
+def test_the_selection_is_words_and_the_network_keeps_its_own():
+    net, (src, bgr) = tiny().eval(), pair()
+    own = bgm.matte(net, src, bgr)
+    assert (bgm.matte(net, src, bgr, select="full").ref == 255).all()
+    assert (bgm.matte(net, src, bgr, threshold=1.0).ref == 0).all()
+    few = bgm.matte(net, src, bgr, sample_pixels=160).ref
+    assert 0 < int((few > 0).sum()) <= 160 < int((own.ref > 0).sum())
+    assert torch.equal(bgm.matte(net, src, bgr).pha, own.pha)
+    with pytest.raises(BadInput, match="give one of them"):
+        bgm.matte(net, src, bgr, sample_pixels=160, threshold=0.1)
 
 
 def test_a_network_in_training_is_refused():

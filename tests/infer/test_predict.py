@@ -7,11 +7,11 @@ from bgm.infer.plate.fixes import AlignPlate, fix_exposure
 from bgm.infer.predict import StillPlate, predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures
-from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, optimize
-from bgm.model.coarse import CoarseAtMost
+from bgm.model import Sampling, optimize
+from bgm.model.optimize import CoarseAtMost
 from bgm.pictures import read_picture, write_png
 from tests.infer import networks, scenes
-from tests.weights_by_formula import fill
+from tests.networks import mobile
 
 H, W, MARGIN = 150, 200, 40
 
@@ -105,7 +105,7 @@ def test_an_error_of_the_network_ends_the_sink_and_the_reader(tmp_path):
 
 
 def test_frames_that_share_a_plate_get_the_picture_of_each_alone():
-    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    net = optimize(mobile(Sampling()))
     still = StillPlate(CoarseAtMost(net, 16))
     shots, plates = torch.rand(5, 1, 3, 64, 96), torch.rand(2, 1, 3, 64, 96)
     for src, bgr in zip(shots, [plates[0], *[plates[1]] * 3, plates[0]], strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2
-from bgm.model.coarse import CoarseAtMost
+from bgm.model.optimize import CoarseAtMost
 
 NET = MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.5).eval()
 

@@ -30,8 +30,10 @@ from bgm.model import (
     sparse,
     swap_patches,
 )
+from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.upsample import upsampled
 from bgm.ops import resize, shrink
+from tests.networks import mobile
 from tests.plain import Plain, refined
 from tests.weights_by_formula import fill
 
@@ -69,9 +71,18 @@ def clamped(found, src):
     return pha.clamp(0, 1), (residual + src).clamp(0, 1), ref
 
 
+def known_maps(pha, fgr, err, hid):
+    """Maps whose last layer gives back the features that it reads: these four, hid from 0 up."""
+    features = torch.cat([pha, fgr, err, hid], 1)
+    conv = torch.nn.Conv2d(37, 37, 3, padding=1)
+    torch.nn.init.zeros_(conv.bias)
+    torch.nn.init.dirac_(conv.weight)
+    return CoarseMaps(features, LastLayer(conv), features.dtype)
+
+
 def by_sparse(refiner, src, bgr, pha, fgr, err, hid):
     """`SparseRefiner` on the same inputs: alpha, colour, ref."""
-    coarse = torch.cat([pha, fgr, err, hid], 1).permute(0, 2, 3, 1).contiguous()
+    coarse = known_maps(pha, fgr, err, hid)
     full = resize(torch.cat([pha, fgr], 1), list(src.shape[2:]))
     out = full[:, :1].clamp(0, 1), (full[:, 1:] + src).clamp(0, 1)
     ref = sparse.SparseRefiner(refiner)(src, bgr, coarse, err, *out)
@@ -151,7 +162,7 @@ def test_every_way_through_a_whole_network_gives_the_plain_picture(
 
 @functools.cache
 def weights(kernel_size):
-    return fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size)))
+    return mobile(Sampling(), kernel_size)
 
 
 def whole(kernel_size, sample_pixels, scale):
@@ -179,7 +190,7 @@ def test_only_plain_inference_writes_in_place(changed, in_place, monkeypatch):
         called.append(args)
         return upsampled(*args)
 
-    monkeypatch.setattr("bgm.model.refine.upsampled", spy)
+    monkeypatch.setattr("bgm.model.refined_network.upsampled", spy)
     net = changed(copy.deepcopy(weights(3)))
     like = next(net.parameters())
     src, bgr = torch.rand(2, 2, 3, 32, 32).to(like)
@@ -232,7 +243,7 @@ def test_the_shipped_network_in_half_precision_keeps_its_picture():
 
 
 def test_a_plate_of_another_size_is_refused():
-    net = optimize(fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(), 0.25)))
+    net = optimize(mobile(Sampling()))
     src, bgr = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 68)
     for plate in (bgr, net.plate(bgr)):
         with pytest.raises(ValueError, match=r"\[1, 3, 64, 64\] and bgr \[1, 3, 64, 68\] differ"):
@@ -251,7 +262,7 @@ def test_shrinking_equals_resizing(height, width, by_height, by_width, seed):
 
 @pytest.mark.parametrize("kernel_size", [3, 1])
 def test_gradients_equal_the_plain_ones(kernel_size):
-    net = fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner(kernel_size, Sampling(640))))
+    net = mobile(Sampling(640), kernel_size)
     net.train().base.eval()  # the refiner's BatchNorm sees its patches
     src, bgr = smooth(2, 64, 96)
     other = copy.deepcopy(net)
@@ -265,3 +276,18 @@ def test_gradients_equal_the_plain_ones(kernel_size):
             assert_close(a.grad / b.grad.abs().max(), b.grad / b.grad.abs().max())
     for a, b in zip(net.buffers(), other.buffers(), strict=True):
         assert_close(a, b)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("backbone", [mobilenetv2, resnet50])
+def test_autocast_gives_the_picture_and_gradients_in_training_too(training, backbone):
+    net = MattingRefine(fill(MattingBase(backbone())), refiner(), 0.25).train(training)
+    generator = torch.Generator().manual_seed(2)
+    src, bgr = torch.rand(2, 2, 3, 64, 64, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(training):
+        found = net(src, bgr)
+    assert found.pha.isfinite().all()
+    assert ((found.pha > -0.02) & (found.pha < 1.02)).all()
+    if training:
+        found.pha.float().mean().backward()
+        assert net.refiner.conv1.weight.grad.isfinite().all()

@@ -9,8 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from bgm.data import Backgrounds, Scenes, Subjects
 from bgm.data.doctor.diagnosis import diagnose
-from bgm.data.doctor.inventory import take_inventory
-from bgm.data.doctor.item_report import ItemReports
+from bgm.data.doctor.item_report import ItemReports, take_inventory
 from bgm.errors import BadInput
 from bgm.pictures import find_pictures, pair_by_stem, read_picture
 from bgm.video import find_videos

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
-from bgm.render.hair import clump, curled, follow, frizz, resampled, scatter, tufted
+from bgm.render.hair import scatter, tufted
+from bgm.render.hair_shapes import clump, curled, follow, frizz, resampled
 from bgm.render.landmarks import noise, smoothstep, unit, vertex_normals
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def lines(count=200, points=12, length=0.3, seed=0):

@@ -6,7 +6,7 @@ import pytest
 
 from bgm.errors import BadInput
 from bgm.render.photo_palettes import palettes
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream
 
 
 def test_main_colours_are_found(tmp_path):

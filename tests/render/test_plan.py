@@ -5,8 +5,7 @@ import pytest
 import yaml
 
 from bgm.paths import conf_dir
-from bgm.render.plan import plan
-from bgm.render.streams import Stream
+from bgm.render.plan import Stream, plan
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ import torch
 
 from benchmarks.kills import EVENTS
 from bgm.errors import BadInput
-from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO, previous_name
-from bgm.train.checkpointing.find import (
+from bgm.train.checkpointing.checkpoint_files import (
+    AtomicCheckpointIO,
     checkpoint_to_resume,
-    damage,
+    is_whole,
     newest_checkpoint,
+    previous_name,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -75,10 +76,10 @@ def test_a_broken_file_is_noticed_and_the_one_before_it_taken(tmp_path, tear, ca
     path = tmp_path / "last.ckpt"
     write(path, 2)
     write(path, 3)
-    assert damage(path) is None
+    assert is_whole(path)
     assert checkpoint_to_resume(path) == checkpoint_to_resume(tmp_path) == path
     tear(path)
-    assert damage(path)
+    assert not is_whole(path)
     with caplog.at_level(logging.WARNING, "bgm.train"):
         assert checkpoint_to_resume(path) == previous_name(path)
     assert "last.ckpt is broken" in caplog.text

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.errors import BadInput
-from bgm.weights.blending import blend_weights
 from bgm.weights.formats import Stored
+from bgm.weights.initialise import blend_weights
 
 
 def stored(state: dict[str, list[float]], count: int = 0) -> Stored:

@@ -3,7 +3,7 @@
 import torch
 
 from bgm.weights import read_weights, write_safetensors
-from bgm.weights.eight_bits import LARGE, from_eight_bits, to_eight_bits
+from bgm.weights.formats import LARGE, from_eight_bits, to_eight_bits
 
 
 def weights():

@@ -15,10 +15,10 @@ import torch
 import bgm
 from bgm.errors import BadInput
 from bgm.export import provenance
-from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2
+from bgm.model import Sampling
 from bgm.weights import read_weights, weights_file, write_safetensors
-from bgm.weights.model_card import check_card
-from tests.weights_by_formula import fill
+from bgm.weights.hub import check_card
+from tests.networks import mobile
 
 hub = pytest.importorskip("huggingface_hub")
 
@@ -36,7 +36,7 @@ NETWORK = {
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A network of ours as a file that states its licence."""
-    net = fill(MattingRefine(MattingBase(mobilenetv2()), PatchRefiner()))
+    net = mobile(Sampling())
     path = tmp_path_factory.mktemp("net") / "mine.safetensors"
     write_safetensors(path, net.state_dict(), NETWORK, {"licence": "CC-BY-4.0"})
     return path

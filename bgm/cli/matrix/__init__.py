@@ -1,12 +1,12 @@
 """bgm matrix: try every way to export a network, and write down how each ended."""
 
-import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bgm.cli.launch import compose_config
-from bgm.cli.matrix.pages import write_pages
-from bgm.cli.matrix.run import Result, command_lines, compose_export, is_wanted
-from bgm.cli.matrix.worker import Worker
+from bgm.cli.matrix.pages import read_results, write_pages
+from bgm.cli.matrix.run import Worker, command_lines, compose_export, title
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance
@@ -16,53 +16,37 @@ from bgm.export.certify.certificate import environment
 def main(args: list[str]) -> None:
     """Try the command lines that have no result yet, and write both pages anew after each.
 
-    Results gather in OUT.jsonl, so that a stopped run goes on where it was; they count for the
-    checkpoint and the package versions that they were made with.
+    Results gather in OUT.csv, so that a stopped run goes on where it was. One of another checkpoint
+    or of other package versions stays, with its date, until it is tried again.
     """
     cfg = compose_config("matrix", args)
-    log = Path(f"{cfg.out}.jsonl")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    versions = checkpoint_and_versions(cfg.ckpt)
-    wanted = [(words, "brief") for words in command_lines(cfg)]
-    recommended = [line.split() for line in cfg.recommended]  # certified over the whole grid
-    wanted += [(words, "default") for words in recommended if is_wanted(words, cfg.only)]
+    out = Path(cfg.out)
+    wanted = [(words, "brief") for words in command_lines(cfg.groups, cfg.methods, cfg.only)]
+    wanted += [(words, "default") for words in command_lines(cfg.certified, {}, cfg.only)]
     if not wanted:
         raise BadInput(f"only={list(cfg.only)} leaves no command line, expected words of export.py")
-    results = read_results(log, versions)
-    missing = [x for x in wanted if cfg.again or key(*x) not in results]
+    results, here = read_results(out), made_with(cfg.ckpt)
+    done = {name for name, x in results.items() if x.made_with == here}
+    missing = [line for line in wanted if cfg.again or title(*line) not in done]
     for words, _ in missing:  # one that means nothing ends the run here
         compose_export(words)
+    out.parent.mkdir(parents=True, exist_ok=True)
     say(f"{len(wanted)} command lines, {len(missing)} to try")
     worker = Worker(cfg.ckpt)
     for words, grid in tracked(missing, "exporting"):
-        result = results[key(words, grid)] = worker.run(words, grid)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"versions": versions, "result": vars(result)}) + "\n")
+        result = worker.run(words, grid)
+        date = f"{datetime.now(UTC):%Y-%m-%d}"
+        results[title(words, grid)] = replace(result, date=date, made_with=here)
         say(f"{result.status:8} {' '.join(words)} {result.message}")
-        write_pages(Path(cfg.out), list(results.values()), versions)
+        write_pages(out, list(results.values()))
     worker.stop()
-    say(*write_pages(Path(cfg.out), list(results.values()), versions), sep="\n")
+    say(*write_pages(out, list(results.values())), sep="\n")
 
 
-def checkpoint_and_versions(ckpt: str) -> dict:
+def made_with(ckpt: str) -> str:
     """What results depend on: the checkpoint and the versions of all targets' packages."""
+    origin = provenance(ckpt)
     packages = {name for target in all_targets().values() for name in target.packages}
-    return {
-        "checkpoint_sha256": provenance(ckpt)["checkpoint_sha256"],
-        "packages": environment(sorted(packages))["packages"],
-    }
-
-
-def key(words: list[str], grid: str) -> str:
-    return f"{' '.join(words)} ({grid})"
-
-
-def read_results(log: Path, versions: dict) -> dict[str, Result]:
-    """The latest result of every command line tried with this checkpoint and these packages."""
-    results = {}
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        record = json.loads(line)
-        if record["versions"] == versions:
-            result = Result(**record["result"])
-            results[key(result.words, result.grid)] = result
-    return results
+    versions = environment(sorted(packages))["packages"]
+    names = [f"{origin['checkpoint']} sha256 {origin['checkpoint_sha256'][:12]}"]
+    return ", ".join(names + [f"{name} {version}" for name, version in versions.items()])

@@ -1,65 +1,102 @@
-"""The export matrix as a CSV and as a page of Markdown."""
+"""The export matrix as a CSV, which is read again, and as a page of Markdown."""
 
+import csv
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from bgm.cli.matrix.run import Result
+from bgm.cli.matrix.run import Result, title
 from bgm.files import write_text
 from bgm.metrics.scores import csv_text
 from bgm.templates import fill_template
 
 METHODS = ("crop", "replace", "select")
 SELECTS = ["sampling", "thresholding", "full"]
+COLUMNS = [f.name for f in fields(Result) if f.name != "words"]
+TEXTS = ("status", "message", "grid", "date", "made_with")
 
 
-def write_pages(out: Path, results: list[Result], versions: dict) -> list[Path]:
+def write_pages(out: Path, results: list[Result]) -> list[Path]:
     """Write OUT.csv (every result, every number) and OUT.md (tables for people)."""
     paths = [Path(f"{out}.csv"), Path(f"{out}.md")]
-    write_text(paths[0], as_csv(results))
-    write_text(paths[1], as_markdown(results, versions))
+    rows = [
+        {"export.py": " ".join(x.words), **{n: cell(getattr(x, n)) for n in COLUMNS}}
+        for x in results
+    ]
+    write_text(paths[0], csv_text(["export.py", *COLUMNS], rows))
+    write_text(paths[1], as_markdown(results))
     return paths
 
 
-def as_csv(results: list[Result]) -> str:
-    names = [f.name for f in fields(Result) if f.name not in ("words", "mad")]
-    rows = [
-        {"export.py": " ".join(r.words)} | vars(r) | {f"mad_{k}": v for k, v in r.mad.items()}
-        for r in results
-    ]
-    return csv_text(["export.py", *names, "mad_network", "mad_file"], rows)
+def cell(value: str | float | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float | int) else value or ""
 
 
-def as_markdown(results: list[Result], versions: dict) -> str:
-    """Date and versions, what was certified, a table for each way of exporting, the messages."""
-    messages: dict[str, int] = {}  # of refusals, by number
+def read_results(out: Path) -> dict[str, Result]:
+    """The results of OUT.csv by their titles; none where there is no such file."""
+    if not Path(f"{out}.csv").exists():
+        return {}
+    results = {}
+    with open(f"{out}.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            words = row.pop("export.py").split()
+            values: dict[str, Any] = {n: row[n] if n in TEXTS else number(row[n]) for n in COLUMNS}
+            results[title(words, row["grid"])] = Result(words, **values)
+    return results
+
+
+def number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+class Marks(NamedTuple):
+    """What stands beside a result: the number of its message, the letter of what it was made with.
+
+    The newest has no letter.
+    """
+
+    messages: dict[str, int]
+    origins: dict[str, str]
+
+
+def as_markdown(results: list[Result]) -> str:
+    """What was certified, a table for each way of exporting, the messages, the origins."""
+    runs: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda r: r.date, reverse=True):
+        runs.setdefault(result.made_with, []).append(result)
+    marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
     brief = [r for r in results if r.grid == "brief"]
     groups: dict[str, list[Result]] = {}
     for result in brief:
-        groups.setdefault(without_methods(result), []).append(result)
+        name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
+        groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        **versions,
         brief=brief,
         counts={s: sum(r.status == s for r in brief) for s in ("works", "wrong", "refused")},
-        certified=[certified(r, messages) for r in results if r.grid != "brief"],
-        groups={name: by_methods(group, messages) for name, group in groups.items()},
+        certified=[certified(r, marks) for r in results if r.grid != "brief"],
+        groups={name: by_methods(group, marks) for name, group in groups.items()},
         selects=SELECTS,
-        messages=messages,
+        messages=marks.messages,
+        runs=[
+            (marks.origins[origin], run[0].date, len(run), origin) for origin, run in runs.items()
+        ],
     )
 
 
-def certified(result: Result, messages: dict[str, int]) -> list[str]:
+def certified(result: Result, marks: Marks) -> list[str]:
     """The row of what went through the whole grid and the matting set."""
     mean = "" if result.pha_mean is None else f"{result.pha_mean:.1e}"
-    mad = ", ".join(f"{result.mad[k]:.3f}" for k in ("network", "file") if k in result.mad)
-    return [f"`{' '.join(result.words)}`", shown(result, messages), mean, mad]
+    eager = "" if not result.eager else f"{result.eager:.1e}"
+    mads = [x for x in (result.mad_network, result.mad_file) if x is not None]
+    mad = ", ".join(f"{x:.3f}" for x in mads)
+    words = f"`{' '.join(result.words)}`"
+    return [words, shown(result, marks), eager, mean, mad, f"{result.seconds:.0f}"]
 
 
-def by_methods(results: list[Result], messages: dict[str, int]) -> list[list[str]] | str:
+def by_methods(results: list[Result], marks: Marks) -> list[list[str]] | str:
     """Crop and replace down, selections across; one line for what has no patches."""
-    found = {tuple(value(r, m) for m in METHODS): shown(r, messages) for r in results}
+    found = {tuple(value(r, m) for m in METHODS): shown(r, marks) for r in results}
     if set(found) == {("", "", "")}:
         return found["", "", ""]
     return [
@@ -68,15 +105,18 @@ def by_methods(results: list[Result], messages: dict[str, int]) -> list[list[str
     ]
 
 
-def shown(result: Result, messages: dict[str, int]) -> str:
+def shown(result: Result, marks: Marks) -> str:
+    origin = marks.origins[result.made_with]
+    mark = f" ({origin})" if origin else ""
     if result.status == "works":
-        return f"works, {result.largest:.0e}, time x{result.ratio:.2f}"
-    return f"**{result.status}** [{messages.setdefault(result.message, len(messages) + 1)}]"
+        return f"works, {result.largest:.0e}, time x{result.ratio:.2f}{mark}"
+    messages = marks.messages
+    return f"**{result.status}** [{messages.setdefault(result.message, len(messages) + 1)}]{mark}"
 
 
 def without_methods(result: Result) -> str:
-    """The words of a command line that are no patch methods."""
-    return " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
+    """The words of a command line that are no patch methods, nor the number of one."""
+    return " ".join(w for w in result.words if w.split("=")[0] not in (*METHODS, "sample_pixels"))
 
 
 def value(result: Result, name: str) -> str:

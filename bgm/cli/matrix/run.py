@@ -1,14 +1,18 @@
 """Command lines of the export matrix: which there are, and how one of them ends."""
 
 import itertools
+import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 import bgm
 from bgm.cli.launch import compose_config
@@ -33,57 +37,60 @@ class Result:
     ratio: float | None = None  # seconds of the file / of eager PyTorch, one thread each
     seconds: float = 0.0  # to write, open and compare
     grid: str = "brief"
-    mad: dict[str, float] = field(default_factory=dict)  # x1e3, of network and file
+    eager: float | None = None  # largest error of eager float32 from float64; 0: not needed
+    mad_network: float | None = None  # x1e3, on the matting set
+    mad_file: float | None = None
+    date: str = ""
+    made_with: str = ""  # the checkpoint and the packages
 
 
-def command_lines(cfg: DictConfig) -> list[list[str]]:
-    """The words of every line: each group times the methods, if it has patches to refine."""
+def command_lines(
+    groups: Iterable[Mapping], methods: Mapping, only: Iterable[str]
+) -> list[list[str]]:
+    """The words of every line: each group times the methods, if it has patches to refine.
+
+    only: parts of words, each of which a line has to hold.
+    """
     lines = []
-    for group in cfg.groups:
-        methods = {} if group.get("part") == ["base"] else cfg.methods
-        axes = {"export": group.export} | dict(methods) | dict(group)
+    for group in groups:
+        own = {} if group.get("part") == ["base"] else methods
+        axes = {"export": group["export"]} | dict(own) | dict(group)
         words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
-    return [line for line in lines if is_wanted(line, cfg.only)]
+    return [line for line in lines if all(any(part in w for w in line) for part in only)]
 
 
-def is_wanted(words: list[str], only: Iterable[str]) -> bool:
-    """Whether each part of `only` is in one of the words."""
-    return all(any(part in word for word in words) for part in only)
+def title(words: list[str], grid: str) -> str:
+    """What a command line is known by among the results."""
+    return f"{' '.join(words)} ({grid})"
 
 
-class Exporter:
-    """Runs command lines on one network."""
+def try_export(ckpt: str, words: list[str], grid: str) -> Result:
+    """Export and certify over a grid; with the matting set over the default one."""
+    start = time.perf_counter()
+    numbers: dict = {}
+    try:
+        numbers = certify(bgm.load(ckpt), make_target(words), grid)
+        status, message = "works", ""
+    except Exception as error:  # whatever another project's code says is the result
+        status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
+    seconds = time.perf_counter() - start
+    return Result(words, status, message, seconds=seconds, grid=grid, **numbers)
 
-    def __init__(self, ckpt: str):
-        self.net = bgm.load(ckpt)
 
-    def run(self, words: list[str], grid: str) -> Result:
-        """Export and certify over a grid; with the matting set over the default one."""
-        start = time.perf_counter()
-        numbers: dict = {}
-        try:
-            numbers = self.certify(make_target(words), grid)
-            status, message = "works", ""
-        except Exception as error:  # whatever another project's code says is the result
-            status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
-        seconds = time.perf_counter() - start
-        return Result(words, status, message, seconds=seconds, grid=grid, **numbers)
-
-    def certify(self, target: Target, grid: str) -> dict:
-        """What the certificate of a file that is thrown away says."""
-        mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
-        with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
-            out = Path(folder) / f"model{target.suffix}"
-            options = CertifyOptions(grid, mattes)
-            certificate = export_and_certify(target, self.net, out, options=options)
-        facts = certificate.facts
-        return {
-            "largest": certificate.report.largest,
-            "pha_mean": facts["worst"]["pha"]["mean"],
-            "ratio": facts["time"]["ratio"],
-            "mad": {k: facts["matting"][k]["mad"] for k in ("network", "file")} if mattes else {},
-        }
+def certify(net: nn.Module, target: Target, grid: str) -> dict:
+    """What the certificate of a file that is thrown away says."""
+    mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
+    with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
+        out = Path(folder) / f"model{target.suffix}"
+        certificate = export_and_certify(target, net, out, options=CertifyOptions(grid, mattes))
+    facts = certificate.facts
+    return {
+        "largest": certificate.report.largest,
+        "pha_mean": facts["worst"]["pha"]["mean"],
+        "ratio": facts["time"]["ratio"],
+        "eager": certificate.report.eager,
+    } | {f"mad_{k}": facts["matting"][k]["mad"] for k in ("network", "file") if mattes}
 
 
 def compose_export(words: list[str]) -> DictConfig:
@@ -106,3 +113,31 @@ def sentence(error: BaseException) -> str:
     while cause is not None and not isinstance(cause, BadInput):  # Hydra wraps
         cause = cause.__cause__
     return (first_line(cause) if cause else f"{type(error).__name__}: {first_line(error)}")[:300]
+
+
+LONGEST = 1800  # seconds for one command line
+
+
+class Worker:
+    """Runs command lines of export.py in another process, and replaces it when it dies."""
+
+    def __init__(self, ckpt: str, method: str = "spawn"):
+        self.ckpt, self.context = ckpt, multiprocessing.get_context(method)
+        self.pool = ProcessPoolExecutor(1, self.context)
+
+    def run(self, words: list[str], grid: str) -> Result:
+        """The result of a command line; a process that dies or takes too long is a refusal."""
+        try:
+            return self.pool.submit(try_export, self.ckpt, words, grid).result(LONGEST)
+        except TimeoutError:
+            message = f"no answer after {LONGEST} s"
+        except BrokenProcessPool:
+            message = "the process died"
+        self.stop()
+        self.pool = ProcessPoolExecutor(1, self.context)
+        return Result(words, "refused", message, grid=grid)
+
+    def stop(self) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+        self.pool.shutdown()

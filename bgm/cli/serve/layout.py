@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from bgm.cli.error_messages import error_message
-from bgm.cli.serve.live_model import SELECTIONS, Knobs, LiveModel
+from bgm.cli.serve.live_model import CHOICES, Knobs, LiveModel
 from bgm.cli.serve.results import VIEWS, matte_pictures
 from bgm.infer.foreground import FOREGROUNDS
 
@@ -123,10 +123,10 @@ def knob_inputs(refined: bool) -> list[Any]:
     with gr.Row(equal_height=True):
         return [
             gr.Dropdown(list(SCALES), value="auto", label="scale", elem_id="scale"),
-            gr.Radio(
-                SELECTIONS, value=k.select, label="selection", elem_id="select", visible=refined
+            gr.Radio(CHOICES, value=k.select, label="selection", elem_id="select", visible=refined),
+            gr.Slider(
+                16, 1_000_000, k.sample_pixels, step=16, label="pixels (sampling)", visible=refined
             ),
-            gr.Slider(16, 1_000_000, k.pixels, step=16, label="pixels (sampling)", visible=refined),
             gr.Slider(0, 1, k.threshold, label="threshold (thresholding)", visible=refined),
             gr.Radio(list(ALIGNS), value="auto", label="align", elem_id="align"),
             gr.Checkbox(k.exposure, label="match exposure"),

@@ -4,14 +4,13 @@ from typing import NamedTuple
 
 from torch import nn
 
-from bgm.errors import BadInput
 from bgm.export import target_of
 from bgm.infer.models import AUTO, Model, check_scale, choose_device, model_of, open_model
-from bgm.model import Full, OptimizedRefine, Sampling, Thresholding
+from bgm.model import SELECTIONS, OptimizedRefine, choose_select
 from bgm.weights import load
 
 OWN = "own"  # the network's own selection of patches
-SELECTIONS = (OWN, "sampling", "thresholding", "full")
+CHOICES = (OWN, *SELECTIONS)
 
 
 class Knobs(NamedTuple):
@@ -19,7 +18,7 @@ class Knobs(NamedTuple):
 
     scale: float | str = AUTO  # backbone_scale of a refined network, base_scale of a base network
     select: str = OWN
-    pixels: int = 80_000  # of select=sampling
+    sample_pixels: int = 80_000  # of select=sampling
     threshold: float = 0.1  # of select=thresholding
     align: bool | str = AUTO
     exposure: bool = False
@@ -30,18 +29,11 @@ class Knobs(NamedTuple):
 
     def selection(self) -> nn.Module | None:
         """The selection of patches; None is the network's own."""
-        match self.select:
-            case "own":
-                return None
-            case "sampling" if self.pixels >= 16:
-                return Sampling(int(self.pixels))
-            case "sampling":
-                raise BadInput(f"pixels is {self.pixels}, expected 16 (one patch) or more")
-            case "thresholding":
-                return Thresholding(self.threshold)
-            case "full":
-                return Full()
-        raise BadInput(f"select {self.select} is none of {', '.join(SELECTIONS)}")
+        return choose_select(
+            None if self.select == OWN else self.select,
+            int(self.sample_pixels) if self.select == "sampling" else None,
+            self.threshold if self.select == "thresholding" else None,
+        )
 
 
 class LiveModel:
@@ -53,31 +45,28 @@ class LiveModel:
     def __init__(self, path: str, device: str = AUTO):
         self.path, self.device = path, device
         self._net: nn.Module | None = None
-        self._own: nn.Module | None = None  # selection of patches
         self._last: tuple[tuple, Model] | None = None
         if target_of(path) is None:
             self._net = load(path, optimize=True).to(choose_device(device))
-            if isinstance(self._net, OptimizedRefine):
-                self._own = self._net.refiner.select
         else:
             self.turned(Knobs())
 
     @property
     def refined(self) -> bool:
         """Whether patches can be selected, as far as is known before it is tried."""
-        return self._net is None or self._own is not None
+        return self._net is None or isinstance(self._net, OptimizedRefine)
 
     def turned(self, knobs: Knobs) -> Model:
         """The model with these knobs; BadInput for those that it does not have."""
         select, scale = knobs.selection(), knobs.scale
         if self._net is not None:
-            name, most = ("backbone_scale", 0.5) if self._own else ("base_scale", 1.0)
+            name, most = ("backbone_scale", 0.5) if self.refined else ("base_scale", 1.0)
             check_scale(name, None if scale == AUTO else scale, most)
-            if self._own is None:
-                base_scale = None if scale == AUTO else float(scale)
-                return model_of(self._net, self.path, AUTO, base_scale, select)
-            return model_of(self._net, self.path, scale, None, select or self._own)
-        wanted = (scale, knobs.select, knobs.pixels, knobs.threshold)
+            if self.refined:
+                return model_of(self._net, self.path, scale, None, select)
+            base_scale = None if scale == AUTO else float(scale)
+            return model_of(self._net, self.path, AUTO, base_scale, select)
+        wanted = (scale, knobs.select, knobs.sample_pixels, knobs.threshold)
         if self._last is None or self._last[0] != wanted:
             opened = open_model(self.path, device=self.device, backbone_scale=scale, select=select)
             self._last = (wanted, opened)

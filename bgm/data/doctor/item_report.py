@@ -1,31 +1,104 @@
-"""One item examined: whether it can be read, its sizes, its alpha, what it looks like."""
+"""What there is to examine, and one item examined: readable, sizes, alpha, what it looks like."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from bgm.data.doctor.inventory import Part
+from bgm.data.clips import Clips, holds_clips
 from bgm.data.folders import spread_indices
+from bgm.data.interfaces import PictureSource, SubjectSource
+from bgm.data.listing import list_backgrounds, list_subjects
+from bgm.data.shards import compact
 from bgm.errors import BadInput
-from bgm.pictures import File, open_image, picture_size, read_bytes, to_mode
+from bgm.pictures import File, find_pictures, open_image, picture_size, read_bytes, to_mode
+
+SHOWN = 5  # examples of a finding
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with a part of the data, in how many places, and some of them."""
+
+    level: str  # "error": it stops or spoils a training; "warning": it harms one; "note": mere fact
+    code: str  # what kind of thing: "broken", "unpaired", "leak", ...
+    where: str  # "train subjects"
+    sentence: str
+    count: int = 1  # type: ignore[assignment] # tuple.count is not needed
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """The subjects, backgrounds or scenes of one split."""
+
+    split: str  # "train", "valid" or "test"
+    role: str  # "subjects", "backgrounds" or "scenes"
+    root: str
+    stems: Sequence[str] = ()
+    files: Mapping[str, Sequence[File]] = field(default_factory=dict)  # kind -> file of each stem
+    source: PictureSource | None = None  # that opens the items of these stems, if it has no files
+
+    @property
+    def where(self) -> str:
+        return f"{self.split} {self.role}"
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+
+def part_of(split: str, source: PictureSource, root: str = "") -> Part:
+    """The part that a source is."""
+    role = "subjects" if isinstance(source, SubjectSource) else "backgrounds"
+    stems = [source.name(index) for index in range(len(source))]
+    return Part(split, role, root, stems, source.files, None if source.files else source)
+
+
+def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
+    """List a part's files, and what is missing or does not pair among them; raises nothing.
+
+    places: the arguments of `Subjects`, of `Backgrounds` or of `Scenes` that name folders.
+    """
+    given = {name: str(place) for name, place in places.items() if place is not None}
+    root = next(iter(given.values()), "")
+    empty = Part(split, role, root)
+    try:
+        if role == "subjects" and holds_clips(root):
+            return part_of(split, Clips(root), root), []
+        if role == "scenes":
+            files: Any = {k: find_pictures(Path(root) / k) for k in ("src", "bgr", "pha")}
+        else:
+            files = (list_subjects if role == "subjects" else list_backgrounds)(**given).files
+    except BadInput as error:
+        return empty, [Finding("error", "folders", empty.where, str(error))]
+    return pair(empty, files)
+
+
+def pair(part: Part, files: dict[str, dict]) -> tuple[Part, list[Finding]]:
+    """The part with the stems that all kinds share, and a finding for those that they do not."""
+    if len(files.get("bgr", {})) == 1 and "src" in files:  # one plate for all
+        files = {**files, "bgr": dict.fromkeys(files["src"], next(iter(files["bgr"].values())))}
+    kinds = list(files)
+    stems = [stem for stem in files[kinds[0]] if all(stem in files[kind] for kind in kinds)]
+    shared = set(stems)
+    unpaired = {stem: kind for kind in kinds for stem in files[kind] if stem not in shared}
+    findings = []
+    if unpaired:
+        examples = tuple(f"{stem} (only in {kind})" for stem, kind in unpaired.items())[:SHOWN]
+        sentence = f"stems of {' and '.join(f'{kind}/' for kind in kinds)} do not pair"
+        findings = [Finding("error", "unpaired", part.where, sentence, len(unpaired), examples)]
+    chosen = {kind: compact(files[kind], stems) for kind in kinds}
+    return replace(part, stems=stems, files=chosen), findings
+
 
 SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
 SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them
 NONE = np.zeros(256, np.int64)
-
-
-class Problem(NamedTuple):
-    """What is wrong with one item, and the file or the sentence that shows it."""
-
-    level: str  # "error", "warning" or "note"
-    code: str
-    sentence: str
-    example: str
 
 
 class ItemReport(NamedTuple):
@@ -34,7 +107,7 @@ class ItemReport(NamedTuple):
     part: int  # which of the parts
     name: str  # the file that is named when something is wrong
     stem: str
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()  # where: the file or the sentence that shows it
     size: tuple[int, int] = (0, 0)  # (H, W)
     alpha: np.ndarray = NONE  # (256,) pixels of each value; all 0 where alpha was not read
     thumb: np.ndarray | None = None  # (8, 8, 3) uint8; None where the item cannot be read
@@ -70,7 +143,7 @@ class ItemReports(Dataset[ItemReport]):
 
 
 def _broken(report: ItemReport, code: str, sentence: str, example: str) -> ItemReport:
-    return report._replace(problems=(Problem("error", code, sentence, example),))
+    return report._replace(problems=(Finding("error", code, example, sentence),))
 
 
 def _inspect_picture(report: ItemReport, picture: Image.Image) -> ItemReport:
@@ -130,13 +203,14 @@ def _with_alpha(
 ) -> ItemReport:
     """Add the histogram of alpha ("L"), and what is wrong with it in the file of that name."""
     histogram = np.array(pha.histogram(), np.uint32)
-    problems = (Problem(*problem, name) for problem in _alpha_problems(histogram, pha, mode, jpeg))
+    wrong = _alpha_problems(histogram, pha, mode, jpeg)
+    problems = (Finding(level, code, name, sentence) for level, code, sentence in wrong)
     return report._replace(alpha=histogram, problems=tuple(problems))
 
 
 def _alpha_problems(
     alpha: np.ndarray, pha: Image.Image, mode: str, jpeg: bool
-) -> Iterator[tuple[str, str, str]]:
+) -> list[tuple[str, str, str]]:
     """Level, code and sentence of all that is wrong with alpha, given as (256,) pixels a value."""
     pixels, above_1 = alpha.sum(), alpha[2:].any()
     dark, bright = alpha[: SNAP + 1].sum(), alpha[255 - SNAP :].sum()
@@ -144,34 +218,29 @@ def _alpha_problems(
     near = dark - alpha[0] + bright - alpha[255]
     small = np.asarray(pha.resize((16, 16), Image.Resampling.BOX)).astype(float) / 255
     border = np.concatenate([small[0], small[:, 0], small[:, -1]]).mean()  # not the lower one
-    if alpha[1] > 0.005 * pixels and not above_1:
-        yield "error", "0 and 1", "alpha is stored as 0 and 1, expected 0 to 255: multiply by 255"
-    if border > 0.6 and small[4:12, 4:12].mean() < border - 0.4:
-        sentence = "alpha is high along the border and low in the middle: is it inverted?"
-        yield "error", "inverted", sentence
-    if alpha[0] == pixels:
-        yield "warning", "empty", "alpha is 0 everywhere: no subject"
-    if alpha[255] == pixels:
-        yield "warning", "full", "alpha is 255 everywhere: no edge"
-    if dark and bright and soft < 1e-4 * pixels:
-        sentence = "alpha is 0 or 255 with nothing between: a mask, from which no soft edge is"
-        yield "warning", "binary", f"{sentence} learnt"
-    if dark == 0:
-        yield "warning", "never 0", "alpha is 0 nowhere: no place is clear background"
-    if near > 0.01 * pixels and above_1 and jpeg:
-        yield (
-            "note",
-            "jpeg alpha",
-            "alpha is JPEG: values within 3 of 0 and 255 are snapped to them",
-        )
-    elif near > 0.01 * pixels and above_1:
-        sentence = "alpha is noisy near 0 and 255 as after JPEG, in files that are not JPEG"
-        yield "warning", "noise", f"{sentence} (not snapped)"
-    if mode == "RGB":
-        yield "warning", "coloured alpha", "alpha files are in colour: their luminance is taken"
-    if mode == "A":
-        sentence = "alpha files have an alpha channel, which is not looked at: their luminance is"
-        yield "warning", "alpha of alpha", f"{sentence} taken"
+    noisy = near > 0.01 * pixels and above_1
+    problems = {
+        ("error", "0 and 1", "stored as 0 and 1, expected 0 to 255: multiply by 255"): (
+            alpha[1] > 0.005 * pixels and not above_1
+        ),
+        ("error", "inverted", "high along the border and low in the middle: is it inverted?"): (
+            border > 0.6 and small[4:12, 4:12].mean() < border - 0.4
+        ),
+        ("warning", "empty", "0 everywhere: no subject"): alpha[0] == pixels,
+        ("warning", "full", "255 everywhere: no edge"): alpha[255] == pixels,
+        ("warning", "binary", "0 or 255 only: a mask, from which no soft edge is learnt"): (
+            dark and bright and soft < 1e-4 * pixels
+        ),
+        ("warning", "never 0", "0 nowhere: no place is clear background"): dark == 0,
+        ("note", "jpeg alpha", "JPEG: values within 3 of 0 and 255 become these"): noisy and jpeg,
+        ("warning", "noise", "noisy near 0 and 255 as after JPEG, which it is not"): (
+            noisy and not jpeg
+        ),
+        ("warning", "coloured alpha", "in colour: its luminance is taken"): mode == "RGB",
+        ("warning", "alpha of alpha", "beside an alpha channel, which is ignored"): mode == "A",
+    }
+    found = (key for key, wrong in problems.items() if wrong)
+    return [(level, code, f"alpha is {what}") for level, code, what in found]
 
 
 def _with_fingerprints(

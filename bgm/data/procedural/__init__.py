@@ -2,5 +2,3 @@
 
 from bgm.data.procedural.dataset import Procedural
 from bgm.data.procedural.ranges import Ranges
-
-__all__ = ["Procedural", "Ranges"]

@@ -2,5 +2,3 @@
 
 from bgm.eval.report.page import check_libraries, page, write_report
 from bgm.eval.report.runs import Run, read_run
-
-__all__ = ["Run", "check_libraries", "page", "read_run", "write_report"]

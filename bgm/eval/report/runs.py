@@ -1,4 +1,4 @@
-"""Read back what eval.py wrote: scores, kept pictures, robustness curves."""
+"""What the report shows: scores that eval.py wrote, and numbers from papers."""
 
 import base64
 import json
@@ -6,9 +6,46 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omegaconf import OmegaConf
+
 from bgm.errors import BadInput
-from bgm.metrics import scale_label
+from bgm.metrics import metrics_of, scale_label
 from bgm.metrics.scores import csv_text
+
+
+class Published(NamedTuple):
+    """A row of a table, on the scales of papers (`bgm.metrics.metrics_of(protocol, "table")`)."""
+
+    protocol: str
+    network: str
+    benchmark: str
+    source: str
+    values: dict[str, float]
+
+
+def read_rows() -> list[Published]:
+    """All rows of published.yaml, in its order."""
+    tables: Any = OmegaConf.load(Path(__file__).with_name("published.yaml"))
+    return [
+        Published(t.protocol, row[0], row[1], t.source, dict(zip(t.metrics, row[2:], strict=True)))
+        for t in tables
+        for row in t.rows
+    ]
+
+
+def published(protocol: str, factors: dict[str, float]) -> list[tuple[Published, dict[str, float]]]:
+    """The rows of a protocol, on the scales of a run (metric -> factor).
+
+    frame counts mad, mse and grad as rvm does, and gets its rows.
+    """
+    wanted = "rvm" if protocol == "frame" else protocol
+    table = {name: metric.scale for name, metric in metrics_of(wanted, "table").items()}
+    return [
+        (row, {m: v * factors.get(m, table[m]) / table[m] for m, v in row.values.items()})
+        for row in read_rows()
+        if row.protocol == wanted
+    ]
+
 
 KINDS = ("src", "bgr", "true", "pred", "error")
 KEYS = {"protocol", "scales", "mean", "median", "pictures"}
@@ -74,9 +111,8 @@ def read_run(path: str | Path, label: str | None = None) -> Run:
     curves = path.with_name(f"{path.stem}-robustness.json")
     folder = path.with_name(f"{path.stem}-pictures")
     pictures = {e["rank"]: _pictures(folder, e["rank"]) for e in scores.get("examples", [])}
-    return Run(
-        label or path.stem, scores, read_curves(curves) if curves.is_file() else {}, pictures
-    )
+    read = read_curves(curves) if curves.is_file() else {}
+    return Run(label or path.stem, scores, read, pictures)
 
 
 def read_json(path: Path) -> Any:
@@ -93,16 +129,15 @@ def read_curves(path: Path) -> Curves:
     """{curve: [{level, metric: value, ...}, ...]}, sorted by level, without missing values."""
     content = read_json(path)
     try:
-        rows = {name: [drop_none(point) for point in points] for name, points in content.items()}
+        rows = {
+            name: [{k: v for k, v in point.items() if v is not None} for point in points]
+            for name, points in content.items()
+        }
         return {name: sorted(points, key=itemgetter("level")) for name, points in rows.items()}
     except (AttributeError, KeyError, TypeError):
         raise BadInput(
             f"{path} holds no curves: expected {{curve: [{{level, mad, ...}}, ...]}}"
         ) from None
-
-
-def drop_none(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if value is not None}
 
 
 def _pictures(folder: Path, rank: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -46,6 +46,10 @@ class AotiExport(Target):
             )
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-        configs = {"aot_inductor.metadata": {"bgm": json.dumps(metadata)}}
+        configs: dict[str, Any] = {"aot_inductor.metadata": {"bgm": json.dumps(metadata)}}
         graph = export_graph(net, self.shape)
+        if any(node.target is torch.ops.aten.nonzero.default for node in graph.graph.nodes):
+            # A convolution over as many patches as a picture has is compiled wrongly else: see
+            # docs/reports/aoti.md.
+            configs["layout_optimization"] = False
         aoti_compile_and_package(graph, package_path=str(path), inductor_configs=configs)

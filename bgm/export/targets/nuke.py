@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.nuke_module import SELECTIONS, NukeMatte
+from bgm.export.nuke_module import MODES, NukeMatte
 from bgm.export.prepare import refiner_of
 from bgm.export.runtime import Exported
 from bgm.export.runtime_options import OPTIONS
@@ -32,12 +32,12 @@ def open_nuke(path: str | Path, device: str | torch.device = "cpu") -> Exported:
         raise BadInput(f"{path} is no matting network for Nuke: it was not written by export=nuke")
     program.linear, program.premultiplied, program.output = 0, 0, 0
     options = {option: getattr(program, KNOBS[option]) for option in OPTIONS}
-    options["refine_mode"] = SELECTIONS[options["refine_mode"]]
+    options["refine_mode"] = MODES[options["refine_mode"]]
 
     def run(src: Tensor, bgr: Tensor) -> Sequence[Tensor]:
         for option, value in options.items():
-            known = option == "refine_mode" and value in SELECTIONS
-            setattr(program, KNOBS[option], SELECTIONS.index(value) if known else value)
+            known = option == "refine_mode" and value in MODES
+            setattr(program, KNOBS[option], MODES.index(value) if known else value)
         x = torch.cat([src, bgr], 1)
         refined = program.refine(x)  # these two are all that forward does
         rgba = program.picture(x, refined)

@@ -38,6 +38,5 @@ class TensorRtExport(OnnxExport):
             if patches > MOST_PATCHES:
                 raise BadInput(
                     f"export=tensorrt: {select.sample_pixels} sample_pixels are {patches} patches, "
-                    f"expected at most {MOST_PATCHES}: "
-                    f"select=sampling select.sample_pixels={16 * MOST_PATCHES}"
+                    f"expected at most {MOST_PATCHES}: sample_pixels={16 * MOST_PATCHES}"
                 )

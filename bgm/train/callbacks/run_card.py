@@ -72,19 +72,13 @@ class RunCard(pl.Callback):
 
     def card(self, trainer) -> dict[str, Any]:
         """The card as of now."""
-        pace = {}
-        if self.seconds:
-            pace = {
-                "samples_per_second": round(self.samples / self.seconds, 3),
-                "batches_per_second": round(self.steps / self.seconds, 3),
-                "processes": trainer.world_size,
-            }
-        progress = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        rates = {"samples_per_second": self.samples, "batches_per_second": self.steps}
+        pace = {key: round(n / self.seconds, 3) for key, n in rates.items() if self.seconds}
         return {
-            "progress": progress,
+            "progress": {"epoch": trainer.current_epoch, "step": trainer.global_step},
             "metrics": self.latest(trainer),
             "data": self.data,
-            "throughput": pace,
+            "throughput": pace and pace | {"processes": trainer.world_size},
             **self.about,
         }
 

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from bgm.errors import BadInput, Stopped
 from bgm.metrics.metric import mode_of
-from bgm.train.checkpointing.atomic_io import AtomicCheckpointIO
+from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
 
 
 class LastCheckpoint(Checkpoint):

@@ -12,7 +12,7 @@ from bgm.cli import report
 from bgm.errors import BadInput
 from bgm.eval.report import page, read_run
 from bgm.eval.report.page import number
-from bgm.eval.report.published import published, read_rows
+from bgm.eval.report.runs import published, read_rows
 from bgm.metrics import Scores, paired
 from bgm.pictures import write_png
 from tests.eval.scenes import write

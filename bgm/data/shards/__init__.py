@@ -1,1 +1,0 @@
-"""Tar shards: pictures for network disks."""
