@@ -6,13 +6,13 @@ from omegaconf import DictConfig
 
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.eval.baselines import score_baselines
 from bgm.eval.evaluate import (
     MODEL_OPTIONS,
     check_inputs_and_outputs,
     evaluate,
     evaluate_curves,
     open_model_or_predictions,
+    score_baselines,
 )
 from bgm.eval.report import write_report
 from bgm.eval.robustness import perturbation_names, show_curves, write_curves

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bgm.compose.drawing import draw
-from bgm.eval.perturb import DIRECTIONS
+from bgm.eval.robustness import DIRECTIONS
 from bgm.infer.any_size import run_any_size
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import open_model

@@ -27,8 +27,7 @@ def refusals_named(path: str | Path) -> Iterator[None]:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a name beside path to write a file under; rename it to path when the block ends.
 
-    An exception in the block leaves what was at path as it was. Raises BadInput as
-    `refusals_named` does.
+    An exception in the block leaves path as it was. Raises BadInput as `refusals_named`.
     """
     path = Path(path)
     partial = _partial_name(path)

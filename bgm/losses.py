@@ -92,8 +92,7 @@ TERMS["fgr_sm"] = at_coarse_size(foreground_l1)
 def predicted_error_mse(pred: Coarse | Refined, true: Batch) -> Tensor:
     """Mean squared error of the predicted error, at full size (Lin et al. 2021, eq. 3).
 
-    Its target is detached in both stages; the reference forgets that in the refine stage, so that
-    its err term also pulls on pha_sm.
+    Its target is detached; the reference forgets that in the refine stage, and pulls on pha_sm.
     """
     size = list(true.pha.shape[2:])
     pha, err = (pred.pha_sm, pred.err_sm) if isinstance(pred, Refined) else (pred.pha, pred.err)

@@ -123,8 +123,7 @@ class Parallax(Ingredient):
     """The plate seen from a little further on: each place moves along one line, by its nearness.
 
     No one shift or homography takes that back. translate: the largest movement, +-, as a fraction
-    of the picture's side. nearness is smooth noise in [-1, 1]: whoever registered the plate did so
-    for what lies in between.
+    of the picture's side. nearness is smooth noise in [-1, 1]: registered is what lies between.
     """
 
     translate: float = 0.01

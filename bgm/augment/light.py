@@ -46,8 +46,7 @@ class Spill(Ingredient):
     """fgr + rim * light * (1 - fgr): light only adds, most where the subject ends.
 
     light: the background about a pixel; rim: strength * the share of background about it. The
-    foreground's truth changes with it, as such a subject has these colours before any background.
-    width: how deep into the subject.
+    foreground's truth changes with it. width: how deep into the subject.
     """
 
     strength: tuple[float, float] = (0.1, 0.6)
@@ -103,8 +102,7 @@ class ContactShadow(Ingredient):
     """Darkness where a subject meets the floor: what is near the floor hides its sky.
 
     depth: share of light taken where it is darkest; reach: up to which height a part of the subject
-    counts, short sides. Where a subject touches the lower border no floor is seen, and the
-    background stays as it was.
+    counts, short sides. Where a subject touches the lower border nothing happens.
     """
 
     depth: tuple[float, float] = (0.2, 0.9)
@@ -130,8 +128,7 @@ class Reflection(Ingredient):
     """The subject upside down below its lowest point, blurred and fading: a polished floor.
 
     strength: share of the floor that the mirror replaces at the foot; length: where it has faded to
-    nothing, short sides below. All of the subject is mirrored at one row, its lowest: feet that
-    stand further back float above theirs.
+    nothing, short sides below. All of the subject is mirrored at one row, its lowest.
     """
 
     strength: tuple[float, float] = (0.05, 0.45)

@@ -53,9 +53,8 @@ class BatchRng:
 class Ingredient(ABC):
     """Something that happens to a picture with probability p, by numbers drawn for each sample.
 
-    Every field behind p is a range, out of which `draw` takes a number for each sample, uniformly;
-    of an ingredient with other fields it says itself what they are. `width` is softness, in pixels
-    of a 512 picture.
+    Every field behind p is a range, out of which `draw` takes a number for each sample, uniformly,
+    unless it says something else. `width` is softness, in pixels of a 512 picture.
     """
 
     p: float = 0.0
@@ -86,8 +85,7 @@ def take_rows(draw: Draw, rows: Tensor | slice) -> Draw:
 def apply_drawn(x: Tensor, draw: Draw, change: Callable[[Tensor, Draw], Tensor]) -> Tensor:
     """Pass the rows of x (B, ...) where it is on to change(rows, draw of these); keep the rest.
 
-    change keeps the shape. kornia's p computes the whole batch and then masks; this computes what
-    was drawn.
+    change keeps the shape. kornia's p would compute the whole batch and then mask.
     """
     if not draw["on"].any():
         return x

@@ -15,8 +15,8 @@ from bgm.cli.launch import compose_config
 from bgm.console import say
 from bgm.data import Scenes
 from bgm.errors import BadInput
-from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, predict_with
+from bgm.eval.evaluate import score_baselines
 from bgm.eval.scoring import Rules, score_cases
 from bgm.files import write_text
 from bgm.infer.models import open_model

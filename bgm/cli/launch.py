@@ -77,9 +77,8 @@ def command_line() -> Iterator[None]:
 def errors_as_sentences() -> Iterator[None]:
     """End the program with one sentence and exit code 1 for errors that are the user's to mend.
 
-    A run that was asked to stop ends with a sentence and code 75; of several processes only the
-    first one does: Lightning kills the first when another ends with a code that is not 0. Defects
-    of ours keep their traceback.
+    A run that was asked to stop ends with a sentence and code 75, of several processes the first:
+    Lightning kills it when another ends with a code. Defects of ours keep their traceback.
     """
     try:
         try:
@@ -106,8 +105,7 @@ def errors_of_a_job() -> Iterator[None]:
     """`errors_as_sentences` for a function that `-m` may call once for each job.
 
     In a sweep the sentence is said, and the error goes to the launcher, so that the other jobs go
-    on; Hydra raises the first one when all are done. A run that was asked to stop says so on the
-    error output.
+    on; Hydra raises the first one when all are done.
     """
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     with nullcontext() if sweep else errors_as_sentences():

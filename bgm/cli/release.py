@@ -29,8 +29,7 @@ def main(cfg: DictConfig) -> None:
 
     BatchNorm's statistics stay float32: a variance may be too small or too large for float16. Of a
     network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.formats`).
-    Raises BadInput for a checkpoint without a network of ours, and for one that float16 changes by
-    more than an export in float16 may.
+    Raises BadInput for other networks, and where float16 changes more than it may in an export.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
     state = {  # statistics and counts as they are

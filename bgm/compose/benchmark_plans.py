@@ -34,8 +34,7 @@ class PhotoBenchmark:
     """Every subject before `each` backgrounds, plates perturbed (Lin et al. 2021, appendix D.2).
 
     count: how many subjects there must be (None: any number). size: (H, W) of all scenes, in which
-    subjects are fitted and centred; None: each subject's own. Backgrounds cover the scene, cut
-    evenly. plate, trimap: None leaves them out.
+    subjects are fitted and centred; None: each subject's own. Backgrounds cover it, cut evenly.
     """
 
     name: str

@@ -146,10 +146,7 @@ def changed_sources(manifest: Manifest, data_root: str | Path) -> str:
 
 
 def describe_changes(
-    what: str,
-    place: str | Path,
-    expected: Mapping[str, str],
-    digest: Callable[[Path], str],
+    what: str, place: str | Path, expected: Mapping[str, str], digest: Callable[[Path], str]
 ) -> str:
     """A sentence that counts and names the files below place that are missing or differ; or ""."""
     groups: dict[str, list[str]] = {"missing": [], "not what the manifest says": []}

@@ -179,8 +179,7 @@ def noise_table(mean: int, std: int) -> NDArray[np.int32]:
 def normal_quantiles() -> NDArray[np.int64]:
     """Quantiles (k + 1/2) / 65536 of the standard normal distribution, in 1/SIGMA.
 
-    No quantile lies nearer than 1e-5 to where rounding tips: the last bits of a machine's
-    logarithm do not matter.
+    None lies nearer than 1e-5 to where rounding tips: a logarithm's last bits do not matter.
     """
     quantile = NormalDist().inv_cdf
     return np.array([round(quantile((k + 0.5) / 65536) * SIGMA) for k in range(65536)], np.int64)

@@ -107,9 +107,8 @@ def compose(
     """Write a manifest's scenes and the completed manifest to `out`: whole or not at all.
 
     out/{src,bgr,pha,fgr[,trimap]}/NAME.png and out/manifest.json. Every pixel is a function of the
-    manifest and of its sources' pixels. track wraps the scenes, for a progress bar. Raises BadInput
-    where out exists, sources are missing or different (named), or what comes out is not what the
-    manifest says.
+    manifest and its sources' pixels. track wraps the scenes, for a progress bar. Raises BadInput
+    where out exists, sources are missing or different, or pictures not what the manifest says.
     """
     out = Path(out)
     if out.exists():

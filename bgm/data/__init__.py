@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from bgm.data.clips import Clips, open_subjects
-from bgm.data.composites import Composites
-from bgm.data.cropped import CroppedSubjects
+from bgm.data.composites import Composites, CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.mixing import MixedSources, Mixture, Pool

@@ -1,12 +1,67 @@
-"""Subjects and backgrounds brought together: a dataset of Samples, and how they are batched."""
+"""Subjects and backgrounds brought together, cropped or whole; and how Samples are batched."""
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.errors import check_at_least
+from bgm.errors import BadInput, check_at_least
 from bgm.types import Sample
+
+CROP_SALT = 0xC409
+SEEN = 12  # alpha (of 255) from which a pixel is the subject's
+HEADS = 0.6  # share of the crops that begin above the subject's highest point
+
+
+class CroppedSubjects(SubjectSource):
+    """Square crops of other subjects, `each` of them a picture.
+
+    zoom: how many times smaller than the subject's longer side the crop is, log-uniform in this
+    range; 1 shows all of it. Crops lie inside the picture, so that no subject ends in mid-air which
+    the picture's border has cut. A crop is a function of (seed, index).
+    """
+
+    def __init__(
+        self,
+        subjects: SubjectSource,
+        each: int = 8,
+        zoom: tuple[float, float] = (0.9, 3.0),
+        seed: int = 0,
+    ) -> None:
+        if each < 1 or not 0 < zoom[0] <= zoom[1]:
+            raise BadInput(f"crops need each >= 1 and a range zoom above 0, found {each}, {zoom}")
+        self.subjects, self.each, self.seed = subjects, each, seed
+        self.zoom = float(zoom[0]), float(zoom[1])
+        self.has_fgr = subjects.has_fgr
+
+    def __len__(self) -> int:
+        return len(self.subjects) * self.each
+
+    def name(self, index: int) -> str:
+        """That of the subject, and which crop of it."""
+        return f"{self.subjects.name(index // self.each)}-{index % self.each}"
+
+    def open(self, index: int, short: int | None = None) -> Image.Image:
+        """One crop as an "RGBA" picture, straight alpha."""
+        picture = self.subjects.open(index // self.each)
+        rng = np.random.default_rng([CROP_SALT, self.seed, index])
+        zoom = float(np.exp(rng.uniform(*np.log(self.zoom))))
+        at, across, head = rng.random(), rng.random(), rng.random() < HEADS
+        alpha = picture.getchannel("A").point([0] * SEEN + [255] * (256 - SEEN))
+        left, top, right, bottom = alpha.getbbox() or (0, 0, *picture.size)
+        long = max(right - left, bottom - top)
+        side = max(1, min(round(long / zoom), *picture.size))
+        # Where the crop's middle lies, from a quarter to three quarters of the subject's width.
+        x = left + (0.25 + 0.5 * across) * (right - left) - side / 2
+        slack = bottom - top - side
+        y = top - 0.15 * side * at if head or slack <= 0 else top + at * slack
+        x, y = (
+            min(max(0, round(v)), length - side)
+            for v, length in zip((x, y), picture.size, strict=True)
+        )
+        return picture.crop((x, y, x + side, y + side))
+
 
 SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the same seed
 
@@ -14,8 +69,7 @@ SALT = 0xB6D  # keeps the choice of backgrounds apart from other draws of the sa
 class Composites(Dataset[Sample]):
     """Dataset of Samples: every subject with another background in every epoch.
 
-    size: pixels of the subject's short side and of the square background. Every subject comes
-    repeat times in an epoch.
+    size: pixels of the subject's short side and the background's. repeat: of subjects an epoch.
     """
 
     def __init__(

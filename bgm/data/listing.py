@@ -56,8 +56,7 @@ def list_subjects(
 def list_backgrounds(folder: Folders) -> Listing:
     """List backgrounds: a folder of pictures, of tar shards, or a zip, as `list_subjects` does.
 
-    folder: or several, or "system", the wallpapers of a Linux desktop. Raises BadInput where there
-    is no picture.
+    folder: or several, or "system", a Linux desktop's wallpapers. Raises BadInput without any.
     """
     if isinstance(folder, str | Path) and folder != SYSTEM:
         if is_packed(folder):

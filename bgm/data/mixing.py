@@ -33,8 +33,7 @@ def recoloured(
 
     The colours of the subject (pha (1, H, W) uint8) fall into COLOURS groups, softly. Each with
     probability share moves to the mean colour of some square of the place, or, with probability
-    pattern of these, takes the place's pattern under the subject's own shading. Nothing happens to
-    subjects that are hardly in the picture.
+    pattern of these, takes the place's pattern under the subject's own shading.
     """
     inside = np.flatnonzero(pha[0].numpy() > INSIDE)
     if len(inside) < COLOURS:

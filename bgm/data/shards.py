@@ -68,8 +68,7 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
     """Write pictures to folder/000000.tar, ... with an index each; the folder appears whole.
 
     Pictures of one stem follow each other and stay in one shard; a shard is closed when it has
-    shard_bytes. Returns the number of shards. Raises BadInput when the folder exists or cannot be
-    written to.
+    shard_bytes. Returns the number of shards. Raises BadInput for a folder that exists.
     """
     folder = Path(folder)
     if folder.exists():
@@ -147,9 +146,8 @@ class PackedItems(Dataset[list[PackedFile]]):
     files (frames of clips) as colours in JPEG of a quality and alpha in PNG, without loss.
     Else as training at `size` takes them: `read(index, size)` gives the same from these. Subjects
     have a short side of size then, colours averaged with alpha as weight and spread outwards; RGBA
-    files become a pair; backgrounds are their centred square. Smaller pictures stay as they are:
-    nothing is enlarged, and nothing that was reduced is encoded again. Raises BadInput for a size
-    below 16.
+    files become a pair; backgrounds are their centred square. Smaller pictures stay as they are.
+    Raises BadInput for a size below 16.
     """
 
     def __init__(

@@ -98,8 +98,7 @@ def predict_with(model: Model, how: str = "round") -> Predict:
 def quantise(x: np.ndarray | torch.Tensor, how: str, name: str) -> np.ndarray:
     """A float tensor or array in [0, 1] in 8 bits, rounded or floored, or as it is ("none").
 
-    uint8 stays. Raises BadInput, with a count, for values that are NaN or infinite: in 8 bits
-    they would look like any other.
+    uint8 stays. Raises BadInput, with a count, for values that are NaN or infinite.
     """
     if how not in QUANTISE:
         raise BadInput(f"quantise={how} is unknown, expected one of {', '.join(QUANTISE)}")

@@ -1,19 +1,31 @@
-"""What eval.py does, step by step: look at the outputs, open what is scored, score it."""
+"""What eval.py does, step by step: open what is scored, score it, keep the best and the worst."""
 
+import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
 import torch
 
-from bgm.console import say
+from bgm.console import say, tracked
 from bgm.data import Scenes
 from bgm.errors import BadInput
-from bgm.eval.cases import Cases, ComputedCases, Predict, StoredCases, predict_with
-from bgm.eval.examples import save_examples
+from bgm.eval.cases import (
+    Case,
+    Cases,
+    ComputedCases,
+    Predict,
+    Prediction,
+    StoredCases,
+    predict_with,
+    quantise,
+)
 from bgm.eval.report import check_libraries
 from bgm.eval.robustness import Curves, score_curves
 from bgm.eval.scoring import (
@@ -27,12 +39,84 @@ from bgm.eval.scoring import (
 from bgm.eval.stored_pictures import Predictions, Trimaps
 from bgm.files import beside, refusals_named, sha256
 from bgm.infer.models import open_model
-from bgm.metrics import Scores
+from bgm.metrics import Scores, all_zero, tune_keys
+from bgm.pictures import read_picture, to_uint8, write_png
 from bgm.run_info import hardware, versions
+from bgm.types import Batch
 from bgm.weights import weights_file
 
 SETTINGS = ("backbone_scale", "select", "sample_pixels", "threshold")
 MODEL_OPTIONS = ("device", "runtime", "base_scale", "optimize", "kernel_size", *SETTINGS)
+LONG_SIDE = 256  # pixels: what bounds the size of a report
+KINDS = ("src", "bgr", "true", "pred", "error")
+
+
+def score_baselines(
+    scenes: Any, rules: Rules | None = None, trimaps: Trimaps | None = None
+) -> dict[str, Scores]:
+    """Scores of nothing, and of background-difference keys tuned on these very scenes."""
+    indices = tracked(range(len(scenes.names)), "tuning keys")
+    tuned = tune_keys([to_uint8(x).numpy() for x in scenes[i][:3]] for i in indices)
+    keys = {"all_zero": all_zero} | {kind: t.key for kind, t in tuned.items() if kind != "best"}
+    scores = {}
+    for name, key in keys.items():
+        predict = partial(_matte, key)
+        scores[name] = score_cases(ComputedCases(scenes, predict, trimaps), rules or Rules(), name)
+    return scores
+
+
+def _matte(key: Callable[..., np.ndarray], scene: Batch) -> Prediction:
+    return key(*(to_uint8(x).numpy() for x in scene[:2])), None
+
+
+def save_examples(
+    cases: Cases, scenes: Scenes, scores: Scores, out: Path, number: int
+) -> list[dict[str, Any]]:
+    """Write out-pictures/RANK-{src,bgr,true,pred,error}.png, the worst and best `number` of each.
+
+    Ranked by the protocol's first metric. Returns what the JSON says of them.
+    """
+    folder = out.with_name(f"{out.name}-pictures")
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier run's
+    metric = next(iter(scores.metrics))
+    names = scores.worst_first(metric)
+    worst, rest = names[:number], names[number:]  # no picture twice
+    examples = []
+    for kind, chosen in (("worst", worst), ("best", rest[::-1][:number])):
+        for place, name in enumerate(chosen, 1):
+            rank, index = f"{kind}-{place}", scenes.names.index(name)
+            for what, picture in pictures_of(cases[index], scenes.files[index]).items():
+                pixels = torch.from_numpy(picture.transpose(2, 0, 1))
+                write_png(folder / f"{rank}-{what}.png", pixels)
+            value = scores.rows[name][metric]
+            examples.append({"name": name, "rank": rank, "metric": metric, "value": value})
+    return examples
+
+
+def pictures_of(case: Case, files: tuple[Path | None, ...]) -> dict[str, np.ndarray]:
+    """Small pictures (h, w, 3 or 1) uint8 of one case, by kind."""
+    src, bgr = (read_picture(f).numpy().transpose(1, 2, 0) for f in files[:2] if f)
+    pred = quantise(case.pha, "round", "pha")
+    H, W = (min(sides) for sides in zip(pred.shape, case.true.shape, strict=True))
+    pred, true = pred[:H, :W], case.true[:H, :W]  # a folder rule may have cropped one of them
+    pictures = (src, bgr, true, pred, signed_error(pred, true))
+    return dict(zip(KINDS, map(shrink, pictures), strict=True))
+
+
+def signed_error(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8: white where both agree, red where pred is too high, blue too low."""
+    wrong = pred.astype(np.int16) - true.astype(np.int16)
+    high = (255 - wrong.clip(0)).astype(np.uint8)
+    low = (255 + wrong.clip(None, 0)).astype(np.uint8)
+    return np.stack([low, np.minimum(high, low), high], axis=-1)
+
+
+def shrink(x: np.ndarray) -> np.ndarray:
+    """At most LONG_SIDE pixels long, pixels averaged."""
+    factor = min(1.0, LONG_SIDE / max(x.shape[:2]))
+    size = [max(1, round(side * factor)) for side in x.shape[:2]]
+    x = cv2.resize(x, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.atleast_3d(x)
 
 
 class Evaluation(NamedTuple):

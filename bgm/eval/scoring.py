@@ -1,11 +1,10 @@
 """Score one case, or many at a time, by a protocol; a killed run goes on where it was."""
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -81,51 +80,17 @@ def run_key(model: Path | None, files: Iterable[Path], *rules: object) -> str:
     return fingerprint(model and sha256(model), weights, stats, *rules, score, run_any_size)
 
 
-KEPT = 32  # frames: more than are scored at a time
 PredAndTrue = tuple[np.ndarray, np.ndarray]  # pha (H, W)
 
 
-class PreviousFrames:
-    """The mattes before each frame of cases whose names say that they are clips ("walk/0000").
-
-    Those that are not among the last `KEPT` that were put (a resumed run; threads that finish in
-    another order) are taken from the cases again. May be used by many threads. cases: None for
-    pictures that are no frames, whatever their names.
-    """
-
-    def __init__(self, cases: Cases | None) -> None:
-        self._cases, self._lock = cases, threading.Lock()
-        self._before: dict[int, int | None] = {}  # no entry: the picture is no frame of a clip
-        self._kept: OrderedDict[int, PredAndTrue] = OrderedDict()
-        names = cases.names if cases else ()
-        clips = by_clip({name: index for index, name in enumerate(names) if "/" in name})
-        for frames in clips.values():
-            if len(frames) > 1:
-                self._before |= dict(zip(frames, [None, *frames], strict=False))
-
-    def put(self, index: int, pred: np.ndarray, true: np.ndarray) -> None:
-        """Keep a frame's mattes for the frame after it."""
-        if index in self._before:
-            with self._lock:
-                self._kept[index] = pred, true
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-
-    def is_first(self, index: int) -> bool:
-        """Whether a picture is the first frame of a clip."""
-        return self._before.get(index, index) is None
-
-    def frame_before(self, index: int) -> PredAndTrue | None:
-        """The mattes of the frame before this one; None where there is none."""
-        before = self._before.get(index)
-        if before is None or self._cases is None:
-            return None
-        with self._lock:
-            kept = self._kept.get(before)
-        if kept is None:
-            case = self._cases[before]
-            kept = case.pha, case.true
-        return kept
+def frames_before(names: Sequence[str]) -> dict[int, int | None]:
+    """For each frame of a clip ("walk/0001") the index of the one before it, None for the first."""
+    clips = by_clip({name: index for index, name in enumerate(names) if "/" in name})
+    before: dict[int, int | None] = {}
+    for frames in clips.values():
+        if len(frames) > 1:
+            before |= dict(zip(frames, [None, *frames], strict=False))
+    return before
 
 
 class Rules(NamedTuple):
@@ -203,21 +168,24 @@ def _entries(
 ) -> Iterator[tuple[str, Entry]]:
     """Names and entries, in the order in which they are ready."""
     over_time = any(metric.needs == "before" for metric in metrics_of(rules.protocol).values())
-    previous = PreviousFrames(cases if over_time else None)
+    before = frames_before(cases.names) if over_time else {}
+    threads = threads or cores()
+    # A frame is asked for again for the one after it.
+    case_of = lru_cache(2 * threads)(cases.__getitem__) if before else cases.__getitem__
 
     def entry_of(index: int) -> Entry:
         try:
-            case = cases[index]
-            previous.put(index, case.pha, case.true)
-            entry = score_case(case, rules, previous.frame_before(index))
+            last = before.get(index)
+            mattes = None if last is None else (case_of(last).pha, case_of(last).true)
+            entry = score_case(case_of(index), rules, mattes)
         except BadInput as error:
             raise BadInput(f"{cases.names[index]}: {error}") from None
-        if previous.is_first(index) and not isinstance(entry, str):
+        if before.get(index, index) is None and not isinstance(entry, str):
             entry["dtssd"] = 0.0  # as RobustVideoMatting counts it
         return entry
 
     # Threads: decoding, cv2 and torch let go of the GIL.
-    pool = ThreadPoolExecutor(threads or cores())
+    pool = ThreadPoolExecutor(threads)
     futures = {pool.submit(entry_of, i): cases.names[i] for i in todo}
     try:
         for future in as_completed(futures):

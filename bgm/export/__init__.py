@@ -7,14 +7,5 @@ from bgm.export.runtime import Exported
 from bgm.export.target import Target
 from bgm.export.targets import all_targets, open_exported, target_of
 
-__all__ = [
-    "Certificate",
-    "CertifyOptions",
-    "Exported",
-    "Target",
-    "all_targets",
-    "export_and_certify",
-    "open_exported",
-    "provenance",
-    "target_of",
-]
+__all__ = ["Certificate", "CertifyOptions", "Exported", "Target", "all_targets"]
+__all__ += ["export_and_certify", "open_exported", "provenance", "target_of"]

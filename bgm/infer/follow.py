@@ -8,10 +8,9 @@ from typing import Any
 from bgm.console import tracked
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
-from bgm.infer.failures import Failures
 from bgm.infer.finished import OutputRecord, whole_frames
 from bgm.infer.frame import Frame
-from bgm.infer.frame_reports import FrameReports
+from bgm.infer.frame_reports import Failures, FrameReports
 from bgm.infer.inputs import open_frames
 from bgm.infer.predict import Sink
 from bgm.infer.shot_list import ListedShot

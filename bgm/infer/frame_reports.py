@@ -1,14 +1,100 @@
-"""One line of JSON for every frame, on the program's output, for other programs to follow."""
+"""What is said of frames and shots: for programs, when one fails, when the run is stopped."""
 
 import json
+import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TextIO
+from types import FrameType
+from typing import Any, NamedTuple, TextIO
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopOnSignal:
+    """Inside its block a signal ends the run at the next `check`, and a second one at once.
+
+    Both raise `Stopped`. Before the first check a signal ends at once. Outside of the main thread,
+    where Python has no signals, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._signal = ""
+        self._waits = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopOnSignal":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def check(self) -> None:
+        """Raise `Stopped` if a signal has come; from now on signals wait for the next check."""
+        if self._signal:
+            self._stop()
+        self._waits = True
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        again, self._signal = bool(self._signal), signal.Signals(number).name
+        if again or not self._waits:
+            self._stop()
+
+    def _stop(self) -> None:
+        name = {"SIGINT": "Ctrl-C"}.get(self._signal, self._signal)
+        raise Stopped(f"stopped by {name}: what was finished is kept, resume=true goes on")
+
+
+NAMED = 10  # of the failures, in the last sentence
+
+
+class Failure(NamedTuple):
+    """What could not be matted, and why."""
+
+    what: str  # "frame clip7/0003", "shot B", "frame 0003 of shot B"
+    reason: str
+
+
+class Failures:
+    """Collects what failed while the rest goes on. say: takes each sentence when it happens."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.all: list[Failure] = []
+
+    def add(self, what: str, error: BadInput) -> None:
+        """Name one failure; may be called from another thread."""
+        self.all.append(Failure(what, str(error)))
+        self.say(f"error: {what}: {error}")
+
+    @contextmanager
+    def of_shot(self, name: str, alone: bool) -> Iterator[None]:
+        """A block whose BadInput ends this shot only; a shot that is alone raises it."""
+        try:
+            yield
+        except BadInput as error:
+            if alone:
+                raise
+            self.add(f"shot {name}", error)
+
+    def end(self, done: str) -> None:
+        """Raise BadInput that names what failed, if anything has. done: what there is."""
+        if not self.all:
+            return
+        names = ", ".join(failure.what for failure in self.all[:NAMED])
+        more = f" and {len(self.all) - NAMED} more" if len(self.all) > NAMED else ""
+        raise BadInput(
+            f"{len(self.all)} could not be matted: {names}{more};"
+            f" {done}; mend them, and resume=true does only what is missing"
+        )
+
 
 PROGRESS = ("bar", "json", "none")
 

@@ -11,8 +11,7 @@ from torch import nn
 from bgm.errors import BadInput
 from bgm.export import Exported, open_exported, target_of
 from bgm.export.metadata import describe_selection
-from bgm.infer.any_size import Network
-from bgm.infer.fixed_shape import FixedShapeModel
+from bgm.infer.any_size import FixedShapeModel, Network
 from bgm.model import MattingRefine, OptimizedRefine, choose_select
 from bgm.model.optimize import CoarseAtMost
 from bgm.model.selection import check_kernel_size

@@ -10,9 +10,8 @@ import torch
 from bgm.colour import SRGB
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
-from bgm.infer.background import open_background
 from bgm.infer.frame import Frame
-from bgm.infer.outputs import check_outputs, for_screen, render
+from bgm.infer.outputs import check_outputs, for_screen, open_background, render
 from bgm.infer.stills import OWN, STILL_FORMATS, check_still, own_format, write_still
 from bgm.pictures import COMPRESSIONS
 

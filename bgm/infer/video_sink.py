@@ -10,9 +10,8 @@ from torch import Tensor
 from bgm.colour import SRGB, Encoding, convert
 from bgm.errors import BadInput, Stopped
 from bgm.infer.any_size import Matte
-from bgm.infer.background import Background, open_background
 from bgm.infer.frame import Frame
-from bgm.infer.outputs import check_outputs, for_screen
+from bgm.infer.outputs import Background, check_outputs, for_screen, open_background
 from bgm.infer.sinks import check_writable, output_path
 from bgm.ops import composite
 from bgm.video.decode import Header

@@ -79,8 +79,7 @@ def tune_keys(
     or float. One is held at a time. Returns hard and soft (ramp), each also _closing (radius > 0
     only), and best, the best of all. Every threshold and ramp on 0..255 is tried, exactly: a flat
     closing commutes with any monotone map, so one closed difference and its joint histogram with
-    the truth (rounded to 8 bits) hold the errors of all of them. Raises BadInput where sizes
-    differ, and without pictures.
+    the truth (rounded to 8 bits) hold the errors of all. Raises BadInput without pictures.
     """
     choices = [(d, r) for d in distances for r in closings]
     joint = {choice: np.zeros((256, 256)) for choice in choices}

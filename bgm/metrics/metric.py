@@ -25,8 +25,7 @@ class Metric(NamedTuple):
 
     scale: the factor of the printed number, 1e3 for "x1e3"; papers differ, so a protocol may have
     another one. unit: of the plain value, "" for a mean over values in [0, 1]. function: the plain
-    value, finite, or NaN where it is not defined. needs: what it cannot do without, the alphas
-    alone, foregrounds too, or the frame before.
+    value, finite, or NaN where it is not defined. needs: alphas, foregrounds or the frame before.
     """
 
     name: str

@@ -78,8 +78,7 @@ Row = dict[str, float]
 class Scores:
     """Rows of `score`, by name of the picture, in the order in which they were added.
 
-    facts: what else is to be written down about them, plain values that JSON can hold: the model,
-    the data, versions, hardware.
+    facts: what else is written down about them, as JSON can hold it: model, data, versions.
     """
 
     def __init__(self, protocol: str = "frame", scale: Scale = "native") -> None:

@@ -38,8 +38,9 @@ class CellGrid:
         Hc, Wc = coarse.shape[1:3]
         self.h, self.w = src.shape[2] // 4, src.shape[3] // 4
         self.wide = self.w + 2 * self.MARGIN
-        self.rows, self.row_shares = self.taps(self.h, Hc, src)
-        self.columns, self.column_shares = self.taps(self.w, Wc, src)
+        like = coarse if isinstance(coarse, Tensor) else coarse.seen  # under autocast not as src is
+        self.rows, self.row_shares = self.taps(self.h, Hc, like)
+        self.columns, self.column_shares = self.taps(self.w, Wc, like)
 
     def taps(self, cells: int, source: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Of each cell's two half-size pixels along an axis (cells + 4, 2): two taps, two shares.
@@ -91,9 +92,8 @@ class CellGrid:
             read = torch.zeros(B * Hc * Wc, dtype=torch.bool, device=index.device)
             read = read.index_fill_(0, index.flatten(), True)
             table, index = coarse.rows(read.nonzero()[:, 0]), numbered(read)[index]
-        return F.embedding_bag(
-            index.view(-1, 4), table, per_sample_weights=shares.view(-1, 4), mode="sum"
-        )
+        shares = shares.view(-1, 4).to(table.dtype)  # under autocast maps are lowered, src is not
+        return F.embedding_bag(index.view(-1, 4), table, per_sample_weights=shares, mode="sum")
 
     def cells(self, picture: Tensor | Cells, b: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Pixels of a picture (B, 3, H, W) in the cells (b, y, x): (cells, 48), 0 in the margin."""

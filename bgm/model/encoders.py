@@ -46,9 +46,7 @@ class ResNetEncoder(ResNet):
 
     def __init__(self, layers: list[int]):
         super().__init__(
-            block=Bottleneck,
-            layers=list(layers),
-            replace_stride_with_dilation=[False, False, True],
+            block=Bottleneck, layers=list(layers), replace_stride_with_dilation=[False, False, True]
         )
         self.channels = [6, 64, 256, 512, 2048]
         self.conv1 = nn.Conv2d(6, 64, 7, stride=2, padding=3, bias=False)

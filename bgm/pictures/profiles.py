@@ -25,14 +25,7 @@ D50 = (0.3457, 0.3585)  # the white that ICC profiles refer to
 SAME_CURVE = 0.008  # of codes: a third of what one may see side by side
 INTEROPERABILITY = 0xA005  # EXIF; "R03" in it is how cameras say Adobe RGB
 # Of ITU-T H.273, which PNG, HEIF and video share.
-CICP_PRIMARIES = {
-    1: "bt709",
-    5: "bt470bg",
-    6: "smpte170m",
-    9: "bt2020",
-    11: "dcip3",
-    12: "p3",
-}
+CICP_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "dcip3", 12: "p3"}
 CICP_TRANSFERS = {
     1: "bt709",
     4: "gamma2.2",

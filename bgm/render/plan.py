@@ -14,8 +14,7 @@ class Stream:
 
     seed: of the whole run; index: of the picture; name: of the component. What one component draws
     never moves another's draws, so a change to the hair leaves the clothes as they were. Whoever
-    overrides a value draws it first and then puts the override in its place. palette: colours of a
-    place, which things are to wear.
+    overrides a value draws it all the same. palette: colours of a place, which things wear.
     """
 
     def __init__(self, seed: int, index: int, name: str, palette: Palette = ()) -> None:

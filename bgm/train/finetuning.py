@@ -73,8 +73,7 @@ class ForgettingGuard(BestCheckpoint):
     validation set is the new data (val/...), the second the old (old/...). Scores before, during
     and after are printed, and written beside the checkpoint as finetune.json. A checkpoint is
     written where the new score is better than before. The other options: those of BestCheckpoint.
-    Needs trainer.num_sanity_val_steps=-1: a whole validation before the first step. Without a
-    second set nothing stops the training.
+    Needs trainer.num_sanity_val_steps=-1: a whole validation before the first step.
     """
 
     def __init__(self, dirpath: str, limit: float = 0.1, monitor: str = "val/mad", **options: Any):

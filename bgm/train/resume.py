@@ -30,9 +30,8 @@ def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
 
     cfg.resume: null, a checkpoint (the one before it when it is broken), the folder of a run (its
     newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
-    fits: raises BadInput for a checkpoint of another network, which is said first. Raises
-    BadInput when nothing can be resumed, or names the keys that differ from the checkpoint's
-    config, unless cfg.resume_changed is "allow".
+    fits: raises BadInput for a checkpoint of another network. Raises BadInput when nothing can be
+    resumed, and for a config that differs, unless cfg.resume_changed is "allow".
     """
     if cfg.resume_changed not in ("refuse", "allow"):
         raise BadInput(f"resume_changed is {cfg.resume_changed}, expected refuse or allow")

@@ -14,8 +14,7 @@ from bgm.train.checkpointing.last_and_best import BestCheckpoint
 def build_trainer(cfg: DictConfig, *first: Callback) -> Trainer:
     """The trainer of cfg.trainer; first: callbacks in front of its own.
 
-    callbacks.NAME=null leaves a callback out, as ~callbacks.NAME does. Raises BadInput for what
-    needs a GPU where there is none.
+    callbacks.NAME=null leaves one out. Raises BadInput for what needs a GPU where there is none.
     """
     given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
     trainer = instantiate(cfg.trainer, callbacks=[*first, *given])

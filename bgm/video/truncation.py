@@ -34,8 +34,7 @@ def missing_bytes(file: BinaryIO, size: int) -> int:
     """The size in bytes that a file should have; `size`, what it has, where nothing says more.
 
     Reads the top level of MP4 and MOV (ISO 14496-12, boxes), of Matroska and WebM (RFC 8794, the
-    segment) and of AVI (RIFF chunks). Edit lists, which show fewer frames than a file holds, play
-    no part in it.
+    segment) and of AVI (RIFF chunks). Edit lists, which show fewer frames, play no part in it.
     """
     start = file.read(12)
     if start[:4] == b"RIFF":

@@ -117,11 +117,7 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         audio_encoder="pcm_s24le",
     ),
     "prores422": VideoFormat(
-        ".mov",
-        "mov",
-        prores("yuv422p10le", "3", "hq"),
-        audio=MOV_AUDIO,
-        audio_encoder="pcm_s24le",
+        ".mov", "mov", prores("yuv422p10le", "3", "hq"), audio=MOV_AUDIO, audio_encoder="pcm_s24le"
     ),
     "webm": VideoFormat(
         ".webm",

@@ -85,12 +85,10 @@ def load(
 ) -> nn.Module:
     """Rebuild the network of a checkpoint, base or refined, in eval mode.
 
-    optimize: for inference only, the same picture in less time and memory; dtype and compile are
-    for that, see `bgm.model.optimize`.
-
     path: a .ckpt or .safetensors of ours, a published BackgroundMattingV2 .pth, or the name of a
-    network that comes with the package ("mobilenetv2"). Loads strictly; raises BadInput for any
-    other file.
+    network that comes with the package ("mobilenetv2"). optimize: for inference only, the same
+    picture in less time and memory, see `bgm.model.optimize`, whose options dtype and compile are.
+    Loads strictly; raises BadInput for any other file.
     """
     if optimize:
         return optimized(load(path), dtype, compile)
@@ -101,8 +99,7 @@ def load(
 def network_of(path: str | Path) -> dict:
     """The config that rebuilds the network of a matting checkpoint, plain values.
 
-    Of a published BackgroundMattingV2 file with the defaults of `from_bgmv2`. Raises BadInput for
-    any other file.
+    Of a published file with the defaults of `from_bgmv2`. Raises BadInput for any other file.
     """
     return config_of(read_weights(path), path)
 

@@ -60,9 +60,8 @@ class Stored(NamedTuple):
 def read_weights(path: str | Path) -> Stored:
     """Read a .safetensors, .ckpt or .pth file with weights_only=True and tell its kind.
 
-    path: or the name of a network that comes with the package (`bgm.weights.named_files`).
-    Raises BadInput for a missing file, a pickle with code in it, and anything else without
-    network weights.
+    path: or a name (`bgm.weights.named_files`). Raises BadInput for a missing file, a pickle with
+    code in it, and anything else without network weights.
     """
     path = weights_file(path)
     if not path.is_file():

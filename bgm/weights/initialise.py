@@ -98,8 +98,7 @@ def initialise(net: nn.Module, path: str | Path, kinds: Sequence[str] | None = N
     Matting checkpoints (ours, BackgroundMattingV2's) must bring the whole base; classifiers and
     DeepLabV3 (torchvision, VainF) bring the encoder and the ASPP, their 3-channel first convolution
     is widened to 6 (`widened`). path: or "imagenet", the classifier of the encoder. kinds: of
-    `KINDS`, those that the file may be of. Raises BadInput for another kind, and when the base
-    does not fit.
+    `KINDS`, those it may be of. Raises BadInput for another kind, and when the base does not fit.
     """
     if str(path) == IMAGENET:
         path = imagenet_file(net)

@@ -33,22 +33,19 @@ def hub_file(name: str) -> Path:
             library_name="bgm",
             library_version=bgm.__version__,
         )
-    except known.GatedRepoError:
-        raise BadInput(f"{name} is gated: ask for access on its page, then hf auth login") from None
-    except known.RepositoryNotFoundError:
-        raise BadInput(f"{name} is not on the Hub, or private: hf auth login") from None
-    except known.RevisionNotFoundError:
-        raise BadInput(f"{name}: the repository has no revision {revision or 'main'}") from None
-    except known.LocalEntryNotFoundError:
-        offline = hub.is_offline_mode()
-        why = "HF_HUB_OFFLINE is set" if offline else "the Hub cannot be reached"
-        raise BadInput(
-            f"{name} is not in the local cache and {why}: go online once, or give a file"
-        ) from None
-    except known.EntryNotFoundError:
-        raise BadInput(f"{name} has no {MODEL_FILE}: bgm loads nothing else from there") from None
-    except known.HfHubHTTPError as error:
-        raise BadInput(f"{name} could not be read ({first_line(error)})") from None
+    except (known.HfHubHTTPError, known.EntryNotFoundError) as error:
+        why = "HF_HUB_OFFLINE is set" if hub.is_offline_mode() else "the Hub cannot be reached"
+        sentences = {  # of an error that is another, too, the first
+            "GatedRepoError": "is gated: ask for access on its page, then hf auth login",
+            "RepositoryNotFoundError": "is not on the Hub, or private: hf auth login",
+            "RevisionNotFoundError": f"has no revision {revision or 'main'}",
+            "LocalEntryNotFoundError": f"is not in the local cache and {why}: go online once, "
+            "or give a file",
+            "EntryNotFoundError": f"has no {MODEL_FILE}: bgm loads nothing else from there",
+        }
+        of = (said for kind, said in sentences.items() if isinstance(error, getattr(known, kind)))
+        sentence = next(of, f"could not be read ({first_line(error)})")
+        raise BadInput(f"{name} {sentence}") from None
     return Path(path)
 
 

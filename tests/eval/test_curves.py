@@ -9,8 +9,8 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.errors import BadInput
-from bgm.eval.perturb import PERTURBATIONS
 from bgm.eval.robustness import (
+    PERTURBATIONS,
     PerturbedScenes,
     perturbation_names,
     score_curves,

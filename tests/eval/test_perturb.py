@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bgm.eval.perturb import DIRECTIONS, PERTURBATIONS
+from bgm.eval.robustness import DIRECTIONS, PERTURBATIONS
 from bgm.ops import composite
 from bgm.types import Batch
 

@@ -9,8 +9,8 @@ import pytest
 
 from bgm.data import Scenes
 from bgm.eval import scoring
-from bgm.eval.baselines import score_baselines
 from bgm.eval.cases import ComputedCases, StoredCases
+from bgm.eval.evaluate import score_baselines
 from bgm.eval.scoring import Rules, keep_partial_scores, score_cases
 from bgm.eval.stored_pictures import Predictions, Trimaps
 from bgm.metrics import tune_keys

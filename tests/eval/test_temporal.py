@@ -1,4 +1,4 @@
-"""Frames before each other in any order; dtSSD of clips: RVM's count, and over pairs only."""
+"""Frames before each other; dtSSD of clips: RVM's count, and over pairs only."""
 
 import statistics
 
@@ -8,7 +8,7 @@ import torch
 
 from bgm.data.scenes import Scenes, write_scenes
 from bgm.eval.cases import Case, ComputedCases
-from bgm.eval.scoring import KEPT, PreviousFrames, Rules, score_cases
+from bgm.eval.scoring import Rules, frames_before, score_cases
 from bgm.metrics import score
 from bgm.pictures import to_uint8
 from bgm.types import Batch
@@ -32,38 +32,16 @@ def pairs(n, seed=0):
     return list(np.random.default_rng(seed).integers(0, 256, (n, 2, 8, 9), np.uint8))
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 2, 4, 0, 3, 1]])
-@pytest.mark.parametrize("put", [True, False])
-def test_the_frame_before_is_that_of_the_clip(order, put):
-    made = pairs(6)
-    previous = PreviousFrames(Cases(NAMES, made))
-    for index in order:
-        if put:
-            previous.put(index, *made[index])
-        found = previous.frame_before(index)
-        assert previous.is_first(index) == (index in (0, 3)) == (found is None)
-        if found is not None:
-            assert np.array_equal(found, made[index - 1])
+def test_the_frame_before_is_that_of_the_clip():
+    names = ["b", *NAMES, "alone/0"]
+    assert frames_before(names) == {1: None, 2: 1, 3: 2, 4: None, 5: 4, 6: 5}
 
 
-def test_what_was_put_is_not_made_again_and_memory_is_bounded():
-    made = pairs(2)
-    cases = Cases([f"c/{n:03d}" for n in range(3 * KEPT)], made)
-    previous = PreviousFrames(cases)
-    for index in range(len(cases.names)):
-        previous.put(index, *made[index % 2])
-        previous.frame_before(index)
-    assert cases.asked == []
-    previous.frame_before(1)
-    assert cases.asked == [0]
-
-
-def test_single_pictures_have_no_frame_before():
-    previous = PreviousFrames(Cases(["a", "b", "alone/0"], []))
-    for index in range(3):
-        previous.put(index, *pairs(1)[0])
-        assert previous.frame_before(index) is None
-        assert not previous.is_first(index)
+def test_a_frame_is_made_once_in_order():
+    """For its own score and for that of the frame after it."""
+    cases = Cases([f"c/{n:03d}" for n in range(9)], pairs(9))
+    score_cases(cases, Rules("rvm"), threads=1)
+    assert cases.asked == list(range(9))
 
 
 def test_rvm_scores_of_scenes_that_are_clips(tmp_path):

@@ -13,8 +13,7 @@ from bgm.export.certify.check import check as check_everywhere
 from bgm.export.certify.check import coverage
 from bgm.export.certify.compare import Truth
 from bgm.export.certify.grid import brief, default, wide
-from bgm.export.certify.steered_error import steer_error
-from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
+from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth, steer_error
 from bgm.export.prepare import prepare_network
 from bgm.export.shapes import Shape
 from bgm.export.targets.onnx import OnnxExport

@@ -7,8 +7,7 @@ import torch
 
 from bgm.errors import BadInput
 from bgm.export.runtime import Exported
-from bgm.infer.any_size import run_any_size
-from bgm.infer.fixed_shape import FixedShapeModel
+from bgm.infer.any_size import FixedShapeModel, run_any_size
 from tests.networks import tiny
 
 

@@ -276,3 +276,18 @@ def test_gradients_equal_the_plain_ones(kernel_size):
             assert_close(a.grad / b.grad.abs().max(), b.grad / b.grad.abs().max())
     for a, b in zip(net.buffers(), other.buffers(), strict=True):
         assert_close(a, b)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("backbone", [mobilenetv2, resnet50])
+def test_autocast_gives_the_picture_and_gradients_in_training_too(training, backbone):
+    net = MattingRefine(fill(MattingBase(backbone())), refiner(), 0.25).train(training)
+    generator = torch.Generator().manual_seed(2)
+    src, bgr = torch.rand(2, 2, 3, 64, 64, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(training):
+        found = net(src, bgr)
+    assert found.pha.isfinite().all()
+    assert ((found.pha > -0.02) & (found.pha < 1.02)).all()
+    if training:
+        found.pha.float().mean().backward()
+        assert net.refiner.conv1.weight.grad.isfinite().all()

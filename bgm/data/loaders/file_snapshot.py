@@ -20,9 +20,8 @@ INSTEAD = "put it back, or take what is there now with resume_changed=allow"
 class FileSnapshot(NamedTuple):
     """What a folder of pictures, shards or clips held when a training began, in its order.
 
-    The order of a training and its choice of backgrounds are functions of how many items there
-    are: with this a file that has gone since stays an item, one that cannot be read, as it was for
-    the run that was not stopped.
+    The order of a training and its choice of backgrounds follow the number of items: with this a
+    file that has gone since stays an item that cannot be read, as in a run that was not stopped.
     """
 
     stems: list[str]  # the items

@@ -112,9 +112,8 @@ Augmented = tuple[Batch, tuple[int, ...]] | None  # and the setting: size, least
 class AugmentInWorkers:
     """Collates in a worker, and augments what it has collated, at the size that is set.
 
-    augment: a function of the samples and its `setting` alone, with `resize` to set it. What was
-    augmented at another setting than the present one is augmented again, by `choose`: the batches
-    are those of a loader without workers.
+    augment: a `ResizableAugment`. What was augmented at another setting than the present one is
+    augmented again, by `choose`: the batches are those of a loader without workers.
     """
 
     def __init__(self, augment: Any, collate: Callable[[list[Sample]], tuple]) -> None:

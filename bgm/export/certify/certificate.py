@@ -1,4 +1,4 @@
-"""The certificate of an exported file: what was compared with what, and how it came out."""
+"""The certificate: what was compared, how far apart it was, as JSON and as Markdown."""
 
 import json
 from collections.abc import Iterable
@@ -13,9 +13,7 @@ from bgm.errors import BadInput
 from bgm.export.certify.check import Report, check, coverage
 from bgm.export.certify.compare import Run
 from bgm.export.certify.grid import ShapeGrid, grid_of
-from bgm.export.certify.markdown import as_markdown
-from bgm.export.certify.steered_error import steer_error
-from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth
+from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth, steer_error
 from bgm.export.certify.timing import affordable_shape, measure_time
 from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
@@ -23,6 +21,36 @@ from bgm.export.target import Target
 from bgm.export.tolerances import Tolerance
 from bgm.files import sha256
 from bgm.run_info import versions
+from bgm.templates import fill_template
+
+
+def as_markdown(facts: dict[str, Any]) -> str:
+    """The certificate's facts as Markdown; a section without facts is left out."""
+    comparisons, names = facts["comparisons"], list(facts["worst"])
+    errors = []
+    for kind in dict.fromkeys(x["pictures"] for x in comparisons):
+        for title, which in ((kind, "largest"), (f"PyTorch, {kind}", "eager")):
+            found = [x[which] for x in comparisons if x["pictures"] == kind]
+            worst = [max(x[n] for x in found) for n in names]
+            if which == "largest" or any(worst):  # PyTorch's are 0 where float64 was not needed
+                errors.append([title, *(f"{x:.1e}" for x in worst)])
+    errors.append(["mean, worst batch", *(f"{facts['worst'][n]['mean']:.1e}" for n in names)])
+    mattes = [
+        [name, f"{of_net:.4f}", f"{of_file:.4f}", f"{of_file - of_net:+.1e}"]
+        for name, of_net in facts["matting"].get("network", {}).items()
+        for of_file in [facts["matting"]["file"][name]]
+    ]
+    sizes = sorted({(x["width"], x["height"]) for x in comparisons})
+    return fill_template(
+        Path(__file__).with_name("certificate.md"),
+        **facts,
+        errors=errors,
+        mattes=mattes,
+        batches=sorted({x["batch"] for x in comparisons}),
+        sizes=[f"{width}x{height}" for width, height in sizes],
+        ties=sum(x["ties"] for x in comparisons),
+    )
+
 
 if TYPE_CHECKING:  # imports the data room, which takes a second
     from bgm.export.certify.matting_set import MattingSet

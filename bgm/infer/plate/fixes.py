@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from bgm.colour import from_linear, srgb_code, srgb_light, to_linear
 from bgm.errors import BadInput
-from bgm.infer.background import cover
 from bgm.infer.frame import Frame, Shot
+from bgm.infer.outputs import cover
 from bgm.infer.plate.align import Alignment, align, move
 from bgm.infer.plate.exposure import Exposure, match_exposure
 

@@ -1,5 +1,7 @@
 """Depthwise convolutions whose backward pass a CPU does well: in float32, and never dilated."""
 
+from functools import partial
+
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
@@ -26,46 +28,34 @@ def joined(parts: Tensor, step: int, height: int, width: int) -> Tensor:
     return x.permute(0, 3, 1, 2)
 
 
-class DepthwiseConv2d(nn.Conv2d):
-    """A square depthwise Conv2d without bias that is trained on a CPU in bfloat16.
+def forward(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """What a square depthwise convolution without bias makes of x, on a CPU in bfloat16 as well.
 
     oneDNN has no bfloat16 backward for filters of 5x5, for stride 2 and for dilation but a loop
     in plain C++: 61 ms for 8x1152x8x8, dilation 2, where float32 on lattices takes 9 (torch 2.15,
     one core). Inputs, weights and outputs are rounded as autocast rounds them.
     """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-            return super().forward(x)
-        dtype = torch.get_autocast_dtype("cpu")
-        stride, padding, dilation = self.stride[0], int(self.padding[0]), self.dilation[0]
-        border = 2 * padding - dilation * (self.kernel_size[0] - 1)
-        H, W = (n + border for n in x.shape[-2:])
-        x, weight = (part.to(dtype).float() for part in (x, self.weight))
-        with torch.autocast("cpu", enabled=False):
-            x = phases(x, dilation)  # every `dilation`th row and column is a picture by itself
-            y = F.conv2d(x, weight, None, stride, padding // dilation, 1, self.groups)
-        return joined(y, dilation, H, W).to(dtype)
+    if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return nn.Conv2d.forward(conv, x)
+    dtype = torch.get_autocast_dtype("cpu")
+    stride, padding, dilation = conv.stride[0], int(conv.padding[0]), conv.dilation[0]
+    border = 2 * padding - dilation * (conv.kernel_size[0] - 1)
+    H, W = (n + border for n in x.shape[-2:])
+    x, weight = (part.to(dtype).float() for part in (x, conv.weight))
+    with torch.autocast("cpu", enabled=False):
+        x = phases(x, dilation)  # every `dilation`th row and column is a picture by itself
+        y = F.conv2d(x, weight, None, stride, padding // dilation, 1, conv.groups)
+    return joined(y, dilation, H, W).to(dtype)
 
 
 def quick_depthwise(net: nn.Module) -> int:
-    """Exchange the depthwise convolutions of net (changed) for `DepthwiseConv2d`; how many.
+    """Let the depthwise convolutions of net that oneDNN is slow at compute as `forward`; how many.
 
-    Only those that oneDNN is slow at: of 5x5, strided or dilated. Weights and keys stay.
+    Those of 5x5, strided or dilated. Weights and keys stay.
     """
-    slow = [
-        (parent, name, child)
-        for parent in net.modules()
-        for name, child in parent.named_children()
-        if type(child) is nn.Conv2d and is_slow(child)
-    ]
-    for parent, name, child in slow:
-        sizes = (child.kernel_size[0], child.stride[0], child.padding[0], child.dilation[0])
-        channels = child.in_channels
-        quick = DepthwiseConv2d(channels, channels, *sizes, groups=channels, bias=False)
-        quick.weight = child.weight
-        quick.train(child.training)
-        setattr(parent, name, quick)
+    slow = [conv for conv in net.modules() if type(conv) is nn.Conv2d and is_slow(conv)]
+    for conv in slow:
+        conv.forward = partial(forward, conv)  # type: ignore[method-assign]
     return len(slow)
 
 

@@ -19,10 +19,7 @@ class Ema(WeightAveraging):
     """
 
     def __init__(
-        self,
-        decay: float = 0.999,
-        update_every_n_steps: int = 1,
-        update_starting_at_step: int = 0,
+        self, decay: float = 0.999, update_every_n_steps: int = 1, update_starting_at_step: int = 0
     ):
         super().__init__(avg_fn=warmup_average(decay))
         self.every, self.first = update_every_n_steps, update_starting_at_step
