@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bgm.metrics import score
-from bgm.metrics.grad import derivative_kernels
+from bgm.metrics.gradient_connectivity import derivative_kernels
 
 SIZES = {"1920x1080": (1080, 1920), "3840x2160": (2160, 3840)}
 

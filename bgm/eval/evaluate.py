@@ -27,6 +27,7 @@ from bgm.eval.cases import (
     quantise,
 )
 from bgm.eval.report import check_libraries
+from bgm.eval.report.runs import KINDS
 from bgm.eval.robustness import Curves, score_curves
 from bgm.eval.scoring import (
     PartialScores,
@@ -48,7 +49,6 @@ from bgm.weights import weights_file
 SETTINGS = ("backbone_scale", "select", "sample_pixels", "threshold")
 MODEL_OPTIONS = ("device", "runtime", "base_scale", "optimize", "kernel_size", *SETTINGS)
 LONG_SIDE = 256  # pixels: what bounds the size of a report
-KINDS = ("src", "bgr", "true", "pred", "error")
 
 
 def score_baselines(

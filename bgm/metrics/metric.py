@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from bgm.metrics.arrays import Mask, Pair, absolute, change, count, foreground, ratio, squared
-from bgm.metrics.conn import Order, connectivity_error
-from bgm.metrics.grad import gradient_error
+from bgm.metrics.gradient_connectivity import Order, connectivity_error, gradient_error
 
 
 class MetricInput(NamedTuple):

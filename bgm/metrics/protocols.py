@@ -7,7 +7,7 @@ import numpy as np
 
 from bgm.errors import BadInput
 from bgm.metrics.arrays import Mask, Pair, colour, matte_pair, to_pair, trimap_array
-from bgm.metrics.conn import Order
+from bgm.metrics.gradient_connectivity import Order
 from bgm.metrics.metric import METRICS, Metric, MetricInput
 
 Scale = Literal["native", "table"]

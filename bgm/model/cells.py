@@ -92,7 +92,7 @@ class CellGrid:
             read = torch.zeros(B * Hc * Wc, dtype=torch.bool, device=index.device)
             read = read.index_fill_(0, index.flatten(), True)
             table, index = coarse.rows(read.nonzero()[:, 0]), numbered(read)[index]
-        shares = shares.view(-1, 4).to(table.dtype)  # under autocast maps are lowered, src is not
+        shares = shares.view(-1, 4)
         return F.embedding_bag(index.view(-1, 4), table, per_sample_weights=shares, mode="sum")
 
     def cells(self, picture: Tensor | Cells, b: Tensor, y: Tensor, x: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from bgm.render.plan import Stream, plan
 from bgm.render.rooms import add_room
 
 CLOSE = {"full": 0.15, "knees": 0.35, "waist": 0.6, "bust": 0.9, "head": 1.0}
-PAIR_DISTANCE = 0.55  # metres between two people
 
 
 def cpu_seconds() -> float:

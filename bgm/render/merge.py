@@ -15,11 +15,6 @@ def encode(x: Array) -> Array:
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-def decode(x: Array) -> Array:
-    """sRGB to linear light, both in [0, 1]."""
-    return np.where(x <= 0.04045, x / 12.92, ((np.maximum(x, 0) + 0.055) / 1.055) ** 2.4)
-
-
 def shoulder(x: Array, white: float = 4.0) -> Array:
     """Compress highlights (Reinhard et al. 2002, eq. 4): white becomes 1, small values stay."""
     return x * (1 + x / white**2) / (1 + x)

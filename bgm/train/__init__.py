@@ -3,8 +3,7 @@
 from bgm.extras import extra_named
 
 with extra_named():
-    from bgm.train.callbacks.picture_grids import PictureGrids
-    from bgm.train.callbacks.progress import LineProgress, progress
+    from bgm.train.callbacks.progress import LineProgress, PictureGrids, progress
     from bgm.train.callbacks.quick_depthwise import QuickDepthwise
     from bgm.train.callbacks.run_card import RunCard
     from bgm.train.callbacks.sizes import GrowCrops, VaryScale

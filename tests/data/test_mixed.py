@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from bgm.data import Backgrounds, CroppedSubjects, MixedSources, Subjects
-from bgm.data.loaders.file_snapshot import file_snapshots
+from bgm.data.loaders.resumable import file_snapshots
 from bgm.data.mixing import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample

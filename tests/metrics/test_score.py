@@ -15,7 +15,7 @@ from PIL import Image
 from bgm.errors import BadInput
 from bgm.metrics import metrics_of, score
 from bgm.metrics.arrays import matte_pair
-from bgm.metrics.grad import derivative_kernels, gradient_error
+from bgm.metrics.gradient_connectivity import derivative_kernels, gradient_error
 
 bgmv2 = partial(score, protocol="bgmv2")
 LEVELS = st.sampled_from([0, 25, 26, 51, 76, 77, 102, 128, 152, 153, 154, 204, 229, 230, 254, 255])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from bgm.data.procedural import fields, palettes
+from bgm.data.procedural import fields, ranges
 from bgm.data.procedural.bodies import KINDS, Figure, draw_figure
 from bgm.data.procedural.ranges import Ranges
 from bgm.data.procedural.strands import draw_fur, draw_hair, draw_whiskers
@@ -43,18 +43,18 @@ def _layer(rng: Generator, anchors: np.ndarray, calm: float, r: Ranges) -> dict[
         "warp": np.array([c * f, s * f, -s * g, c * g, *rng.uniform(0, 200, 2), bend], np.float32),
         "style": rng.random(2, np.float32),
         "table": rng.random(fields.TABLE, np.float32),
-        "palette": palettes.draw_palette(rng, anchors, contrast),
+        "palette": ranges.draw_palette(rng, anchors, contrast),
         "grain": np.array(rng.uniform(*r.grain) * rng.random(), np.float32),
     }
 
 
 def _layers(rng: Generator, human: bool, r: Ranges) -> dict[str, np.ndarray]:
-    coat, cloth = palettes.COAT, palettes.CLOTH
-    anchors = [palettes.SCENERY] * 3
+    coat, cloth = ranges.COAT, ranges.CLOTH
+    anchors = [ranges.SCENERY] * 3
     if human:
-        anchors += [palettes.SKIN, palettes.HAIR, cloth, cloth]
+        anchors += [ranges.SKIN, ranges.HAIR, cloth, cloth]
     else:
-        coat = coat if rng.random() < 0.75 else palettes.SCENERY
+        coat = coat if rng.random() < 0.75 else ranges.SCENERY
         anchors += [coat] * 4
     calm = [0, 0, 0, 0.8, 0.8, 0.15, 0.3] if human else [0, 0, 0, 0.4, 0.7, 0.3, 0.3]
     layers = [_layer(rng, a, c, r) for a, c in zip(anchors, calm, strict=True)]
