@@ -29,7 +29,7 @@ def write_pages(out: Path, results: list[Result]) -> list[Path]:
 
 
 def cell(value: str | float | None) -> str:
-    return f"{value:.4g}" if isinstance(value, float | int) else value or ""
+    return f"{value:.6g}" if isinstance(value, float | int) else value or ""
 
 
 def read_results(out: Path) -> dict[str, Result]:

@@ -24,6 +24,7 @@ from bgm.types import Coarse, Refined
 
 OLDEST = 11
 OLDEST_EXPORTED = 18  # torch's newer exporter writes 18 when asked for less
+OLDEST_ONNXRUNTIME = "1.14.1"  # that runs opset 18 to the bit; 1.13.1 refuses it
 
 
 class ThresholdBuffer(Thresholding):
@@ -112,6 +113,8 @@ class OnnxExport(Target):
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         metadata = metadata | {"opset": str(self.opset)}
+        if self.precision == "float32" and self.opset <= OLDEST_EXPORTED:
+            metadata["oldest_onnxruntime"] = OLDEST_ONNXRUNTIME
         if self.threshold_input:
             metadata[THRESHOLD] = f"{float(refiner_of(net).select.threshold):.7g}"
         with TemporaryDirectory(dir=path.parent) as folder:

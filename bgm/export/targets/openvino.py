@@ -25,6 +25,7 @@ class OpenVinoExport(OnnxExport):
     name: ClassVar[str] = "openvino"
     suffix: ClassVar[str] = ".xml"
     runtimes: ClassVar[Runtimes] = {"openvino": open_openvino}
+    packages: ClassVar[tuple[str, ...]] = (*OnnxExport.packages, "openvino")
 
     @property
     def dtype(self) -> torch.dtype:
