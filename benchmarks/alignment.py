@@ -120,9 +120,10 @@ def main() -> None:
     kinds: dict[str, Callable[[int], Case]] = {"drawn": drawn_case}
     if folder := args.photographs:
         kinds["photographs"] = lambda seed: photograph_case(seed, folder)
-    print("| pictures | cases | below 0.5 px | median px | failed, said | wrong, unsaid | s |")
-    print("| --- " * 7 + "|")
-    for kind, make in kinds.items():
+    if args.cases:
+        print("| pictures | cases | below 0.5 px | median px | failed, said | wrong, unsaid | s |")
+        print("| --- " * 7 + "|")
+    for kind, make in kinds.items() if args.cases else ():
         print_recovery(kind, make, args.cases)
     if args.mad:
         print_mad(args.mad)
