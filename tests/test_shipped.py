@@ -26,10 +26,20 @@ def card():
     return read_weights(weights_file(NAME)).card
 
 
-def test_the_file_says_how_it_was_made(card):
-    assert shipped() == [NAME]
-    assert weights_file(NAME).stat().st_size < 12e6
+@pytest.mark.parametrize("name", ["efficientnet_lite0", NAME])
+def test_every_file_says_what_made_it(name):
+    card = read_weights(weights_file(name)).card
+    assert weights_file(name).stat().st_size < 12e6
     assert card["licence"] == "MIT"
+    for made in card["trainings"]:
+        assert len(made["git"]["commit"]) == 40
+        assert made["hardware"]["cpu"]
+        assert made.get("hours", 1) > 0
+    assert (ROOT / "weights" / f"{name}.md").is_file()
+
+
+def test_the_file_says_how_it_was_made(card):
+    assert shipped() == ["efficientnet_lite0", NAME]
     trainings = [t for t in card["trainings"] if "blend_of" not in t]
     assert [t["config"]["name"] for t in trainings] == [
         "procedural",

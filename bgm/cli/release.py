@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from omegaconf import DictConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 import bgm
 from bgm.console import say
@@ -15,6 +15,7 @@ from bgm.export.certify.check import check
 from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
+from bgm.model import MattingRefine, Sampling
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, load_strictly
 from bgm.weights.formats import from_eight_bits, to_eight_bits
@@ -32,6 +33,13 @@ def main(cfg: DictConfig) -> None:
     Raises BadInput for other networks, and where float16 changes more than it may in an export.
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
+    network, net = stored.network, bgm.load(cfg.ckpt)
+    if cfg.sample_pixels is not None:
+        if not isinstance(net, MattingRefine):
+            raise BadInput(f"sample_pixels={cfg.sample_pixels}: a base network refines nothing")
+        select = {"_target_": "bgm.model.Sampling", "sample_pixels": cfg.sample_pixels}
+        network = {**network, "refiner": {**network["refiner"], "select": select}}
+        net.refiner.select = Sampling(cfg.sample_pixels)
     state = {  # statistics and counts as they are
         name: value.half() if value.is_floating_point() and "running_" not in name else value
         for name, value in stored.state.items()
@@ -42,18 +50,19 @@ def main(cfg: DictConfig) -> None:
         "licence": str(cfg.licence),
         "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],
         "trainings": [read_run_card(path) for path in [*cfg.before, cfg.ckpt]],
-        "float16": (cost := check_float16(cfg, state, stored.network)),
+        "float16": (cost := check_float16(cfg, net, state, network)),
     }
-    write_safetensors(out, state, stored.network, without_folders(card))
+    write_safetensors(out, state, network, without_folders(card))
     say(
         f"{out}: {out.stat().st_size / 1e6:.1f} MB; MAD x1e3 on {cost['set']} {cost['mad']:.3f}, "
         f"in float32 {cost['mad_float32']:.3f}"
     )
 
 
-def check_float16(cfg: DictConfig, state: dict[str, Tensor], network: dict) -> dict[str, Any]:
+def check_float16(
+    cfg: DictConfig, net: nn.Module, state: dict[str, Tensor], network: dict
+) -> dict[str, Any]:
     """What float16 costs; BadInput when that is more than `LIMITS` allow."""
-    net = bgm.load(cfg.ckpt)
     floats = {k: v.float() for k, v in from_eight_bits(state).items()}
     half = load_strictly(build(network), floats, cfg.ckpt)
     report = check(net, half, LIMITS, brief(net))
