@@ -43,7 +43,10 @@ class BgmLoadModel:
         scale = {"default": 0.0, "min": 0.0, "max": 0.5, "step": 0.01, "tooltip": "0: by itself"}
         return {
             "required": {
-                "model": ("STRING", {"default": "efficientnet_lite0", "tooltip": "name, file, hf:..."}),
+                "model": (
+                    "STRING",
+                    {"default": "efficientnet_lite0", "tooltip": "name, file, hf:..."},
+                ),
                 "device": (["auto", "cpu", "cuda", "mps"], {"default": "auto"}),
                 "backbone_scale": ("FLOAT", scale),
             }
