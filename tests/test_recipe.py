@@ -75,4 +75,5 @@ def test_the_next_recipe_trains_on_drawn_photographed_and_rendered_pictures(tmp_
     assert len(losses.seen) == 4
     assert all(np.isfinite(losses.seen))
     assert list(stage.state_dict()) == keys
-    assert [type(m).__name__ for m in stage.modules()].count("DepthwiseConv2d") == 12
+    quick = [m for m in stage.modules() if "forward" in vars(m)]  # as `QuickDepthwise` leaves them
+    assert len(quick) == 12

@@ -34,7 +34,7 @@ def main(cfg: DictConfig) -> None:
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
     network, net = stored.network, bgm.load(cfg.ckpt)
-    if cfg.sample_pixels is not None:
+    if cfg.get("sample_pixels") is not None:
         if not isinstance(net, MattingRefine):
             raise BadInput(f"sample_pixels={cfg.sample_pixels}: a base network refines nothing")
         select = {"_target_": "bgm.model.Sampling", "sample_pixels": cfg.sample_pixels}

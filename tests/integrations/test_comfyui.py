@@ -39,7 +39,7 @@ def nodes(package):
 
 @pytest.fixture(scope="module")
 def model():
-    return bgm.load("mobilenetv2")
+    return bgm.load("efficientnet_lite0")  # the workflows name it
 
 
 @pytest.fixture

@@ -157,7 +157,11 @@ def test_every_way_through_a_whole_network_gives_the_plain_picture(
         for name in ("pha_sm", "fgr_sm", "err_sm"):
             off = (getattr(found, name) - getattr(expected, name)).abs()
             assert off.max() <= 1e-4, (way, name)
-        assert (found.ref_sm != chosen).sum() <= 2 + chosen.sum() / 50, way
+        differ = found.ref_sm != chosen
+        if differ.sum() > 2 + chosen.sum() / 50:  # only where all of these patches tie
+            err = resize(expected.err_sm, list(chosen.shape[2:]))
+            for values in (e[d] for e, d in zip(err, differ, strict=True) if d.any()):
+                assert values.max() - values.min() <= 1e-5, way
 
 
 @functools.cache
