@@ -152,7 +152,8 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     out = tmp_path / "weights" / "small.safetensors"
     last = runs / "refine" / "last.ckpt"
     given = {"ckpt": str(last), "before": [str(runs / "base" / "last.ckpt")], "out": str(out)}
-    release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1}))
+    release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1, "sample_pixels": 4096}))
+    assert bgm.load(out).refiner.select.sample_pixels == 4096
     assert 5e6 < out.stat().st_size < 11e6
     assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).card)
     told = read_facts(out)

@@ -86,6 +86,8 @@ class Augment(nn.Module):
         super().__init__()
         if strange := ingredients.keys() - KINDS.keys():
             raise BadInput(f"augment has no {', '.join(sorted(strange))}, but {', '.join(KINDS)}")
+        if not 0 <= exact <= 1:
+            raise BadInput(f"exact is {exact}, expected a probability from 0 to 1")
         self.multiple, self.seed, self.exact = multiple, seed, exact
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)

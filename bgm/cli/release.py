@@ -15,7 +15,8 @@ from bgm.export.certify.check import check
 from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
-from bgm.model import MattingRefine, Sampling
+from bgm.model import MattingRefine
+from bgm.model.selection import choose_select
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
 from bgm.weights.build import build, load_strictly
 from bgm.weights.formats import from_eight_bits, to_eight_bits
@@ -34,12 +35,12 @@ def main(cfg: DictConfig) -> None:
     """
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
     network, net = stored.network, bgm.load(cfg.ckpt)
-    if cfg.get("sample_pixels") is not None:
+    if select := choose_select(sample_pixels=cfg.get("sample_pixels")):
         if not isinstance(net, MattingRefine):
             raise BadInput(f"sample_pixels={cfg.sample_pixels}: a base network refines nothing")
-        select = {"_target_": "bgm.model.Sampling", "sample_pixels": cfg.sample_pixels}
-        network = {**network, "refiner": {**network["refiner"], "select": select}}
-        net.refiner.select = Sampling(cfg.sample_pixels)
+        words = {"_target_": "bgm.model.Sampling", "sample_pixels": int(cfg.sample_pixels)}
+        network = {**network, "refiner": {**network["refiner"], "select": words}}
+        net.refiner.select = select
     state = {  # statistics and counts as they are
         name: value.half() if value.is_floating_point() and "running_" not in name else value
         for name, value in stored.state.items()

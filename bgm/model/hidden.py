@@ -47,6 +47,7 @@ class LastLayer(nn.Module):
         return torch.cat([self.some_hid(features, i) for i in at.split(ROWS)])
 
     def some_hid(self, features: Tensor, at: Tensor) -> Tensor:
+        """The same for all of them at once: one matrix product over their neighbourhoods."""
         B, H, W, C = features.shape
         near = torch.arange(-1, 2, device=at.device)
         row = at // W

@@ -200,6 +200,8 @@ def test_a_subject_fills_the_same_part_whatever_the_delivered_size():
 def test_bad_input_is_named():
     with pytest.raises(BadInput, match="60-70"):
         Augment(64, (60, 70))
+    with pytest.raises(BadInput, match="exact is 1.5, expected a probability"):
+        Augment(S, exact=1.5)
     augment = Augment(S)
     with pytest.raises(BadInput, match="3 samples and parameters for 2"):
         augment.replay(make([0, 1, 2]), augment.draw(torch.tensor([0, 1])))
