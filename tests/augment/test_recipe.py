@@ -200,7 +200,7 @@ def test_a_subject_fills_the_same_part_whatever_the_delivered_size():
 def test_bad_input_is_named():
     with pytest.raises(BadInput, match="60-70"):
         Augment(64, (60, 70))
-    with pytest.raises(BadInput, match="exact is 1.5, expected a probability"):
+    with pytest.raises(BadInput, match="expected a probability from 0 to 1"):
         Augment(S, exact=1.5)
     augment = Augment(S)
     with pytest.raises(BadInput, match="3 samples and parameters for 2"):
