@@ -1,11 +1,15 @@
-"""Switch the ingredients of the procedural recipe off, one a run, and print what each is worth.
+"""Switch the ingredients of a recipe off, one a run, and print what each is worth.
 
     python benchmarks/ablations.py --init CKPT --scenes FOLDER --out ablations.jsonl
+    python benchmarks/ablations.py refine --init CKPT --scenes FOLDER --backgrounds VIEWS \
+        --people RENDERS --steps 120 --pool 256 --every 8 --out refine.jsonl
 
-Short runs of `experiment=procedural` (400 steps of 8 pictures, a pool of 1024, one thread), scored
-on every fourth scene of a folder (src/ bgr/ pha/, as data=scenes) at a share of its size, or on
-invented scenes of the full recipe where no folder is given. With --init each goes on from a network
-that has learnt all of it, at a quarter of the recipe's rates and its last size: a run says what is
+refine: `experiment=people_refine` from a refined network, at a third of its rates; scored at the
+scenes' own size, base network at a half and at a quarter of it, the mean of both.
+Else: short runs of `experiment=procedural` (400 steps of 8 pictures, a pool of 1024, one thread),
+scored on every fourth scene of a folder (src/ bgr/ pha/, as data=scenes) at a share of its size, or
+on invented scenes of the full recipe where no folder is given. With --init each goes on from
+a network that has learnt all of it, at a quarter of the recipe's rates and its last size: a run says what is
 forgotten without the ingredient. From scratch, in steps of 60-96 px, short runs are won by whatever
 recipe is easiest. Every run is one line of OUT, with all that it was made by; started again, it
 skips what is there, so it may be killed at any time. --only NAME ... runs some, --list names all,
@@ -42,15 +46,18 @@ from bgm.data.procedural.fields import KINDS
 from bgm.data.scenes import Scenes
 from bgm.files import sha256
 from bgm.metrics import score
+from bgm.model.patches import Sampling
 from bgm.paths import conf_dir
 from bgm.train.trainer import load_initial_weights
 from bgm.types import Batch
 
-SHORT = ["experiment=procedural", "data_root=.", "trainer.accelerator=cpu", "trainer.logger=false"]
+SHORT = ["data_root=.", "trainer.accelerator=cpu", "trainer.logger=false"]
 SHORT += ["trainer.val_check_interval=null", "+trainer.limit_val_batches=0"]
-SHORT += ["stage.warmup_steps=40", "stage.final_lr=0.02"]
+SHORT += ["stage.final_lr=0.02", "callbacks.ema.decay=0.9", "callbacks.ema.update_every_n_steps=5"]
 SHORT += [f"~callbacks.{name}" for name in ("best", "last", "pictures", "progress")]
-SHORT += ["callbacks.ema.decay=0.9", "callbacks.ema.update_every_n_steps=5"]
+PROCEDURAL = ["experiment=procedural", "stage.warmup_steps=40"]
+REFINE = ["experiment=people_refine", "init_is=null", "stage.warmup_steps=10"]
+REFINE += ["stage.lr.base.decoder={conv3:1e-4,conv4:1e-4}", "stage.lr.refiner=1e-3"]
 SCRATCH = ["augment.size=96", "augment.crop=[84,96]"]
 SCRATCH += ["callbacks.grow.phases=[[0.0,60,72],[0.35,72,84],[0.7,84,96]]"]
 # From where the recipe ends, at its last size. At its own rates a network that goes on learns and
@@ -100,6 +107,22 @@ SWITCHES: dict[str, list[str]] = {
     **{f"+ {name}": lit(name) for name in NEW},
     "+ all of these": MOVING + lit(*NEW),
 }
+OF_REFINE: dict[str, list[str]] = {
+    "full": [],
+    "- photographs": ["data.train.background_share=0", "data.train.texture=0"],
+    "- rendered people": ["data.train.subject_share=0"],
+    "- patterns of photographs": ["data.train.texture=0"],
+    "- subjects made smaller": ["augment.fgr_affine.scale=[0.9,1.4]"],
+    "- exact plates": ["augment.exact=0"],
+    "+ shadows": ["augment.shadow.p=0.3"],
+    "+ exposures": ["augment.plate_exposure.gain=1.15", "augment.plate_exposure.gamma=1.25"],
+    "- Sobel": ["loss.pha_sobel=0"],
+    "+ Laplacian": ["loss.pha_laplacian=0.1"],
+    "+ band": ["loss.pha_transition=0.25"],
+    "+ composite": ["loss.com_other=1"],
+    "+ re-composite": ["loss.com_plate=1"],
+}
+SWITCHES_OF = {"procedural": SWITCHES, "refine": OF_REFINE}
 
 
 def composed(words: list[str], folder: str) -> DictConfig:
@@ -146,9 +169,11 @@ def scenes_of(args: argparse.Namespace) -> list[Batch]:
     if args.scenes:
         found = Scenes(args.scenes)
         picked = (found[n] for n in range(0, len(found), args.every))
+        if args.recipe == "refine":
+            return [Batch(*(smaller(x, 1) for x in b[:4]), b.has_fgr[None]) for b in picked]
         return [Batch(*(smaller(x, args.scale) for x in b[:4]), b.has_fgr[None]) for b in picked]
     with tempfile.TemporaryDirectory() as folder:
-        cfg = composed([], folder)
+        cfg = composed(PROCEDURAL, folder)
     side = args.invented_px // 4 * 4
     augment = instantiate(cfg.valid_augment, size=side, crop=[side, side], seed=HELD)
     made = Procedural(side, INVENTED, HELD).__getitems__(list(range(INVENTED)))
@@ -158,10 +183,14 @@ def scenes_of(args: argparse.Namespace) -> list[Batch]:
 @torch.inference_mode()
 def scored(stage: torch.nn.Module, scenes: list[Batch]) -> dict[str, Any]:
     """Mean MAD x1e3 and Grad /1000, and the MAD of every scene."""
-    rows = []
+    network, rows = stage.network, []
+    refined = hasattr(network, "refiner")
+    if refined:
+        network.refiner.select = Sampling()
     for scene in scenes:
-        pha = stage(scene.src, scene.bgr).pha[0, 0].clamp(0, 1)
-        rows.append(score(pha, scene.pha[0, 0], protocol="frame", only=("mad", "grad")))
+        for net in [network.at_scale(s) for s in (0.5, 0.25)] if refined else [network]:
+            pha = net(scene.src, scene.bgr).pha[0, 0].clamp(0, 1)
+            rows.append(score(pha, scene.pha[0, 0], protocol="frame", only=("mad", "grad")))
     means = {name: statistics.fmean(row[name] for row in rows) for name in ("mad", "grad")}
     return means | {"mads": [round(row["mad"], 3) for row in rows]}
 
@@ -190,17 +219,22 @@ def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every run asked for, from the file or made now; seed by seed: early tables balance."""
     facts = {"steps": args.steps, "pool": args.pool, "scenes": "invented", "px": args.invented_px}
     facts["init"] = sha256(args.init)[:12] if args.init else "scratch"
-    start_from = [*GOING_ON, f"init='{args.init}'"] if args.init else SCRATCH
+    if args.recipe == "refine":
+        base = [*REFINE, f"init='{args.init}'", f"data.train.dataset.size={args.pool}"]
+        base += [f"backgrounds='{args.backgrounds}'", f"people='{args.people}'"]
+    else:
+        base = [*PROCEDURAL, f"data.train.size={args.pool}"]
+        base += [*GOING_ON, f"init='{args.init}'"] if args.init else SCRATCH
     if args.scenes:
         facts |= {"scenes": args.scenes.name, "every": args.every, "scale": args.scale}
         facts["content"] = fingerprint(Scenes(args.scenes))
         del facts["px"]
+    switches = SWITCHES_OF[args.recipe]
     scenes: list[Batch] = []
     have = {(line["run"], json.dumps(line["about"])): line for line in finished(args.out)}
     for seed in args.seeds:
-        for name in args.only or SWITCHES:
-            words = [f"seed={seed}", f"trainer.max_steps={args.steps}"]
-            words += [f"data.train.size={args.pool}", *start_from, *SWITCHES[name]]
+        for name in args.only or switches:
+            words = [*base, f"seed={seed}", f"trainer.max_steps={args.steps}", *switches[name]]
             with tempfile.TemporaryDirectory() as folder:
                 cfg = composed(words, folder)
                 key = made_by(cfg)
@@ -259,6 +293,9 @@ def table(lines: list[dict[str, Any]]) -> str:
 def arguments(words: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", nargs="?", default="procedural", choices=list(SWITCHES_OF))
+    parser.add_argument("--backgrounds", type=Path, help="refine: photographs as places")
+    parser.add_argument("--people", type=Path, help="refine: rendered people")
     parser.add_argument("--scenes", type=Path, help="folder of src/ bgr/ pha/; none: invented ones")
     parser.add_argument("--init", type=Path, help="checkpoint to go on from; none: from scratch")
     parser.add_argument("--out", type=Path, default=Path("ablations.jsonl"))
@@ -268,10 +305,16 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--pool", type=int, default=1024, help="pictures invented for a run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--only", nargs="+", choices=list(SWITCHES), metavar="NAME")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="some of what --list names")
     parser.add_argument("--list", action="store_true", help="name the switches and what they set")
     parser.add_argument("--table", action="store_true", help="print what is finished, run nothing")
-    return parser.parse_args(words)
+    args = parser.parse_args(words)
+    if unknown := set(args.only or ()) - set(SWITCHES_OF[args.recipe]):
+        parser.error(f"--only names {', '.join(sorted(unknown))}, which --list does not")
+    given = args.init and args.scenes and args.backgrounds and args.people
+    if args.recipe == "refine" and not (given or args.list):
+        parser.error("refine needs --init, --scenes, --backgrounds and --people")
+    return args
 
 
 def main(words: list[str] | None = None) -> None:
@@ -280,7 +323,7 @@ def main(words: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     silence_lightning()
     if args.list:
-        for name, overrides in SWITCHES.items():
+        for name, overrides in SWITCHES_OF[args.recipe].items():
             print(f"{name:26s} {' '.join(overrides)}")
         return
     print(table(list(runs(args))))

@@ -25,6 +25,7 @@ from bgm.errors import BadInput
 from bgm.pictures import read_picture
 
 SIDE = 512  # px, of the largest views
+SHARP = 1.5  # camera pixels a pixel of a view: cameras' own are soft, and teach that places are
 LOMIRI = "Debian's lomiri-wallpapers-16.04"
 PHOTOGRAPHS = {  # name of the file: (source, author, licence)
     "aitzgorri_by_Aitzol_Berasategi.jpg": (LOMIRI, "Aitzol Berasategi", "CC-BY-4.0"),
@@ -60,9 +61,10 @@ def rng_of(seed: int, name: str, number: int) -> np.random.Generator:
 
 
 def crop_of(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A square part of a photograph, from all its short side to a quarter of it."""
+    """A square part of a photograph, large enough to be made smaller: sharp to the pixel."""
     short = min(picture.size)
-    side = max(min(short, 160), round(short * np.exp(rng.uniform(np.log(0.25), 0))))
+    least = min(short, round(SHARP * SIDE))
+    side = round(short * np.exp(rng.uniform(np.log(least / short), 0)))
     left, top = (int(rng.integers(length - side + 1)) for length in picture.size)
     size = min(side, SIDE)
     box = (left, top, left + side, top + side)

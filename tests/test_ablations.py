@@ -13,27 +13,31 @@ ablations = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(ablations)
 
 
+def composed(words, folder):
+    return ablations.composed([*ablations.PROCEDURAL, *words], str(folder))
+
+
 @pytest.mark.slow
 def test_every_switch_makes_another_recipe(tmp_path):
     made = {}
     for name, words in ablations.SWITCHES.items():
-        cfg = ablations.composed(words, str(tmp_path))
+        cfg = composed(words, tmp_path)
         made[name] = ablations.made_by(cfg)
         assert instantiate(cfg.data.train.dataset).size == (128, 128)
     assert len(set(made.values())) == len(made)
-    assert made["full"] == ablations.made_by(ablations.composed([], str(tmp_path / "elsewhere")))
+    assert made["full"] == ablations.made_by(composed([], tmp_path / "elsewhere"))
 
 
 def test_a_switch_sets_what_it_names(tmp_path):
-    cfg = ablations.composed(ablations.SWITCHES["+ all of these"], str(tmp_path))
+    cfg = composed(ablations.SWITCHES["+ all of these"], tmp_path)
     augment = instantiate(cfg.augment)
     assert all(augment.ingredients[name].p > 0 for name in ablations.NEW)
     assert augment.size == 128
     assert augment.ingredients["noise"].p == 0.9  # the rest is the recipe's
     assert instantiate(cfg.data.train.dataset).ranges.motion > 0
-    one = instantiate(ablations.composed(ablations.SWITCHES["+ cast"], str(tmp_path)).augment)
+    one = instantiate(composed(ablations.SWITCHES["+ cast"], tmp_path).augment)
     assert [one.ingredients[name].p > 0 for name in ablations.NEW] == [False, False, False, True]
-    plain = ablations.composed(ablations.SWITCHES["- textures"], str(tmp_path))
+    plain = composed(ablations.SWITCHES["- textures"], tmp_path)
     drawn = instantiate(plain.data.train.dataset).ranges
     assert drawn.smooth > 0
     assert drawn.stripes == drawn.leaves == 0
@@ -62,3 +66,13 @@ def test_half_a_line_is_no_run(tmp_path):
     ablations.append(out, {"n": 3})
     assert ablations.finished(out) == [{"n": 1}, {"n": 3}]
     assert json.loads(out.read_text().splitlines()[-1]) == {"n": 3}
+
+
+def test_a_switch_of_the_refine_recipe_sets_what_it_names(tmp_path):
+    paths = ["backgrounds=places", "people=people"]
+    for name in ("- photographs", "+ shadows", "+ re-composite"):
+        words = ablations.OF_REFINE[name]
+        cfg = ablations.composed([*ablations.REFINE, *paths, *words], str(tmp_path))
+        assert (cfg.data.train.texture == 0) == ("photographs" in name), name
+        assert (cfg.augment.shadow.p == 0.3) == (name == "+ shadows")
+        assert (cfg.loss.com_plate == 1) == (name == "+ re-composite")
