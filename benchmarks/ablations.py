@@ -9,9 +9,9 @@ scenes' own size, base network at a half and at a quarter of it, the mean of bot
 Else: short runs of `experiment=procedural` (400 steps of 8 pictures, a pool of 1024, one thread),
 scored on every fourth scene of a folder (src/ bgr/ pha/, as data=scenes) at a share of its size, or
 on invented scenes of the full recipe where no folder is given. With --init each goes on from
-a network that has learnt all of it, at a quarter of the recipe's rates and its last size: a run says what is
-forgotten without the ingredient. From scratch, in steps of 60-96 px, short runs are won by whatever
-recipe is easiest. Every run is one line of OUT, with all that it was made by; started again, it
+a network that has learnt all of it, at a quarter of the recipe's rates and its last size: a run
+says what is forgotten without the ingredient. From scratch, in steps of 60-96 px, short runs are
+won by whatever recipe is easiest. Every run is one line of OUT, with all that it was made by; started again, it
 skips what is there, so it may be killed at any time. --only NAME ... runs some, --list names all,
 --table prints OUT and runs nothing.
 A difference is a run's error less that of the full recipe of the same seed, so above 0 says that
