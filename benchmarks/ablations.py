@@ -11,9 +11,9 @@ scored on every fourth scene of a folder (src/ bgr/ pha/, as data=scenes) at a s
 on invented scenes of the full recipe where no folder is given. With --init each goes on from
 a network that has learnt all of it, at a quarter of the recipe's rates and its last size: a run
 says what is forgotten without the ingredient. From scratch, in steps of 60-96 px, short runs are
-won by whatever recipe is easiest. Every run is one line of OUT, with all that it was made by; started again, it
-skips what is there, so it may be killed at any time. --only NAME ... runs some, --list names all,
---table prints OUT and runs nothing.
+won by whatever recipe is easiest. Every run is one line of OUT, with all that it was made by;
+started again, it skips what is there, so it may be killed at any time. --only NAME ... runs some,
+--list names all, --table prints OUT and runs nothing.
 A difference is a run's error less that of the full recipe of the same seed, so above 0 says that
 switching it so was worse; what the seeds of the full recipe differ by is what can be told apart.
 """
