@@ -72,8 +72,8 @@ def as_markdown(results: list[Result]) -> str:
         groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
-        brief=brief,
-        counts={s: sum(r.status == s for r in brief) for s in ("works", "wrong", "refused")},
+        results=results,
+        counts={s: sum(r.status == s for r in results) for s in ("works", "wrong", "refused")},
         certified=[certified(r, marks) for r in results if r.grid != "brief"],
         groups={name: by_methods(group, marks) for name, group in groups.items()},
         selects=SELECTS,
@@ -100,7 +100,10 @@ def by_methods(results: list[Result], marks: Marks) -> list[list[str]] | str:
     if set(found) == {("", "", "")}:
         return found["", "", ""]
     return [
-        [f"{crop}, {replace}", *(found.get((crop, replace, select), "") for select in SELECTS)]
+        [
+            f"{crop or 'its own'}, {replace or 'its own'}",
+            *(found.get((crop, replace, select), "") for select in SELECTS),
+        ]
         for crop, replace in dict.fromkeys(key[:2] for key in found)
     ]
 
@@ -112,11 +115,6 @@ def shown(result: Result, marks: Marks) -> str:
         return f"works, {result.largest:.0e}, time x{result.ratio:.2f}{mark}"
     messages = marks.messages
     return f"**{result.status}** [{messages.setdefault(result.message, len(messages) + 1)}]{mark}"
-
-
-def without_methods(result: Result) -> str:
-    """The words of a command line that are no patch methods, nor the number of one."""
-    return " ".join(w for w in result.words if w.split("=")[0] not in (*METHODS, "sample_pixels"))
 
 
 def value(result: Result, name: str) -> str:
