@@ -53,9 +53,9 @@ browser: $(VENV)/browser $(SITE)/model.onnx $(SITE)/ort
 	$(RUN) -m pytest -m slow tests/examples/test_browser.py
 	@echo "python examples/browser/serve.py $(SITE)"
 
-$(SITE)/model.onnx: weights/mobilenetv2.safetensors $(VENV)/installed
+$(SITE)/model.onnx: weights/efficientnet_lite0.safetensors $(VENV)/installed
 	mkdir -p $(SITE)
-	$(RUN) export.py ckpt=mobilenetv2 export=onnx precision=int8_weights crop=cells \
+	$(RUN) export.py ckpt=efficientnet_lite0 export=onnx precision=int8_weights crop=cells \
 		backbone_scale=0.5 sample_pixels=20000 licence=MIT out=$@
 
 $(SITE)/ort: examples/browser/package.json

@@ -100,6 +100,8 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     assert "works, 1e-06, time x0.50 (a)" in (tmp_path / "m.md").read_text()
     main(args)
     assert len(workers[5].seen) == 2
+    main([*args, "grid=brief"])  # the default grid holds it
+    assert workers[6].seen == []
 
     page = (tmp_path / "m.md").read_text()
     assert "4 command lines of `export.py`, 3 work, 0 wrong, 1 refused" in page

@@ -23,12 +23,16 @@ def main(args: list[str]) -> None:
     out = Path(cfg.out)
     ckpts = [cfg.ckpt] if isinstance(cfg.ckpt, str) else list(cfg.ckpt)
     wanted = [(words, "brief") for words in command_lines(cfg.groups, ckpts[:1], cfg.only)]
-    wanted += [(words, "default") for words in command_lines(cfg.certified, ckpts, cfg.only)]
+    wanted += [(words, cfg.grid) for words in command_lines(cfg.certified, ckpts, cfg.only)]
     if not wanted:
         raise BadInput(f"only={list(cfg.only)} leaves no command line, expected words of export.py")
     results, here = read_results(out), {f"ckpt={ckpt}": made_with(ckpt) for ckpt in ckpts}
     done = {name for name, x in results.items() if x.made_with == here.get(x.words[0])}
-    missing = [line for line in wanted if cfg.again or title(*line) not in done]
+    missing = [
+        (words, grid)
+        for words, grid in wanted
+        if cfg.again or not {title(words, grid), title(words, "default")} & done
+    ]
     for words, _ in missing:  # one that means nothing ends the run here
         compose_export(words)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -37,6 +41,7 @@ def main(args: list[str]) -> None:
     for words, grid in tracked(missing, "exporting"):
         result = worker.run(words, grid)
         date = f"{datetime.now(UTC):%Y-%m-%d}"
+        results.pop(title(words, "brief"), None)  # the default grid holds more
         results[title(words, grid)] = replace(result, date=date, made_with=here[words[0]])
         say(f"{result.status:8} {' '.join(words)} {result.message}")
         write_pages(out, list(results.values()))

@@ -65,16 +65,18 @@ def as_markdown(results: list[Result]) -> str:
     for result in sorted(results, key=lambda r: r.date, reverse=True):
         runs.setdefault(result.made_with, []).append(result)
     marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
-    brief = [r for r in results if r.grid == "brief"]
+    certified, others = [], []
+    for result in sorted(results, key=lambda r: r.words):
+        (others if value(result, "select") else certified).append(result)
     groups: dict[str, list[Result]] = {}
-    for result in brief:
+    for result in others:
         name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
         groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
         results=results,
         counts={s: sum(r.status == s for r in results) for s in ("works", "wrong", "refused")},
-        certified=[certified(r, marks) for r in results if r.grid != "brief"],
+        certified=[certified_row(r, marks) for r in certified],
         groups={name: by_methods(group, marks) for name, group in groups.items()},
         selects=SELECTS,
         messages=marks.messages,
@@ -84,21 +86,19 @@ def as_markdown(results: list[Result]) -> str:
     )
 
 
-def certified(result: Result, marks: Marks) -> list[str]:
-    """The row of what went through the whole grid and the matting set."""
+def certified_row(result: Result, marks: Marks) -> list[str]:
+    """What went through the whole grid and the matting set, or through a brief one."""
     mean = "" if result.pha_mean is None else f"{result.pha_mean:.1e}"
     eager = "" if not result.eager else f"{result.eager:.1e}"
     mads = [x for x in (result.mad_network, result.mad_file) if x is not None]
     mad = ", ".join(f"{x:.3f}" for x in mads)
     words = f"`{' '.join(result.words)}`"
-    return [words, shown(result, marks), eager, mean, mad, f"{result.seconds:.0f}"]
+    return [words, result.grid, shown(result, marks), eager, mean, mad, f"{result.seconds:.0f}"]
 
 
-def by_methods(results: list[Result], marks: Marks) -> list[list[str]] | str:
-    """Crop and replace down, selections across; one line for what has no patches."""
+def by_methods(results: list[Result], marks: Marks) -> list[list[str]]:
+    """Crop and replace down, selections across."""
     found = {tuple(value(r, m) for m in METHODS): shown(r, marks) for r in results}
-    if set(found) == {("", "", "")}:
-        return found["", "", ""]
     return [
         [
             f"{crop or 'its own'}, {replace or 'its own'}",
