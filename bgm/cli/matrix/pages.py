@@ -66,7 +66,7 @@ def as_markdown(results: list[Result]) -> str:
         runs.setdefault(result.made_with, []).append(result)
     marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
     certified, others = [], []
-    for result in sorted(results, key=lambda r: r.words):
+    for result in sorted(results, key=lambda r: (list(runs).index(r.made_with), r.words)):
         (others if value(result, "select") else certified).append(result)
     groups: dict[str, list[Result]] = {}
     for result in others:
