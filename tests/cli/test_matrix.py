@@ -46,14 +46,14 @@ def ckpt(tmp_path_factory):
 
 def test_a_command_line_works_is_refused_or_is_wrong(ckpt):
     words = [f"ckpt={ckpt}", *TS.split()]
-    right = try_export(words, "brief")
+    right = try_export(words, "small")
     assert (right.status, right.message) == ("works", "")
     assert right.largest < 1e-4
     assert right.ratio > 0
-    wrong = try_export([*words, "export.tolerance=1e-12"], "brief")
+    wrong = try_export([*words, "export.tolerance=1e-12"], "small")
     assert wrong.status == "wrong"
     assert "allowed 1.0e-12" in wrong.message
-    refused = try_export([*words, "part=elsewhere"], "brief")
+    refused = try_export([*words, "part=elsewhere"], "small")
     assert refused.status == "refused"
     assert "part elsewhere is none of base, refine" in refused.message
 
