@@ -65,18 +65,16 @@ def as_markdown(results: list[Result]) -> str:
     for result in sorted(results, key=lambda r: r.date, reverse=True):
         runs.setdefault(result.made_with, []).append(result)
     marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
-    certified, others = [], []
-    for result in sorted(results, key=lambda r: (list(runs).index(r.made_with), r.words)):
-        (others if value(result, "select") else certified).append(result)
+    results = sorted(results, key=lambda r: (list(runs).index(r.made_with), r.words))
     groups: dict[str, list[Result]] = {}
-    for result in others:
+    for result in (r for r in results if value(r, "select")):
         name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
         groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
         results=results,
         counts={s: sum(r.status == s for r in results) for s in ("works", "wrong", "refused")},
-        certified=[certified_row(r, marks) for r in certified],
+        certified=[certified_row(r, marks) for r in results if not value(r, "select")],
         groups={name: by_methods(group, marks) for name, group in groups.items()},
         selects=SELECTS,
         messages=marks.messages,
