@@ -50,7 +50,7 @@ def main(cfg: DictConfig) -> None:
     card = {
         "licence": str(cfg.licence),
         "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],
-        "trainings": [read_run_card(path) for path in [*cfg.before, cfg.ckpt]],
+        "trainings": [made for path in [*cfg.before, cfg.ckpt] for made in read_run_cards(path)],
         "float16": (cost := check_float16(cfg, net, state, network)),
     }
     write_safetensors(out, state, network, without_folders(card))
@@ -72,17 +72,21 @@ def check_float16(
     return {"largest": report.largest, **mads, "set": mattes["set"], "scenes": int(cfg.scenes)}
 
 
-def read_run_card(path: str) -> dict[str, Any]:
-    """The run card in a checkpoint of ours, and its hours. Raises BadInput where there is none.
+def read_run_cards(path: str) -> list[dict[str, Any]]:
+    """The run card in a checkpoint of ours, and its hours; of a released file, those it carries.
 
     hours: the steps at the card's steps a second, so without validation; also of resumed runs.
+    Raises BadInput where there is none.
     """
-    card = read_weights(path).card.get("bgm_card")
+    stored = read_weights(path).card
+    card = stored.get("bgm_card")
+    if trainings := stored.get("trainings"):
+        return trainings
     if not card:
         raise BadInput(f"{path} carries no run card: it was not trained by train.py")
     rate = card.get("throughput", {}).get("batches_per_second")
     steps = card.get("progress", {}).get("step")
-    return card | ({"hours": round(steps / rate / 3600, 2)} if rate and steps else {})
+    return [card | ({"hours": round(steps / rate / 3600, 2)} if rate and steps else {})]
 
 
 def without_folders(value: Any) -> Any:
