@@ -28,7 +28,7 @@ from bgm.infer.sources import (
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import find_pictures
+from bgm.pictures import find_pictures, other_files
 
 
 def open_frames(
@@ -58,7 +58,11 @@ def open_frames(
         if meaning is not None:
             raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         return video(src, plate, fit)
-    return pictures(src, plate, read, fit, broken)
+    frames = pictures(src, plate, read, fit, broken)
+    if path.is_dir() and (others := other_files(path)):
+        some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        say(f"{src}: passed over, as no pictures that are read: {some} ({len(others)})")
+    return frames
 
 
 def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
