@@ -1,6 +1,7 @@
 """From the words of predict.py's command line to frames, sinks and fixes of the plate."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from bgm.infer.sources import (
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import find_pictures, other_files
+from bgm.pictures import find_pictures, other_files, pixel_aspect
 
 
 def open_frames(
@@ -118,9 +119,11 @@ def open_sink(
         "say": say,
     }
     if isinstance(frames, Clip) and output in STILL_FORMATS:
-        if frames.header.audio:
-            say(f"{frames.path.name}: its audio is not written, output={output} is pictures")
-        return PictureSink(out, outputs, background, **pictures_out)
+        held = {"audio": frames.header.audio, "timecode": frames.header.timecode}
+        if lost := " and ".join(name for name, there in held.items() if there):
+            say(f"{frames.path.name}: its {lost} is not written, output={output} is pictures")
+        aspect = float(frames.header.pixel_aspect)
+        return PictureSink(out, outputs, background, pixel_aspect=aspect, **pictures_out)
     if isinstance(frames, Clip):
         return VideoSink(
             out,
@@ -138,6 +141,8 @@ def open_sink(
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
+    with suppress(BadInput):  # it is named when it is read
+        pictures_out["pixel_aspect"] = pixel_aspect(next(iter(frames.shots.values())))
     return PictureSink(out, outputs, background, **pictures_out)
 
 

@@ -23,6 +23,7 @@ from bgm.pictures.reading import (
     open_image,
     open_picture,
     picture_size,
+    pixel_aspect,
     read_picture,
     refuse_zero_one,
     to_mode,

@@ -85,6 +85,13 @@ def deep_size(path: str | Path) -> tuple[int, int]:
     return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
 
 
+def deep_aspect(path: str | Path) -> float:
+    """Width of a pixel by its height, as the file is turned; 1 where nothing is said."""
+    file, spec, _ = _opened(path)
+    file.close()
+    return float(spec.get_float_attribute("PixelAspectRatio", 1.0))
+
+
 def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     """A picture upright, (3, H, W) uint8, uint16 or float32, and its encoding.
 
@@ -246,12 +253,14 @@ def write_deep(
     *,
     straight: bool = True,
     compression: str = "zip",
+    pixel_aspect: float = 1.0,
 ) -> None:
     """Write (C, H, W) as "png16", "tiff" or "exr": whole or not at all.
 
     x: numbers of the encoding; of an EXR they are stored as half, of a TIFF as float32 where the
     encoding is linear, else as 16 bits. channels: their names, "A" among them for alpha; straight:
     whether colours are not multiplied by it, which TIFF can say. compression: of an EXR.
+    pixel_aspect: width of a pixel by its height.
     """
     oiio = openimageio(path)
     number = {"png16": oiio.UINT16, "exr": oiio.HALF}.get(kind, oiio.UINT16)
@@ -263,6 +272,8 @@ def write_deep(
         spec.alpha_channel = channels.index("A")
         # The numbers are as the file is to have them, in EXR too: nothing is to be multiplied.
         spec.attribute("oiio:UnassociatedAlpha", int(straight))
+    if pixel_aspect != 1:
+        spec.attribute("PixelAspectRatio", float(pixel_aspect))
     if kind == "exr":
         spec.attribute("compression", COMPRESSIONS[compression])
         spec.attribute(

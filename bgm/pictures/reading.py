@@ -16,7 +16,7 @@ from torch import Tensor
 from bgm.colour import to_display
 from bgm.errors import BadInput
 from bgm.extras import pip_install
-from bgm.pictures.deep import deep_size, is_deep, read_deep, several
+from bgm.pictures.deep import deep_aspect, deep_size, is_deep, read_deep, several
 from bgm.pictures.finding import COMMON, File, Member
 from bgm.pictures.size_limit import take_limit, too_large
 from bgm.pictures.writing import to_image, to_uint8
@@ -111,8 +111,12 @@ def open_picture(
     side still >= short: the decoder does a part of its work only. Raises BadInput as `open_image`.
     """
     if _needs_openimageio(path):
+        if mode == "RGBA":
+            raise BadInput(f"the alpha channel of {path} is not read here: give it as a matte")
         x, encoding = read_deep(str(path))
-        image = to_image(to_uint8(to_display(_as_float(x), encoding)))
+        # The numbers of a matte are no light.
+        shown = _as_float(x) if mode == "L" else to_display(_as_float(x), encoding)
+        image = to_image(to_uint8(shown))
         return to_mode(image, mode), (image.height, image.width)
     with open_image(path) as image:
         turn = image.getexif().get(ORIENTATION, 1)
@@ -138,23 +142,27 @@ def read_picture(path: File, mode: str = "RGB") -> Tensor:
 
 
 def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
-    """Raise BadInput for mattes stored as 0 and 1 of 255, by a few of them.
+    """Raise BadInput for mattes of another scale than 0 to 255, by a few of them.
 
-    A network would learn from them, and score well, that there is no subject.
+    Masks of 0 and 1, classes in a palette, per cent: a network would learn from them, and score
+    well, that there is no subject. They are told by nothing in them being half opaque.
     """
-    masks = []
+    masks: dict[File, int] = {}
     for index in range(0, len(files), max(1, len(files) // SCALE_SAMPLES)):
         try:
             alpha = open_picture(files[index], mode)[0]
         except BadInput:
             continue  # it is named when it is read
         top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
-        if top > 1:
+        if top > 128:
             return
-        masks += [files[index]] * top
+        if top:
+            masks[files[index]] = top
     if masks:
+        file, top = next(iter(masks.items()))
+        found = "stored as 0 and 1" if top == 1 else f"at most {top} of 255, as in all looked at"
         raise BadInput(
-            f"alpha of {masks[0]} is stored as 0 and 1, expected 0 to 255: multiply it by 255"
+            f"alpha of {file} is {found}, expected 0 to 255: multiply it by {255 / top:.4g}"
         )
 
 
@@ -168,6 +176,18 @@ def picture_size(path: File) -> tuple[int, int]:
         late = image.format != "PNG" or "exif" in image.info or _has_late_chunks(file)
         exif = image.getexif() if late else Image.Image.getexif(image)
         return _upright_size(image, exif.get(ORIENTATION, 1))
+
+
+def pixel_aspect(path: File) -> float:
+    """Width of a pixel by its height, of the upright picture; 1 where the file says nothing."""
+    if is_deep(path):
+        return deep_aspect(str(path))
+    with open_image(path) as image:
+        across, down = image.info.get("aspect") or image.info.get("dpi") or (1, 1)
+        turned = image.getexif().get(ORIENTATION, 1) > 4
+    across, down = (down, across) if turned else (across, down)
+    aspect = float(down / across) if across and down else 1.0
+    return aspect if abs(aspect - 1) > 0.01 else 1.0  # rounded numbers of dots an inch
 
 
 def _upright_size(image: Image.Image, turn: int) -> tuple[int, int]:

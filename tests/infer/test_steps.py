@@ -89,6 +89,13 @@ def test_garbage_is_thrown_away_holdout_is_kept_and_the_last_word_is_garbages(tm
     assert torch.equal(held, Shot(src).values[:, : H // 2, W // 2 :])
 
 
+@pytest.mark.parametrize("make", [Garbage, Holdout])
+def test_a_drawn_matte_of_0_and_1_is_refused(tmp_path, make):
+    write_png(tmp_path / "mask.png", torch.ones(1, 8, 12, dtype=torch.uint8))
+    with pytest.raises(BadInput, match=r"mask\.png is stored as 0 and 1"):
+        make(tmp_path / "mask.png")
+
+
 def test_drawn_mattes_come_from_folders_by_name_and_name_what_is_wrong(tmp_path):
     write_png(tmp_path / "g/a.png", torch.ones(1, H, W))
     write_png(tmp_path / "g/b.png", torch.zeros(1, H, W))

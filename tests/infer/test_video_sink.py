@@ -16,7 +16,7 @@ from bgm.infer.inputs import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import write_png
+from bgm.pictures import pixel_aspect, write_png
 from bgm.types import Refined
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
@@ -118,13 +118,15 @@ def matte_of(pha, fgr):
 
 @pytest.mark.parametrize(("output", "suffix"), [("png", "png"), ("png16", "png"), ("exr", "exr")])
 def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
-    path = write_clip(tmp_path / "shot.mp4", 3, audio="aac")
+    aspect = Fraction(16, 11)
+    path = write_clip(tmp_path / "shot.mov", 3, audio="aac", aspect=aspect, timecode="01:00:00:00")
     clip = video(path, write_plate(tmp_path / "plate.png"))
     sink = open_sink(clip, str(tmp_path / "out"), ["fgr"], None, output=output)
     predict(KeepsAlphas(), clip, sink, say=lambda _: None)
     names = [f"fgr/shot/shot.{i:06d}.{suffix}" for i in (1, 2, 3)]
     assert left(tmp_path / "out") == names
-    assert "its audio is not written" in capsys.readouterr().out
+    assert "its audio and timecode is not written" in capsys.readouterr().out
+    assert abs(pixel_aspect(tmp_path / "out" / names[2]) - aspect) < 0.01
     values = read_shot(tmp_path / "out" / names[2]).display
     assert (values.mean((1, 2)) - flat(2).mean((1, 2))).abs().max() < 0.02
 
