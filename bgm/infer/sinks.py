@@ -61,8 +61,15 @@ class PictureSink:
     def __exit__(self, *_) -> None:
         pass  # every picture is finished when `write` returns
 
-    def existing(self, name: str) -> list[Path] | None:
-        """The newest file of each output of a frame, or None where one is missing."""
+    def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
+        """The newest file of each output of a frame, or None where one is missing.
+
+        frames: of a video of that name, whose numbered pictures are looked for; 0: unknown.
+        """
+        if frames is not None:
+            numbered = [self.existing(_numbered(name, i + 1)) for i in range(frames)]
+            whole = [file for files in numbered for file in files or ()]
+            return whole if frames and None not in numbered else None
         suffixes = {STILL_FORMATS[f].suffix for f in ([self.output] if self.output else OWN)}
         found = []
         for kind in self.outputs:
@@ -117,7 +124,11 @@ class PictureSink:
         """The stem of the next frame of a video: padded, as compositors look for sequences."""
         self._number = self._number + 1 if clip == self._clip else 1
         self._clip = clip
-        return f"{clip}/{PurePosixPath(clip).name}.{self._number:06d}"
+        return _numbered(clip, self._number)
+
+
+def _numbered(clip: str, number: int) -> str:
+    return f"{clip}/{PurePosixPath(clip).name}.{number:06d}"
 
 
 def output_path(folder: Path, name: str, suffix: str = ".png") -> Path:

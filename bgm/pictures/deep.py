@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -292,6 +293,8 @@ def write_deep(
         file = oiio.ImageOutput.create(name)
         if not (file and file.open(str(partial), spec) and file.write_image(array)):
             reason = (file or oiio).geterror().strip()
+            if shutil.disk_usage(partial.parent).free < array.nbytes:
+                reason = "no space left on the disk"
             if file:
                 file.close()
             raise BadInput(f"cannot write {path} ({reason})")
