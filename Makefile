@@ -20,8 +20,7 @@ demo: install
 test: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m mypy & types=$$!; $(RUN) -m pytest -n 2 -m "not slow" && { wait $$types || { echo "mypy found something, see above"; exit 1; }; }
 
 check: test
 	$(RUN) -m pytest -m slow
@@ -39,10 +38,10 @@ $(VENV)/docs: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
-# Every way to export the network that comes with bgm; hours, and it goes on where it was stopped.
+# How the networks that come with bgm export; an hour or two, and it goes on where it was stopped.
 # make matrix ONLY=export=aoti,select=full: the command lines that hold these words.
 matrix: install
-	$(RUN) -m bgm matrix ckpt=mobilenetv2 $(if $(ONLY),"only=[$(ONLY)]")
+	$(RUN) -m bgm matrix $(if $(ONLY),"only=[$(ONLY)]")
 
 # The page of examples/browser with its network, built and driven in headless Chromium.
 SITE := build/browser/site
@@ -53,9 +52,9 @@ browser: $(VENV)/browser $(SITE)/model.onnx $(SITE)/ort
 	$(RUN) -m pytest -m slow tests/examples/test_browser.py
 	@echo "python examples/browser/serve.py $(SITE)"
 
-$(SITE)/model.onnx: weights/mobilenetv2.safetensors $(VENV)/installed
+$(SITE)/model.onnx: weights/efficientnet_lite0.safetensors $(VENV)/installed
 	mkdir -p $(SITE)
-	$(RUN) export.py ckpt=mobilenetv2 export=onnx precision=int8_weights crop=cells \
+	$(RUN) export.py ckpt=efficientnet_lite0 export=onnx precision=int8_weights crop=cells \
 		backbone_scale=0.5 sample_pixels=20000 licence=MIT out=$@
 
 $(SITE)/ort: examples/browser/package.json

@@ -1,6 +1,7 @@
 """Kill a training at chosen events, resume it each time, compare with one that was left alone.
 
     python benchmarks/kills.py                  every event once, with SIGKILL and SIGTERM
+    python benchmarks/kills.py --events step    that event only
     python benchmarks/kills.py --random 20      20 of them, at random steps
 
 An event is a place in the training (EVENTS), in which the process sends itself the signal: before,
@@ -17,7 +18,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,13 +156,14 @@ def differences(one: Any, two: Any, key: str = "") -> Iterator[str]:
         yield f"{key}: {one} is not {two}"
 
 
-def planned(steps: int, count: int | None, seed: int) -> list[Kill]:
-    """Every event once, two of them with SIGTERM; or so many at random."""
+def planned(steps: int, events: Container[str], count: int | None, seed: int) -> list[Kill]:
+    """Every one of events once, two of them with SIGTERM, too; or so many at random."""
     if count is None:
         kills = [Kill("step", 1), Kill("step", 2, signal.SIGTERM), Kill("validation", 3)]
         kills += [Kill("before_write", 4), Kill("in_write", 5), Kill("between_renames", 6)]
         kills += [Kill("validation", 6, signal.SIGTERM), Kill("after_write", 8)]
-        return [*kills, Kill("train_end", steps)]
+        kills.append(Kill("train_end", steps))
+        return [kill for kill in kills if kill.event in events]
     rng = random.Random(seed)
     at = sorted(rng.randint(1, steps) for _ in range(count))
     signs = (signal.SIGKILL, signal.SIGTERM)
@@ -173,6 +175,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ask.add_argument("--random", type=int, metavar="N", help="so many kills, at random steps")
+    ask.add_argument("--events", nargs="+", choices=EVENTS, default=EVENTS)
     ask.add_argument("--steps", type=int, default=9)
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("override", nargs="*", help="of the config, for both runs")
@@ -185,7 +188,7 @@ def main() -> int:
         if live([*words, f"hydra.run.dir={folder / 'alone'}"], log):
             sys.exit(log.read_text())
         words += [f"hydra.run.dir={folder / 'killed'}", "resume=auto"]
-        kills = planned(asked.steps, asked.random, asked.seed)
+        kills = planned(asked.steps, asked.events, asked.random, asked.seed)
         for kill in kills:
             code = live([*words, *kill.words], log)
             print(f"{kill.event} at step {kill.step}, {signal.Signals(kill.sign).name}: "

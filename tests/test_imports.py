@@ -23,6 +23,7 @@ def modules(statement: str) -> list[str]:
     [
         ("import bgm", 200, set()),
         ("import bgm; bgm.load", 2600, {"torch", "torchvision", "hydra"}),
+        ("import bgm.data", 1600, {"torch"}),
     ],
 )
 def test_an_import_takes_no_more_than_it_needs(statement, most, allowed):

@@ -130,8 +130,8 @@ def test_scores_are_printed_and_written(runs, tmp_path, capsys):
 def test_export_and_predict_any_size(runs, tmp_path):
     model = tmp_path / "exported (x).pt"
     ckpt = runs / "refine" / "last.ckpt"
-    brief = ["certify.grid=brief", "certify.scenes=1"]
-    assert script("export", f"ckpt={ckpt}", "export=torchscript", f"out={model}", *brief) == 0
+    small = ["certify.grid=small", "certify.scenes=1"]
+    assert script("export", f"ckpt={ckpt}", "export=torchscript", f"out={model}", *small) == 0
     facts = json.loads(model.with_name("exported (x).pt.certificate.json").read_text())
     assert facts["matting"]["set"] == "1 procedural scenes of 512x288"
     shot, plate = torch.rand(3, 37, 50), torch.rand(3, 37, 50)

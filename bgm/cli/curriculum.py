@@ -162,7 +162,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def finished(folder: Path, folders: Mapping[str, Path], stages: Stages) -> list[str]:
-    """The stages that are done; BadInput where other words were trained with than there are now."""
+    """The stages that are done; BadInput where other words were trained with than there are now.
+
+    And for a folder that an older bgm began, which kept its own list of stages there.
+    """
+    if (folder / "curriculum.json").is_file():
+        raise BadInput(
+            f"{folder} holds a curriculum of an older bgm, which cannot go on: give another "
+            "hydra.run.dir; its checkpoints load (init=CHECKPOINT)"
+        )
     names = {place: name for name, place in folders.items()}
     done = []
     for file in sorted(folder.glob(f"*/{FINISHED}")):

@@ -52,7 +52,7 @@ def hub_file(name: str) -> Path:
 def check_name(name: str) -> None:
     """Raise BadInput unless name is one of a repository on the Hub."""
     if not NAME.fullmatch(name):
-        raise BadInput(f"{name} is no name on the Hub, expected {HUB}owner/name")
+        raise BadInput(f"{HUB}{name} is no name on the Hub, expected {HUB}owner/name")
 
 
 def require_hub() -> Any:

@@ -140,8 +140,9 @@ class BgmReport:
 
     def report(self, images: Tensor, plate: Tensor, mask: Tensor) -> dict:
         images, plate = to_rgb(images, "images"), fitting(to_rgb(plate, "plate"), images, "plate")
-        if mask.ndim != 3 or mask.shape != images.shape[:3]:
-            raise BadInput(f"mask is {list(mask.shape)}, expected {list(images.shape[:3])}")
+        if mask.shape != images.shape[:3]:
+            image = ", an IMAGE: put ImageToMask before it" if mask.ndim == 4 else ""
+            raise BadInput(f"mask is {list(mask.shape)}, expected {list(images.shape[:3])}{image}")
         lines = [f"bgm {bgm.__version__}, {len(images)} pictures of {size(images)}"]
         for number, shot in enumerate(images):
             bgr = plate[number if len(plate) > 1 else 0]

@@ -116,6 +116,17 @@ def test_each_starts_from_the_best_before_and_a_broken_one_goes_on(paper, tmp_pa
         run_stages(tmp_path, dict(list(stages(paper).items())[:1]), again)
 
 
+def test_a_folder_of_an_older_version_is_refused(paper, tmp_path):
+    """It holds a list of its stages, and their checkpoints; nothing in it is touched."""
+    never, old = Run(), tmp_path / "curriculum.json"
+    old.write_text('{"stages": {"base_videomatte240k": {"state": "done"}}}')
+    (tmp_path / "1-base_videomatte240k").mkdir()
+    (tmp_path / "1-base_videomatte240k" / "last.ckpt").touch()
+    with pytest.raises(BadInput, match=r"holds a curriculum of an older bgm, which cannot go on"):
+        run_stages(tmp_path, stages(paper), never)
+    assert never.seen == []
+
+
 def test_it_is_started_as_one_process(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(BadInput, match="started as one process, found 2: trainer=ddp starts"):

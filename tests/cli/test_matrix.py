@@ -17,28 +17,24 @@ from bgm.weights import write_safetensors
 from tests.export.test_command import NETWORK
 from tests.networks import mobile
 
-METHODS = {"crop": ["unfold", "gather"], "replace": ["scatter_nd"], "select": ["sampling", "full"]}
-TS = "export=torchscript crop={} replace=scatter_nd select={}"
+TS = "export=torchscript crop=unfold replace=scatter_nd select=thresholding"
 
 
 def lines_of(groups, only=()):
-    return command_lines(OmegaConf.create(groups), METHODS, list(only))
+    return command_lines(OmegaConf.create(groups), ["a", "b"], list(only))
 
 
 def test_command_lines_are_products_and_the_last_word_turns_fastest():
-    lines = lines_of([{"export": ["onnx"], "runtime": ["a", "b"]}])
-    assert len(lines) == 8
-    assert [line[-1] for line in lines[:2]] == ["runtime=a", "runtime=b"]
-    assert lines[0][:-1] == lines[1][:-1]
-    base = lines_of([{"export": ["ncnn"], "part": ["base"]}])
-    assert base == [["export=ncnn", "part=base"]]
-    only = lines_of([{"export": ["onnx", "pt2"]}], ["pt2", "crop=gather"])
-    assert [" ".join(x) for x in only] == [
-        "export=pt2 crop=gather replace=scatter_nd select=sampling",
-        "export=pt2 crop=gather replace=scatter_nd select=full",
+    groups = [{"export": ["onnx", "pt2"], "select": ["sampling sample_pixels=1600", "full"]}]
+    lines = [" ".join(x) for x in lines_of(groups, ["ckpt=b"])]
+    assert lines == [
+        "ckpt=b export=onnx select=sampling sample_pixels=1600",
+        "ckpt=b export=onnx select=full",
+        "ckpt=b export=pt2 select=sampling sample_pixels=1600",
+        "ckpt=b export=pt2 select=full",
     ]
-    own = [{"export": ["onnx"], "select": ["sampling sample_pixels=1600"]}]
-    assert lines_of(own)[0][-2:] == ["select=sampling", "sample_pixels=1600"]
+    assert len(lines_of(groups)) == 8
+    assert [x[0] for x in lines_of(groups, ["onnx", "full"])] == ["ckpt=a", "ckpt=b"]
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +45,15 @@ def ckpt(tmp_path_factory):
 
 
 def test_a_command_line_works_is_refused_or_is_wrong(ckpt):
-    words = TS.format("unfold", "thresholding").split()
-    right = try_export(str(ckpt), words, "brief")
+    words = [f"ckpt={ckpt}", *TS.split()]
+    right = try_export(words, "small")
     assert (right.status, right.message) == ("works", "")
     assert right.largest < 1e-4
     assert right.ratio > 0
-    wrong = try_export(str(ckpt), [*words, "export.tolerance=1e-12"], "brief")
+    wrong = try_export([*words, "export.tolerance=1e-12"], "small")
     assert wrong.status == "wrong"
     assert "allowed 1.0e-12" in wrong.message
-    refused = try_export(str(ckpt), [*words, "part=elsewhere"], "brief")
+    refused = try_export([*words, "part=elsewhere"], "small")
     assert refused.status == "refused"
     assert "part elsewhere is none of base, refine" in refused.message
 
@@ -80,9 +76,10 @@ class FakeWorker:
 
 def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     workers = []
-    monkeypatch.setattr(matrix, "Worker", lambda ckpt: workers.append(FakeWorker()) or workers[-1])
+    monkeypatch.setattr(matrix, "Worker", lambda: workers.append(FakeWorker()) or workers[-1])
     args = [f"ckpt={ckpt}", f"out={tmp_path / 'm'}", "only=[torchscript,float32]"]
-    args += ["methods.crop=[gather]", "methods.replace=[scatter_nd]"]
+    axes = "crop: [gather], replace: [scatter_nd], select: [sampling, thresholding, full]"
+    args += [f"groups=[{{export: [torchscript], precision: [float32], {axes}}}]"]
     args += ["certified=[{export: [torchscript], precision: [float32]}]"]
     main(args)
     assert len(workers[0].seen) == 4
@@ -103,17 +100,19 @@ def test_a_run_goes_on_and_writes_its_pages(ckpt, tmp_path, monkeypatch):
     assert "works, 1e-06, time x0.50 (a)" in (tmp_path / "m.md").read_text()
     main(args)
     assert len(workers[5].seen) == 2
+    main([*args, "grid=brief"])  # the default grid holds it
+    assert workers[6].seen == []
 
     page = (tmp_path / "m.md").read_text()
-    assert "3 command lines of `export.py`, 2 work, 0 wrong, 1 refused" in page
+    assert "4 command lines of `export.py`, 3 work, 0 wrong, 1 refused" in page
     works = "works, 1e-06, time x0.50"
     assert f"| gather, scatter_nd | {works} | {works} | **refused** [1] |" in page
     assert "1. no, thank you" in page
-    assert "`export=torchscript precision=float32`" in page
+    assert f"`ckpt={ckpt} export=torchscript precision=float32`" in page
     assert "torch 2." in page
     rows = list(csv.DictReader((tmp_path / "m.csv").open()))
     assert [r["status"] for r in rows].count("works") == 3
-    assert rows[0]["export.py"].startswith("export=torchscript crop=gather")
+    assert rows[0]["export.py"].startswith(f"ckpt={ckpt} export=torchscript")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", rows[0]["date"])
     assert "net.safetensors sha256 " in rows[0]["made_with"]
 
@@ -123,13 +122,13 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
     with pytest.raises(BadInput, match="leaves no command line"):
         main([*args, "only=[export=nothing]"])
     with pytest.raises(HydraException):
-        main([*args, "only=[torchscript]", "methods.crop=[scissors]"])
+        main([*args, "only=[torchscript]", "groups=[{export: [torchscript], crop: [scissors]}]"])
     assert not list(tmp_path.iterdir())
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
     monkeypatch.setattr(matrix_run, "try_export", dies)
-    process = Worker("none", "fork")
+    process = Worker("fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"
     assert result.message == "the process died"
@@ -137,5 +136,5 @@ def test_a_process_that_dies_is_a_refusal(monkeypatch):
     process.stop()
 
 
-def dies(ckpt, words, grid):
+def dies(words, grid):
     os._exit(3)

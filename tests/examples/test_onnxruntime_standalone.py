@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bgm.export.targets.onnx import OnnxExport
-from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.infer.any_size import run_any_size
+from bgm.infer.models import open_model
 from bgm.model import RoiAlignCrop, ScatterElementReplace
 from bgm.pictures import read_picture, to_uint8, write_png
 from tests.networks import tiny
@@ -29,10 +29,14 @@ def alone(*args):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+@pytest.fixture(
+    scope="module",
+    params=[[1, 100, 132], pytest.param(None, marks=pytest.mark.slow)],
+    ids=["one shape", "every shape"],
+)
+def model(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("a model") / "tiny.onnx"
-    target = OnnxExport(crop=RoiAlignCrop(), replace=ScatterElementReplace())
+    target = OnnxExport(shape=request.param, crop=RoiAlignCrop(), replace=ScatterElementReplace())
     written = target.prepare(tiny())  # its certificate is the business of other tests
     target.write(written, out, target.describe(written))
     return out
@@ -47,7 +51,8 @@ def test_it_mattes_as_bgm_does(model, tmp_path, size):
     assert done.returncode == 0, done.stderr
     found = read_picture(tmp_path / "out.png", "RGBA")
     src, bgr = (read_picture(tmp_path / f"{n}.png")[None].float() / 255 for n in ("shot", "plate"))
-    expected = run_any_size(open_onnx(model), src, bgr)
+    opened = open_model(str(model), device="cpu", backbone_scale=None)
+    expected = run_any_size(opened.net, src, bgr)
     rgba = to_uint8(torch.cat([expected.fgr, expected.pha], 1))[0]
     assert found.shape == rgba.shape == (4, *size)
     assert (found.int() - rgba.int()).abs().max() <= 1

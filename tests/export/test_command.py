@@ -138,7 +138,7 @@ def command(tmp_path, monkeypatch):
 
     def run(*args):
         argv = ["export.py", "ckpt=my (best), net=1.safetensors", "export=torchscript"]
-        argv += ["certify.grid=brief", "certify.scenes=1", *args]
+        argv += ["certify.grid=small", "certify.scenes=1", *args]
         monkeypatch.setattr(sys, "argv", argv)
         with command_line():
             main()

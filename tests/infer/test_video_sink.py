@@ -1,9 +1,7 @@
 """From videos to videos: what the network gave is in the files, with all that the source had."""
 
-import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import open_frames, open_sink
+from bgm.infer.options import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink
@@ -21,10 +19,9 @@ from bgm.types import Refined
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
 from tests.infer import networks
+from tests.test_line import script
 from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
 from tests.video.test_damage import FAST, damage, noise
-
-ROOT = Path(__file__).parents[2]
 
 
 def left(folder):
@@ -261,17 +258,15 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
             call()
 
 
-def test_the_command_line_names_a_cut_file_with_code_1(tmp_path):
+def test_the_command_line_names_a_cut_file_with_code_1(tmp_path, capsys):
     path = write_clip(tmp_path / "shot.mp4", 30, picture=ramps, container_options=FAST)
     path.write_bytes(path.read_bytes()[:-400])
     write_plate(tmp_path / "plate.png")
     words = [f"src={path}", f"bgr={tmp_path}/plate.png", f"out={tmp_path}/out"]
-    run = subprocess.run(
-        [sys.executable, str(ROOT / "predict.py"), *words], capture_output=True, text=True
-    )
-    assert run.returncode == 1
-    assert run.stderr.startswith("error: ")
-    assert "shot.mp4 is cut off" in run.stderr
+    assert script("predict", *words) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "shot.mp4 is cut off" in said
     assert not (tmp_path / "out").exists()
     assert av
 

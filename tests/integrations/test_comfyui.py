@@ -173,3 +173,5 @@ def test_other_nodes_in_one_sentence(nodes):
         nodes["BgmPlateFromBatch"].plate(torch.zeros(3, 0, 0, 3), 500)
     with pytest.raises(BadInput, match=r"mask is \[2, 32, 32\], expected \[2, 64, 64\]"):
         nodes["BgmReport"].report(GOOD, PLATE, torch.rand(2, 32, 32))
+    with pytest.raises(BadInput, match=r"mask is .*, an IMAGE: put ImageToMask before it"):
+        nodes["BgmReport"].report(GOOD, PLATE, GOOD)

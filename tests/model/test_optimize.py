@@ -89,7 +89,7 @@ def by_sparse(refiner, src, bgr, pha, fgr, err, hid):
     return *out, ref
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sides, sides, st.integers(1, 3), st.integers(1, 900), scales, st.sampled_from([3, 1]), seeds)
 def test_sparse_refiner_equals_the_plain_one(height, width, batch, k, scale, kernel_size, seed):
     net = refiner(kernel_size, Sampling(16 * k)).eval()
@@ -100,7 +100,7 @@ def test_sparse_refiner_equals_the_plain_one(height, width, batch, k, scale, ker
         assert_close(a, b)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     sides, sides, st.integers(1, 3), st.integers(1, 900), scales, st.sampled_from([3, 1]),
     crops, replaces, seeds,
@@ -132,7 +132,7 @@ def test_every_selection_and_chunk_gives_the_plain_picture(select, chunk, monkey
             assert_close(a, b)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     small_sides, small_sides, st.integers(1, 3), st.integers(1, 500), scales,
     st.sampled_from([3, 1]), crops, replaces, seeds,
@@ -256,7 +256,7 @@ def test_a_plate_of_another_size_is_refused():
         optimize(torch.nn.ReLU())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(4, 300), st.integers(4, 300), st.integers(2, 40), st.integers(2, 40), seeds)
 def test_shrinking_equals_resizing(height, width, by_height, by_width, seed):
     size = [max(height // by_height, 1), max(width // by_width, 1)]

@@ -107,6 +107,14 @@ def kill(*args):
 
 
 @pytest.mark.timeout(1200)
+def test_killed_is_never_killed_to_the_bit():
+    """In a step, by SIGKILL and SIGTERM; as a checkpoint is written; when all steps are done."""
+    said = kill("--steps", "6", "--events", "step", "in_write", "train_end")
+    assert "killed 4 times: 0 differences" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_in_every_event_is_never_killed_to_the_bit():
     said = kill()
     assert all(event in said for event in EVENTS)

@@ -13,7 +13,7 @@ WORDS = """experiment=base backbone=mobilenetv2 trainer.accelerator=cpu
 batch_size=2 workers=0
 augment.size=32 augment.crop=[32,32] valid_augment.size=32 valid_augment.crop=[32,32]
 trainer.max_epochs=-1 trainer.val_check_interval=2 trainer.check_val_every_n_epoch=null
-callbacks.last.every_n_steps=1 ~callbacks.pictures data.checkup_seconds=0 trainer.logger=false"""
+callbacks.last.every_n_steps=2 ~callbacks.pictures data.checkup_seconds=0 trainer.logger=false"""
 LOST = ("train/pha/1.png", "train/fgr/5.jpg", "train/pha/5.png", "backgrounds/train/3.jpg")
 
 

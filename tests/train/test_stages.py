@@ -152,10 +152,8 @@ def scaled():
     return {"plugins": [MixedPrecision("16-mixed", "cpu", scaler)], "accumulate_grad_batches": 2}
 
 
-@pytest.mark.parametrize(
-    ("kill_at", "options"),
-    [(2, dict), pytest.param(3, scaled, marks=pytest.mark.slow)],  # CPUs are slow at float16
-)
+@pytest.mark.slow  # CPUs are slow at float16; benchmarks/kills.py does the same in float32
+@pytest.mark.parametrize(("kill_at", "options"), [(2, dict), (3, scaled)])
 def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, kill_at, options):
     class Kill(pl.Callback):
         def on_train_batch_start(self, trainer, module, batch, index):

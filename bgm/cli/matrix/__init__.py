@@ -21,22 +21,28 @@ def main(args: list[str]) -> None:
     """
     cfg = compose_config("matrix", args)
     out = Path(cfg.out)
-    wanted = [(words, "brief") for words in command_lines(cfg.groups, cfg.methods, cfg.only)]
-    wanted += [(words, "default") for words in command_lines(cfg.certified, {}, cfg.only)]
+    ckpts = [cfg.ckpt] if isinstance(cfg.ckpt, str) else list(cfg.ckpt)
+    wanted = [(words, "brief") for words in command_lines(cfg.groups, ckpts[:1], cfg.only)]
+    wanted += [(words, cfg.grid) for words in command_lines(cfg.certified, ckpts, cfg.only)]
     if not wanted:
         raise BadInput(f"only={list(cfg.only)} leaves no command line, expected words of export.py")
-    results, here = read_results(out), made_with(cfg.ckpt)
-    done = {name for name, x in results.items() if x.made_with == here}
-    missing = [line for line in wanted if cfg.again or title(*line) not in done]
+    results, here = read_results(out), {f"ckpt={ckpt}": made_with(ckpt) for ckpt in ckpts}
+    done = {name for name, x in results.items() if x.made_with == here.get(x.words[0])}
+    missing = [
+        (words, grid)
+        for words, grid in wanted
+        if cfg.again or not {title(words, grid), title(words, "default")} & done
+    ]
     for words, _ in missing:  # one that means nothing ends the run here
         compose_export(words)
     out.parent.mkdir(parents=True, exist_ok=True)
     say(f"{len(wanted)} command lines, {len(missing)} to try")
-    worker = Worker(cfg.ckpt)
+    worker = Worker()
     for words, grid in tracked(missing, "exporting"):
         result = worker.run(words, grid)
         date = f"{datetime.now(UTC):%Y-%m-%d}"
-        results[title(words, grid)] = replace(result, date=date, made_with=here)
+        results.pop(title(words, "brief"), None)  # the default grid holds more
+        results[title(words, grid)] = replace(result, date=date, made_with=here[words[0]])
         say(f"{result.status:8} {' '.join(words)} {result.message}")
         write_pages(out, list(results.values()))
     worker.stop()
@@ -44,7 +50,7 @@ def main(args: list[str]) -> None:
 
 
 def made_with(ckpt: str) -> str:
-    """What results depend on: the checkpoint and the versions of all targets' packages."""
+    """What its results depend on: a checkpoint's bytes and versions of all targets' packages."""
     origin = provenance(ckpt)
     packages = {name for target in all_targets().values() for name in target.packages}
     versions = environment(sorted(packages))["packages"]

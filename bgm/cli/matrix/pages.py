@@ -65,16 +65,16 @@ def as_markdown(results: list[Result]) -> str:
     for result in sorted(results, key=lambda r: r.date, reverse=True):
         runs.setdefault(result.made_with, []).append(result)
     marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
-    brief = [r for r in results if r.grid == "brief"]
+    results = sorted(results, key=lambda r: (list(runs).index(r.made_with), r.words))
     groups: dict[str, list[Result]] = {}
-    for result in brief:
+    for result in (r for r in results if value(r, "select")):
         name = " ".join(w for w in result.words if w.split("=")[0] not in METHODS)
         groups.setdefault(name, []).append(result)
     return fill_template(
         Path(__file__).with_name("matrix.md"),
-        brief=brief,
-        counts={s: sum(r.status == s for r in brief) for s in ("works", "wrong", "refused")},
-        certified=[certified(r, marks) for r in results if r.grid != "brief"],
+        results=results,
+        counts={s: sum(r.status == s for r in results) for s in ("works", "wrong", "refused")},
+        certified=[certified_row(r, marks) for r in results if not value(r, "select")],
         groups={name: by_methods(group, marks) for name, group in groups.items()},
         selects=SELECTS,
         messages=marks.messages,
@@ -84,23 +84,24 @@ def as_markdown(results: list[Result]) -> str:
     )
 
 
-def certified(result: Result, marks: Marks) -> list[str]:
-    """The row of what went through the whole grid and the matting set."""
+def certified_row(result: Result, marks: Marks) -> list[str]:
+    """What went through the whole grid and the matting set, or through a brief one."""
     mean = "" if result.pha_mean is None else f"{result.pha_mean:.1e}"
     eager = "" if not result.eager else f"{result.eager:.1e}"
     mads = [x for x in (result.mad_network, result.mad_file) if x is not None]
     mad = ", ".join(f"{x:.3f}" for x in mads)
     words = f"`{' '.join(result.words)}`"
-    return [words, shown(result, marks), eager, mean, mad, f"{result.seconds:.0f}"]
+    return [words, result.grid, shown(result, marks), eager, mean, mad, f"{result.seconds:.0f}"]
 
 
-def by_methods(results: list[Result], marks: Marks) -> list[list[str]] | str:
-    """Crop and replace down, selections across; one line for what has no patches."""
+def by_methods(results: list[Result], marks: Marks) -> list[list[str]]:
+    """Crop and replace down, selections across."""
     found = {tuple(value(r, m) for m in METHODS): shown(r, marks) for r in results}
-    if set(found) == {("", "", "")}:
-        return found["", "", ""]
     return [
-        [f"{crop}, {replace}", *(found.get((crop, replace, select), "") for select in SELECTS)]
+        [
+            f"{crop or 'its own'}, {replace or 'its own'}",
+            *(found.get((crop, replace, select), "") for select in SELECTS),
+        ]
         for crop, replace in dict.fromkeys(key[:2] for key in found)
     ]
 
@@ -112,11 +113,6 @@ def shown(result: Result, marks: Marks) -> str:
         return f"works, {result.largest:.0e}, time x{result.ratio:.2f}{mark}"
     messages = marks.messages
     return f"**{result.status}** [{messages.setdefault(result.message, len(messages) + 1)}]{mark}"
-
-
-def without_methods(result: Result) -> str:
-    """The words of a command line that are no patch methods, nor the number of one."""
-    return " ".join(w for w in result.words if w.split("=")[0] not in (*METHODS, "sample_pixels"))
 
 
 def value(result: Result, name: str) -> str:

@@ -45,16 +45,15 @@ class Result:
 
 
 def command_lines(
-    groups: Iterable[Mapping], methods: Mapping, only: Iterable[str]
+    groups: Iterable[Mapping], ckpts: Iterable[str], only: Iterable[str]
 ) -> list[list[str]]:
-    """The words of every line: each group times the methods, if it has patches to refine.
+    """The words of every line: each group for each checkpoint.
 
     only: parts of words, each of which a line has to hold.
     """
     lines = []
     for group in groups:
-        own = {} if group.get("part") == ["base"] else methods
-        axes = {"export": group["export"]} | dict(own) | dict(group)
+        axes = {"ckpt": ckpts} | dict(group)
         words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
     return [line for line in lines if all(any(part in w for w in line) for part in only)]
@@ -65,12 +64,12 @@ def title(words: list[str], grid: str) -> str:
     return f"{' '.join(words)} ({grid})"
 
 
-def try_export(ckpt: str, words: list[str], grid: str) -> Result:
+def try_export(words: list[str], grid: str) -> Result:
     """Export and certify over a grid; with the matting set over the default one."""
     start = time.perf_counter()
     numbers: dict = {}
     try:
-        numbers = certify(bgm.load(ckpt), make_target(words), grid)
+        numbers = certify(bgm.load(compose_export(words).ckpt), make_target(words), grid)
         status, message = "works", ""
     except Exception as error:  # whatever another project's code says is the result
         status, message = "wrong" if isinstance(error, Wrong) else "refused", sentence(error)
@@ -94,13 +93,13 @@ def certify(net: nn.Module, target: Target, grid: str) -> dict:
 
 
 def compose_export(words: list[str]) -> DictConfig:
-    """What export.py would instantiate for these words; a HydraException where they are wrong."""
-    return compose_config("export", ["ckpt=none", *words]).export
+    """The config of export.py for these words; a HydraException where they are wrong."""
+    return compose_config("export", words)
 
 
 def make_target(words: list[str]) -> Target:
     """The target that export.py would use, calibrated on procedural scenes where it must be."""
-    target = instantiate(compose_export(words))
+    target = instantiate(compose_export(words).export)
     if target.precision == "int8":
         scenes = MattingSet(CALIBRATION_SCENES, target.shape)
         target.calibration = list(zip(scenes.src, scenes.bgr, strict=True))
@@ -115,20 +114,20 @@ def sentence(error: BaseException) -> str:
     return (first_line(cause) if cause else f"{type(error).__name__}: {first_line(error)}")[:300]
 
 
-LONGEST = 1800  # seconds for one command line
+LONGEST = 3600  # seconds for one command line
 
 
 class Worker:
     """Runs command lines of export.py in another process, and replaces it when it dies."""
 
-    def __init__(self, ckpt: str, method: str = "spawn"):
-        self.ckpt, self.context = ckpt, multiprocessing.get_context(method)
+    def __init__(self, method: str = "spawn"):
+        self.context = multiprocessing.get_context(method)
         self.pool = ProcessPoolExecutor(1, self.context)
 
     def run(self, words: list[str], grid: str) -> Result:
         """The result of a command line; a process that dies or takes too long is a refusal."""
         try:
-            return self.pool.submit(try_export, self.ckpt, words, grid).result(LONGEST)
+            return self.pool.submit(try_export, words, grid).result(LONGEST)
         except TimeoutError:
             message = f"no answer after {LONGEST} s"
         except BrokenProcessPool:
