@@ -22,8 +22,10 @@ from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile, profile
 from bgm.pictures.size_limit import check_pixels
 
 # First bytes of files that Pillow does not open, or of whose numbers it keeps 8 bits.
-MAGIC = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0cJXL ")
-MAGIC += (b"SDPX", b"XPDS", b"PF\n", b"Pf\n", b"\x01\xda\x00\x02", b"\x01\xda\x01\x02")
+MAGIC = (
+    *(b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    *(b"SDPX", b"XPDS", b"PF\n", b"Pf\n", b"\x01\xda\x00\x02", b"\x01\xda\x01\x02"),
+)
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG = b"\x89PNG"
 BITS_PER_SAMPLE = 258

@@ -8,7 +8,7 @@ from bgm.colour import LINEAR, SRGB, Encoding, to_linear
 from bgm.errors import BadInput
 from bgm.infer.foreground import FOREGROUNDS
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import open_frames, open_sink
+from bgm.infer.options import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures

@@ -11,7 +11,7 @@ from PIL import Image
 
 from bgm.colour import Encoding, to_linear
 from bgm.errors import BadInput
-from bgm.infer.inputs import open_frames
+from bgm.infer.options import open_frames
 from bgm.pictures import picture_size, read_encoded, read_picture
 from bgm.pictures.profiles import profile_of
 from tests.pictures import files
