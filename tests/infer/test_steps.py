@@ -9,7 +9,7 @@ from torch import Tensor
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import matte_steps
+from bgm.infer.options import matte_steps
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.steps.despeckle import SEEN, despeckle
 from bgm.pictures import write_png

@@ -10,7 +10,7 @@ from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import open_frames, open_sink
+from bgm.infer.options import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink

@@ -1,4 +1,4 @@
-"""From the words of predict.py's command line to frames, sinks and fixes of the plate."""
+"""What the options of predict.py ask for: frames, sinks, steps, fixes of the plate."""
 
 from collections.abc import Iterable
 from functools import partial
