@@ -20,8 +20,7 @@ demo: install
 test: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m mypy & types=$$!; $(RUN) -m pytest -n 2 -m "not slow" && { wait $$types || { echo "mypy found something, see above"; exit 1; }; }
 
 check: test
 	$(RUN) -m pytest -m slow

@@ -10,6 +10,7 @@ from absl import logging as absl_logging
 from hypothesis import settings
 
 torch.set_num_threads(1)
+os.fsync = lambda file: None  # no test outlives a power cut, and disks are slow
 
 # Hydra ends all log handlers when it sets logging up, and absl's then closes
 # what was sys.stderr when it was imported: in a test, the file that pytest captures into.

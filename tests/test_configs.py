@@ -52,7 +52,12 @@ def test_experiment_composes_and_builds(name):
 
 @pytest.mark.parametrize(
     "old",
-    [["old=procedural"], ["old=demo"], ["old=folder", "old_root=x"], ["old/valid=scenes"]],
+    [
+        ["old_data=procedural"],
+        ["old_data=demo"],
+        ["old_data=folder", "old_root=x"],
+        ["old_data/valid=scenes"],
+    ],
 )
 def test_fine_tuning_composes_with_any_old_data(old):
     cfg = composed("train", "experiment=finetune", "init=x", "data_root=y", "old_scenes=z", *old)

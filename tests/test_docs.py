@@ -46,6 +46,13 @@ def test_links_and_files_exist(page):
         assert (BGM / name).is_file() or (ROOT / name).is_file() or "NAME" in name, name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lists_and_tables_follow_an_empty_line(page):
+    """The site's Markdown takes them for a part of the paragraph otherwise; GitHub does not."""
+    text = re.sub(r"(?ms)^```.*?^```$", "code", page.read_text(encoding="utf-8"))
+    assert not re.findall(r"(?m)^(?![-|#\d ]).+\n(?:- |\|).*", text)
+
+
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 70
 

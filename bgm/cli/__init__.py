@@ -22,7 +22,7 @@ USAGE = """usage: bgm COMMAND ...
   bgm compose benchmark=...    write a benchmark's scenes, or check them (check=FOLDER)
   bgm render out=FOLDER count=100           people with true alpha, rendered with Blender
   bgm report A.json B.json out=FILE.html    scores in one HTML file; several runs are compared
-  bgm matrix ckpt=FILE         try every export, write docs/export-matrix.md and .csv
+  bgm matrix                   try how networks export, write docs/export-matrix.md and .csv
   bgm blend before=FILE after=FILE out=NAME.safetensors  weights between two networks
   bgm release ckpt=FILE out=NAME.safetensors  a network to give away, in half the bytes
   bgm serve                    a page to try a network on, at 127.0.0.1 (extra: serve)

@@ -60,10 +60,12 @@ class Predictions:
             self.fgr = pictures_of(fgr, names, "predicted foreground")
         self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
         looked_at = names[:: -(-len(names) // LOOKED_AT)]
-        if {decode(self.pha[name]).max() for name in looked_at} in ({1}, {0, 1}):
+        tops = {(x.dtype.itemsize, int(x.max())) for x in (decode(self.pha[n]) for n in looked_at)}
+        highest = max(top for _, top in tops)
+        if highest == 1 or (highest and all(size == 2 and top < 256 for size, top in tops)):
             raise BadInput(
-                f"{pha} holds mattes of values 0 and 1, which are transparent and almost so: "
-                "expected 0 to 255 (8 bits) or 0 to 65535 (16 bits), multiply them"
+                f"{pha} holds mattes of values up to {highest}, which are nearly transparent: "
+                "expected up to 255 (8 bits) or 65535 (16 bits), multiply them"
             )
 
     def __call__(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:

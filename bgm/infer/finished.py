@@ -23,7 +23,7 @@ FOLDER = ".bgm"  # beside com/, pha/, ...
 class KnowsFiles(Protocol):
     """A sink that can say which files it would write."""
 
-    def existing(self, name: str) -> list[Path] | None: ...
+    def existing(self, name: str, frames: int | None = None) -> list[Path] | None: ...
 
 
 class OutputRecord:
@@ -75,7 +75,7 @@ def whole_frames(frames: Pictures | Clip, sink: KnowsFiles, record: OutputRecord
     """Names of the frames whose outputs are whole; of a video its name, for all of its frames."""
     if isinstance(frames, Clip):
         name, inputs = frames.path.stem, (frames.path, frames.plate)
-        return [name] if record.is_whole(sink.existing(name), *inputs) else []
+        return [name] if record.is_whole(sink.existing(name, frames.frames), *inputs) else []
     return [
         name
         for name, path in frames.shots.items()

@@ -11,7 +11,7 @@ from bgm.infer.any_size import Matte
 from bgm.infer.finished import OutputRecord, whole_frames
 from bgm.infer.frame import Frame
 from bgm.infer.frame_reports import Failures, FrameReports
-from bgm.infer.inputs import open_frames
+from bgm.infer.options import open_frames
 from bgm.infer.predict import Sink
 from bgm.infer.shot_list import ListedShot
 from bgm.infer.sinks import PictureSink

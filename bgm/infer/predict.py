@@ -96,13 +96,15 @@ def predict(
             run = partial(run_any_size, still, seen, plate, scale=scale)
             matte = or_smaller(frame.name, run, run)
             del seen, run
+            if not plan.keep_plate:
+                last, plate = None, torch.empty(0)
             for step in steps:
                 matte = step(frame, matte)
             smaller = partial(smaller_foreground or foreground, frame, matte)
             matte = or_smaller(frame.name, partial(foreground, frame, matte), smaller)
             del smaller
             write(frame, matte)
-            del matte  # not beside the next one
+            del matte, frame  # not beside the next ones
             count += 1
     return count
 

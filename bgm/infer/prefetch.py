@@ -6,6 +6,8 @@ from contextlib import closing, nullcontext
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
+from bgm.errors import BadInput, Stopped
+
 T = TypeVar("T")
 DEPTH = 3  # frames that may wait: 4K frames are 25 MB each
 
@@ -61,8 +63,9 @@ class BackgroundWriter:
     """Calls `write(*args)` in a thread, in order, with at most `depth` calls waiting.
 
     An error of `write` is raised by the next call or on leaving the `with` block, which waits for
-    the calls that are left; when the block itself fails, what still waits is dropped. depth 0:
-    called at once, no thread.
+    the calls that are left, also when the block ends with BadInput or Stopped: what was computed is
+    not lost. When it fails otherwise, what still waits is dropped. depth 0: called at once, no
+    thread.
     """
 
     def __init__(self, write: Callable[..., None], depth: int = DEPTH):
@@ -86,7 +89,7 @@ class BackgroundWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         if self._at_once:
             return
-        if kind is not None:
+        if kind is not None and not issubclass(kind, BadInput | Stopped):
             self._drop()
         self._queue.put(None)
         self._thread.join()

@@ -22,7 +22,8 @@ class PictureSink:
     outputs: of com, pha, fgr, err, ref. background: None makes `com` RGBA; a colour or a picture
     (see `open_background`) makes it RGB. output: of `STILL_FORMATS`; None: what loses nothing of
     the shot. alpha: "straight" or "premultiplied"; None: premultiplied in EXR, as its custom is.
-    An EXR of `com` has err and ref as layers. say: is told once when light above 1 is lost.
+    An EXR of `com` has err and ref as layers. pixel_aspect: width of a pixel by its height, written
+    into the files. say: is told once when light above 1 is lost.
     Colours stay in the shot's encoding, or become light in it (EXR). Frames of a video are
     numbered: out/KIND/NAME/NAME.000001.png. Construction leaves
     nothing behind and raises BadInput for unknown outputs and for folders that cannot be written.
@@ -38,12 +39,14 @@ class PictureSink:
         output: str | None = None,
         alpha: str | None = None,
         compression: str = "zip",
+        pixel_aspect: float = 1.0,
         say: Callable[[str], None] = print,
     ):
         check_still(output, alpha)
         if compression not in COMPRESSIONS:
             raise BadInput(f"compression {compression} is none of {', '.join(COMPRESSIONS)}")
         self.output, self.alpha, self.compression, self._say = output, alpha, compression, say
+        self.pixel_aspect = pixel_aspect
         self._light_lost = False  # whether that was said
         self._clip, self._number = "", 0  # the video that is being written, and its last frame
         self.out = Path(out)
@@ -58,8 +61,15 @@ class PictureSink:
     def __exit__(self, *_) -> None:
         pass  # every picture is finished when `write` returns
 
-    def existing(self, name: str) -> list[Path] | None:
-        """The newest file of each output of a frame, or None where one is missing."""
+    def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
+        """The newest file of each output of a frame, or None where one is missing.
+
+        frames: of a video of that name, whose numbered pictures are looked for; 0: unknown.
+        """
+        if frames is not None:
+            numbered = [self.existing(_numbered(name, i + 1)) for i in range(frames)]
+            whole = [file for files in numbered for file in files or ()]
+            return whole if frames and None not in numbered else None
         suffixes = {STILL_FORMATS[f].suffix for f in ([self.output] if self.output else OWN)}
         found = []
         for kind in self.outputs:
@@ -97,6 +107,7 @@ class PictureSink:
                 alpha=alpha,
                 layers=layers if kind == "com" and form.has_layers() else None,
                 compression=self.compression,
+                pixel_aspect=self.pixel_aspect,
             )
             if cut_off:
                 self._say_once(
@@ -113,7 +124,11 @@ class PictureSink:
         """The stem of the next frame of a video: padded, as compositors look for sequences."""
         self._number = self._number + 1 if clip == self._clip else 1
         self._clip = clip
-        return f"{clip}/{PurePosixPath(clip).name}.{self._number:06d}"
+        return _numbered(clip, self._number)
+
+
+def _numbered(clip: str, number: int) -> str:
+    return f"{clip}/{PurePosixPath(clip).name}.{number:06d}"
 
 
 def output_path(folder: Path, name: str, suffix: str = ".png") -> Path:

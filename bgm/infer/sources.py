@@ -10,6 +10,7 @@ from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
 from bgm.pictures import (
     EXTENSIONS,
+    RAW,
     find_pictures,
     is_deep,
     open_image,
@@ -201,8 +202,8 @@ def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> 
 def is_picture(path: str | Path) -> bool:
     """Whether a file is a picture: by its suffix, else by what is in it."""
     suffix = Path(path).suffix.lower()
-    if suffix in EXTENSIONS or suffix in VIDEOS:
-        return suffix in EXTENSIONS
+    if suffix in (*EXTENSIONS, *RAW, *VIDEOS):
+        return suffix not in VIDEOS
     try:
         if is_deep(path):
             return True

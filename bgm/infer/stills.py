@@ -73,12 +73,13 @@ def write_still(
     alpha: str = "straight",
     layers: dict[str, Tensor] | None = None,
     compression: str = "zip",
+    pixel_aspect: float = 1.0,
 ) -> bool:
     """Write (C, H, W), C = 1, 3 or 4, in the encoding `source`, in the format `name`.
 
     C = 1 has no colours: it is written as it is. alpha: whether the colours of C = 4 are multiplied
-    by it already. layers: more channels (1, H, W) of an EXR, by their name. Returns whether light
-    above 1 was cut off.
+    by it already. layers: more channels (1, H, W) of an EXR, by their name. pixel_aspect: see
+    `write_png`. Returns whether light above 1 was cut off.
     """
     form = STILL_FORMATS[name]
     encoding = source if len(x) == 1 else form.encoding(source)
@@ -88,7 +89,7 @@ def write_still(
     if len(x) > 1 and form.levels is not None and not (name == "tiff" and not encoding.bounded):
         cut_off = not source.bounded and bool(x[:3].max() > 1 + 0.5 / form.levels)
     if name == "png":
-        write_png(path, x, encoding)
+        write_png(path, x, encoding, pixel_aspect)
         return cut_off
     channels = {1: ("Y",), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}[len(x)]
     if len(x) == 1 and name == "tiff":
@@ -97,7 +98,16 @@ def write_still(
         x = torch.cat([x, *layers.values()])
         channels += tuple(f"{layer}.Y" for layer in layers)
     straight = alpha == "straight"
-    write_deep(path, x, encoding, name, channels, straight=straight, compression=compression)
+    write_deep(
+        path,
+        x,
+        encoding,
+        name,
+        channels,
+        straight=straight,
+        compression=compression,
+        pixel_aspect=pixel_aspect,
+    )
     return cut_off
 
 

@@ -83,8 +83,8 @@ class VideoSink:
                 f"{error}; the {self._count} frames before are kept in {', '.join(kept)}"
             ) from None
 
-    def existing(self, name: str) -> list[Path] | None:
-        """The file of each output of a clip, or None where one is missing."""
+    def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
+        """The file of each output of a clip of any frames, or None where one is missing."""
         suffixes = {kind: VIDEO_FORMATS[self._form(kind)].suffix for kind in self.outputs}
         files = [output_path(self.out / kind, name, x) for kind, x in suffixes.items()]
         return files if all(file.is_file() for file in files) else None

@@ -1,6 +1,8 @@
 """Pictures of more than 8 bits, by OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG and more."""
 
+import os
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,25 +17,34 @@ from bgm.colour import LINEAR, SRGB, Encoding, named_primaries, primaries_xy
 from bgm.errors import BadInput
 from bgm.extras import pip_install
 from bgm.files import atomic_write
-from bgm.pictures.finding import File, Member
+from bgm.pictures.finding import RAW, File, Member
 from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile, profile_of
 from bgm.pictures.size_limit import check_pixels
 
-# First bytes of files that Pillow does not open.
-MAGIC = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0cJXL ")
+# First bytes of files that Pillow does not open, or of whose numbers it keeps 8 bits.
+MAGIC = (
+    *(b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE", b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    *(b"SDPX", b"XPDS", b"PF\n", b"Pf\n", b"\x01\xda\x00\x02", b"\x01\xda\x01\x02"),
+)
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG = b"\x89PNG"
 BITS_PER_SAMPLE = 258
-JPEG2000 = re.compile(
-    rb"\0\0\0\x0cjP  .*?ihdr.{10}(.)", re.DOTALL
-)  # its depth less one, and a sign
+# Its depth less one, and a sign: of a file, and of its bare codestream.
+JPEG2000 = re.compile(rb"\0\0\0\x0cjP  .*?ihdr.{10}(.)|\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
 PNM = re.compile(rb"P[2356]\s(?:\s*#[^\n]*\n)*\s*\d+\s+\d+\s+(\d+)\s")  # its highest value
 LARGEST_HALF = 65504.0
+INVERTED = 0  # photometric interpretation of a TIFF: white is 0
+LOGARITHMIC = ("Logarithmic", "Printing density")  # DPX: densities of film
 COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}
 
 
 def is_deep(path: File) -> bool:
-    """Whether a file is a picture of more than 8 bits a channel, or one only OpenImageIO opens."""
+    """Whether a file is a picture of more than 8 bits a channel, or one only OpenImageIO opens.
+
+    Raises BadInput for a camera's raw file, of which only its small preview would be seen.
+    """
+    if os.path.splitext(str(path))[1].lower() in RAW:
+        raise BadInput(f"{path} is a camera's raw file: develop it first, as to a 16-bit TIFF")
     if isinstance(path, Member) or not Path(path).is_file():
         return False
     with open(path, "rb") as file:
@@ -41,7 +52,7 @@ def is_deep(path: File) -> bool:
         if head.startswith(TIFF):
             return max(_tiff_bits(file, head)) > 8
     if found := JPEG2000.match(head):
-        return found[1][0] % 128 >= 8
+        return (found[1] or found[2])[0] % 128 >= 8
     if found := PNM.match(head):
         return int(found[1]) > 255
     return head.startswith(MAGIC) or (head.startswith(PNG) and head[24:25] == b"\x10")
@@ -77,6 +88,13 @@ def deep_size(path: str | Path) -> tuple[int, int]:
     return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
 
 
+def deep_aspect(path: str | Path) -> float:
+    """Width of a pixel by its height, as the file is turned; 1 where nothing is said."""
+    file, spec, _ = _opened(path)
+    file.close()
+    return float(spec.get_float_attribute("PixelAspectRatio", 1.0))
+
+
 def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     """A picture upright, (3, H, W) uint8, uint16 or float32, and its encoding.
 
@@ -87,7 +105,9 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     """
     oiio = openimageio(path)
     file, spec, index = _opened(path)
-    kind = {"uint8": "uint8", "uint16": "uint16"}.get(str(spec.format), "float")
+    kind = {"uint8": "uint8", "half": "float", "float": "float", "double": "float"}.get(
+        str(spec.format), "uint16"
+    )
     first, last = min(index), max(index) + 1
     subimage = file.current_subimage()
     pixels = file.read_image(subimage, 0, first, last, getattr(oiio, kind.upper()))
@@ -96,6 +116,8 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     file.close()
     pixels = pixels.reshape(spec.height, spec.width, last - first)
     pixels = pixels[..., [i - first for i in index]]
+    if spec.get_int_attribute("tiff:PhotometricInterpretation", -1) == INVERTED:
+        pixels = (1 if kind == "float" else np.iinfo(pixels.dtype).max) - pixels
     if kind == "float":
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
     pixels = upright_array(
@@ -104,7 +126,7 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     if len(index) == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-    return tensor, _encoding(spec, file.format_name(), kind)
+    return tensor, _encoding(path, spec, file.format_name(), kind)
 
 
 def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
@@ -125,6 +147,7 @@ def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
         index = colour_channels(names)
         if index and not spec.deep:
             check_pixels(path, max(spec.width * spec.height, spec.full_width * spec.full_height))
+            _refuse_pages(path, file, part)
             return file, spec, index
         seen += names
         part += 1
@@ -133,6 +156,26 @@ def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
         f"{path} has no channels R, G, B and no gray one"
         f"{' that is not deep' if seen and colour_channels(seen) else ''}"
         f" (it has {', '.join(seen[:12])})"
+    )
+
+
+def _refuse_pages(path: str | Path, file: Any, part: int) -> None:
+    """BadInput for a TIFF of several pictures of one size; smaller ones are previews."""
+    if file.format_name() != "tiff":
+        return
+    size = file.spec().width, file.spec().height
+    more = file.seek_subimage(part + 1, 0) and (file.spec().width, file.spec().height) == size
+    file.seek_subimage(part, 0)
+    file.geterror()  # that there is no other
+    if more:
+        raise several(path, "pages")
+
+
+def several(path: File, kind: str, count: int | None = None) -> BadInput:
+    """What to raise for a file of several pictures, of which only the first would be seen."""
+    return BadInput(
+        f"{path} holds {count or 'several'} {kind}, expected one picture: write them as pictures"
+        " into a folder, or as a video, and give that"
     )
 
 
@@ -181,11 +224,16 @@ def upright_array(pixels: NDArray, orientation: int) -> NDArray:
     return pixels
 
 
-def _encoding(spec: Any, name: str, kind: str) -> Encoding:
+def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
     """What a header says; floats are linear where nothing is said."""
+    if spec.get_string_attribute("dpx:Transfer") in LOGARITHMIC:
+        raise BadInput(f"{path} holds logarithmic densities of film: convert it first, as to EXR")
     profile = spec.getattribute("ICCProfile")
     if profile is not None:
-        return encoding_of_profile(bytes(bytearray(np.asarray(profile, np.uint8))))
+        icc = bytes(bytearray(np.asarray(profile, np.uint8)))
+        if icc[16:20] == b"CMYK":
+            raise BadInput(f"{path} is CMYK of 16 bits, whose profile is not applied: make it RGB")
+        return encoding_of_profile(icc)
     cicp = spec.getattribute("CICP")
     if cicp is not None:
         return encoding_of_cicp(int(cicp[0]), int(cicp[1]))
@@ -208,12 +256,14 @@ def write_deep(
     *,
     straight: bool = True,
     compression: str = "zip",
+    pixel_aspect: float = 1.0,
 ) -> None:
     """Write (C, H, W) as "png16", "tiff" or "exr": whole or not at all.
 
     x: numbers of the encoding; of an EXR they are stored as half, of a TIFF as float32 where the
     encoding is linear, else as 16 bits. channels: their names, "A" among them for alpha; straight:
     whether colours are not multiplied by it, which TIFF can say. compression: of an EXR.
+    pixel_aspect: width of a pixel by its height.
     """
     oiio = openimageio(path)
     number = {"png16": oiio.UINT16, "exr": oiio.HALF}.get(kind, oiio.UINT16)
@@ -225,6 +275,8 @@ def write_deep(
         spec.alpha_channel = channels.index("A")
         # The numbers are as the file is to have them, in EXR too: nothing is to be multiplied.
         spec.attribute("oiio:UnassociatedAlpha", int(straight))
+    if pixel_aspect != 1:
+        spec.attribute("PixelAspectRatio", float(pixel_aspect))
     if kind == "exr":
         spec.attribute("compression", COMPRESSIONS[compression])
         spec.attribute(
@@ -243,6 +295,8 @@ def write_deep(
         file = oiio.ImageOutput.create(name)
         if not (file and file.open(str(partial), spec) and file.write_image(array)):
             reason = (file or oiio).geterror().strip()
+            if shutil.disk_usage(partial.parent).free < array.nbytes:
+                reason = "no space left on the disk"
             if file:
                 file.close()
             raise BadInput(f"cannot write {path} ({reason})")

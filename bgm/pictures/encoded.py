@@ -1,11 +1,10 @@
 """Read a picture in its file's own numbers: 8 bits, 16 bits or float, and what they mean."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ImageOps
 from torch import Tensor
 
 from bgm.colour import Encoding
@@ -36,8 +35,11 @@ def _read(path: str | Path) -> tuple[Tensor, Encoding]:
         x, encoding = read_deep(path)
         return x, encoding_of_cicp(*cicp) if cicp else encoding
     with open_image(path) as image:
+        if image.info.get("icc_profile") and image.format in ("HEIF", "AVIF"):
+            cicp = None  # where a file has both, the profile is the finer word
         if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-            return _read_heif(path)
+            x = _read_heif(path)
+            return x, encoding_of_cicp(*cicp) if cicp else encoding_of(image)
         turn = image.getexif().get(ORIENTATION, 1)
         upright = image if turn == 1 else ImageOps.exif_transpose(image)
         upright.load()
@@ -48,26 +50,27 @@ def _read(path: str | Path) -> tuple[Tensor, Encoding]:
         return to_tensor(to_mode(upright, "RGB")), encoding
 
 
-def _read_heif(path: str | Path) -> tuple[Tensor, Encoding]:
-    """A HEIC of 10 or 12 bits."""
+def _read_heif(path: str | Path) -> Tensor:
+    """A HEIC of 10 or 12 bits, (3, H, W) uint16."""
     import pillow_heif
 
-    file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
-    nclx: dict[str, Any] = file.info.get("nclx_profile") or {}
-    array = np.asarray(file)[..., :3]
-    if array.ndim == 2:
-        array = np.repeat(array[..., None], 3, axis=2)
-    x = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-    if nclx:
-        kinds = nclx["color_primaries"], nclx["transfer_characteristics"]
-        return x, encoding_of_cicp(*kinds)
-    return x, encoding_of(Image.new("RGB", (1, 1)))
+    array = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
+    array = array[..., :3] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
 
 
 def _cicp(path: str | Path) -> tuple[int, int] | None:
-    """Primaries and transfer that a PNG says in its chunk cICP, which Pillow does not tell."""
+    """Primaries and transfer, in numbers of ITU-T H.273, that Pillow does not tell of a file.
+
+    A PNG says them in its chunk cICP, HEIC and AVIF in their box colr.
+    """
     with open(path, "rb") as file:
-        if file.read(8) == b"\x89PNG\r\n\x1a\n":
+        start = file.read(1 << 16)
+        if start[4:8] == b"ftyp":
+            _, found, numbers = start.partition(b"colrnclx")
+            return (numbers[1], numbers[3]) if found and len(numbers) > 3 else None
+        file.seek(8)
+        if start.startswith(b"\x89PNG\r\n\x1a\n"):
             while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
                 if head[4:] == b"cICP":
                     primaries, transfer = file.read(2)

@@ -16,8 +16,10 @@ COMMON = (".jpg", ".jpeg", ".png", ".webp")
 EXTENSIONS = (
     *COMMON,
     *(".jfif", ".jpe", ".tif", ".tiff", ".bmp", ".tga", ".gif", ".apng", ".avif", ".heic"),
-    *(".heif", ".hif", ".jp2", ".jxl", ".ppm", ".pgm", ".exr", ".hdr", ".dpx", ".psd"),
+    *(".heif", ".hif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pnm", ".pfm", ".sgi"),
+    *(".exr", ".hdr", ".dpx", ".psd"),
 )
+RAW = (".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw")
 HIDDEN = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # what macOS and Windows leave in folders
 ZIPPED = -1  # offset of a member that its zip's directory has to find
 F = TypeVar("F")
@@ -119,6 +121,12 @@ def find_pictures(folder: str | Path) -> dict[str, Path]:
     if not Path(folder).is_dir():
         raise BadInput(f"folder {folder} does not exist ({_looked_for()})")
     return some_pictures(f"folder {folder}", walk_files(folder))
+
+
+def other_files(folder: str | Path) -> list[str]:
+    """The names below a folder of what `find_pictures` passes over there."""
+    names = (name for name, _ in walk_files(folder))
+    return [name for name in names if os.path.splitext(name)[1].lower() not in EXTENSIONS]
 
 
 def some_pictures(where: str, files: Iterable[tuple[str, F]]) -> dict[str, F]:

@@ -70,9 +70,14 @@ def encoding_of_cicp(primaries: int, transfer: int) -> Encoding:
 
 @lru_cache(maxsize=16)
 def encoding_of_profile(icc: bytes) -> Encoding:
-    """Of an ICC profile by matrix and curve; sRGB, and the profile carried, for other kinds."""
+    """Of an ICC profile by matrix and curve; sRGB, and the profile carried, for other kinds.
+
+    One of gray has no colours to carry: the curve that comes nearest to its own.
+    """
     try:
         tags = _tags(icc)
+        if icc[16:20] == b"GRAY":
+            return Encoding("bt709", _transfer(tags[b"kTRC"], most=1.0))
         xyz = np.array([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]).T
         transfer = _transfer(tags[b"gTRC"])
     except (KeyError, struct.error, ValueError):
@@ -94,8 +99,10 @@ def has_matrix(icc: bytes) -> bool:
 def to_srgb(image: Image.Image) -> Image.Image:
     """A picture whose profile is not of RGB by matrix and curve (CMYK, tables), as sRGB."""
     icc = image.info.get("icc_profile")
-    if not icc or has_matrix(icc) or image.mode not in ("RGB", "CMYK", "L", "LAB"):
+    if not icc or has_matrix(icc) or image.mode not in ("RGB", "CMYK", "L", "LA", "LAB"):
         return image
+    if image.mode == "LA":
+        image = image.getchannel("L")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         target = ImageCms.createProfile("sRGB")
@@ -159,8 +166,8 @@ def _xyz(tag: bytes) -> list[float]:
     return [value / 65536 for value in struct.unpack_from(">3i", tag, 8)]
 
 
-def _transfer(tag: bytes) -> str:
-    """The name of the curve that comes nearest; ValueError when none is near."""
+def _transfer(tag: bytes, most: float = SAME_CURVE) -> str:
+    """The name of the curve that comes nearest; ValueError when it is further off than `most`."""
     code = np.linspace(0, 1, 257)
     light = _curve(tag, code)
     gammas = [f"gamma{g / 20:g}" for g in range(20, 57)]
@@ -171,7 +178,7 @@ def _transfer(tag: bytes) -> str:
         error = float(np.abs(found[0, 0].numpy() - code)[16:].max())
         if error < least - 1e-5:
             best, least = name, error
-    if least > SAME_CURVE:
+    if least > most:
         raise ValueError(f"a curve like no other ({best} is {least:.3f} off)")
     return best
 

@@ -16,14 +16,16 @@ from torch import Tensor
 from bgm.colour import to_display
 from bgm.errors import BadInput
 from bgm.extras import pip_install
-from bgm.pictures.deep import deep_size, is_deep, read_deep
+from bgm.pictures.deep import deep_aspect, deep_size, is_deep, read_deep, several
 from bgm.pictures.finding import COMMON, File, Member
 from bgm.pictures.size_limit import take_limit, too_large
 from bgm.pictures.writing import to_image, to_uint8
 
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 swap the axes
+SUBFILE_TYPE, REDUCED = 0x00FE, 1  # of a TIFF: a smaller copy of another picture in it
 SCALE_SAMPLES = 8  # mattes decoded to see their scale
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+PAGED = {"TIFF": "pages", "HEIF": "pictures"}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1", b"heif")
 
 # Editors keep their history in text chunks: megabytes of it, where Pillow allows one.
@@ -83,19 +85,20 @@ def _is_heif(source: str | Path | io.BytesIO) -> bool:
 
 
 def refuse_animation(path: File, image: Image.Image) -> None:
-    """BadInput for a file of several pictures, of which only the first would be seen."""
-    count = getattr(image, "n_frames", 1) if image.format in (*ANIMATED, "TIFF") else 1
-    if image.format == "TIFF" and count > 1:  # smaller ones are previews
-        size = image.size
-        image.seek(1)
+    """BadInput for a file of several pictures, of which only the first would be seen.
+
+    Also for one that begins with a smaller copy of what it holds, as raw files do.
+    """
+    if getattr(image, "tag_v2", {}).get(SUBFILE_TYPE, 0) & REDUCED:
+        raise BadInput(f"{path} begins with a preview of its picture: write it as a plain TIFF")
+    count = getattr(image, "n_frames", 1) if image.format in (*ANIMATED, *PAGED) else 1
+    if image.format in PAGED and count > 1:  # smaller ones are previews
+        size, shown = image.size, image.tell()
+        image.seek(1 if shown == 0 else 0)
         count = count if image.size == size else 1
-        image.seek(0)
+        image.seek(shown)
     if count > 1:
-        kind = "pages" if image.format == "TIFF" else "frames"
-        raise BadInput(
-            f"{path} holds {count} {kind}, expected one picture: write them as pictures into a"
-            " folder, or as a video, and give that"
-        )
+        raise several(path, PAGED.get(str(image.format), "frames"), count)
 
 
 def open_picture(
@@ -108,12 +111,16 @@ def open_picture(
     side still >= short: the decoder does a part of its work only. Raises BadInput as `open_image`.
     """
     if _needs_openimageio(path):
+        if mode == "RGBA":
+            raise BadInput(f"the alpha channel of {path} is not read here: give it as a matte")
         x, encoding = read_deep(str(path))
-        image = to_image(to_uint8(to_display(_as_float(x), encoding)))
+        # The numbers of a matte are no light.
+        shown = _as_float(x) if mode == "L" else to_display(_as_float(x), encoding)
+        image = to_image(to_uint8(shown))
         return to_mode(image, mode), (image.height, image.width)
     with open_image(path) as image:
         turn = image.getexif().get(ORIENTATION, 1)
-        W, H = image.size if turn < 5 else image.size[::-1]
+        H, W = _upright_size(image, turn)
         if short is not None and image.format == "JPEG":
             image.draft(mode, (short, short))
         upright = image if turn == 1 else ImageOps.exif_transpose(image)
@@ -135,23 +142,27 @@ def read_picture(path: File, mode: str = "RGB") -> Tensor:
 
 
 def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
-    """Raise BadInput for mattes stored as 0 and 1 of 255, by a few of them.
+    """Raise BadInput for mattes of another scale than 0 to 255, by a few of them.
 
-    A network would learn from them, and score well, that there is no subject.
+    Masks of 0 and 1, classes in a palette, per cent: a network would learn from them, and score
+    well, that there is no subject. They are told by nothing in them being half opaque.
     """
-    masks = []
+    masks: dict[File, int] = {}
     for index in range(0, len(files), max(1, len(files) // SCALE_SAMPLES)):
         try:
             alpha = open_picture(files[index], mode)[0]
         except BadInput:
             continue  # it is named when it is read
         top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
-        if top > 1:
+        if top > 128:
             return
-        masks += [files[index]] * top
+        if top:
+            masks[files[index]] = top
     if masks:
+        file, top = next(iter(masks.items()))
+        found = "stored as 0 and 1" if top == 1 else f"at most {top} of 255, as in all looked at"
         raise BadInput(
-            f"alpha of {masks[0]} is stored as 0 and 1, expected 0 to 255: multiply it by 255"
+            f"alpha of {file} is {found}, expected 0 to 255: multiply it by {255 / top:.4g}"
         )
 
 
@@ -164,7 +175,25 @@ def picture_size(path: File) -> tuple[int, int]:
         file: Any = getattr(image, "fp", None)
         late = image.format != "PNG" or "exif" in image.info or _has_late_chunks(file)
         exif = image.getexif() if late else Image.Image.getexif(image)
-        return image.size[::-1] if exif.get(ORIENTATION, 1) < 5 else image.size
+        return _upright_size(image, exif.get(ORIENTATION, 1))
+
+
+def pixel_aspect(path: File) -> float:
+    """Width of a pixel by its height, of the upright picture; 1 where the file says nothing."""
+    if is_deep(path):
+        return deep_aspect(str(path))
+    with open_image(path) as image:
+        across, down = image.info.get("aspect") or image.info.get("dpi") or (1, 1)
+        turned = image.getexif().get(ORIENTATION, 1) > 4
+    across, down = (down, across) if turned else (across, down)
+    aspect = float(down / across) if across and down else 1.0
+    return aspect if abs(aspect - 1) > 0.01 else 1.0  # rounded numbers of dots an inch
+
+
+def _upright_size(image: Image.Image, turn: int) -> tuple[int, int]:
+    """(H, W) of an opened picture; of a TIFF Pillow says the upright size by itself."""
+    W, H = image.size
+    return (H, W) if turn < 5 or image.format == "TIFF" else (W, H)
 
 
 def _has_late_chunks(file: BinaryIO) -> bool:

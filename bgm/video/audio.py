@@ -11,6 +11,10 @@ from bgm.video.video_formats import pyav
 AHEAD = Fraction(1, 2)  # seconds that audio is written before its pictures, for players' buffers
 # Tracks begin a little before their pictures: the first packet of AAC is there to be thrown away.
 EARLIEST = Fraction(-1, 20)
+# By the number of channels: what encoders take. Files say others too: 5.1 with side speakers, or
+# nothing. QuickTime's PCM may have its channels in any order, whose frames PyAV 18 cannot hold: it
+# breaks memory, even when it is asked for the layout.
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class AudioTracks:
@@ -39,20 +43,33 @@ class AudioTracks:
             self.changed.append("an audio track of an unknown codec is left out")
             return
         codec = context.codec.name.removesuffix("float")  # mp3float decodes mp3
-        if not takes or codec in takes:
-            target = self._output.add_stream_from_template(stream)
-        else:
+        target = self._copied(stream) if not takes or codec in takes else None
+        copied, channels = target is not None, context.channels
+        any_order = codec.startswith("pcm") and "mov" in self._input.format.name and channels > 2
+        if target is None and (any_order or channels not in LAYOUTS):
+            self.changed.append(
+                f"its {codec} audio of {channels} channels is left out: output=prores keeps it"
+            )
+            return
+        if target is None:
             rate = 48_000 if encoder == "libopus" else context.sample_rate
-            target = self._output.add_stream(encoder, rate=rate, layout=context.layout.name)
+            target = self._output.add_stream(encoder, rate=rate, layout=LAYOUTS[channels])
             if encoder in ("aac", "libopus"):
-                target.bit_rate = 96_000 * max(1, context.layout.nb_channels)
+                target.bit_rate = 96_000 * channels
             self.changed.append(
                 f"its {codec} audio is encoded again as {encoder.removeprefix('lib')}"
             )
         for key in ("language", "title"):
             if key in stream.metadata:
                 target.metadata[key] = stream.metadata[key]
-        self._targets[stream.index] = (target, not takes or codec in takes)
+        self._targets[stream.index] = (target, copied)
+
+    def _copied(self, stream: Any) -> Any:
+        """A track for the packets as they are; None where the container does not take them."""
+        try:
+            return self._output.add_stream_from_template(stream)
+        except ValueError:
+            return None
 
     def write_until(self, time: Fraction | None) -> None:
         """Write what is heard until `AHEAD` after a time in seconds, or all that is left."""

@@ -142,7 +142,8 @@ def _whole_frames(container: Any, stream: Any, path: str | Path) -> Iterator[Any
             heapq.heappush(waiting, packet.pts)
         for frame in packet.decode():
             if frame.is_corrupt:
-                at = float((frame.pts - first) * stream.time_base) if frame.pts and first else 0.0
+                since = 0 if frame.pts is None or first is None else frame.pts - first
+                at = float(since * stream.time_base)
                 raise BadInput(
                     f"video {path} is damaged at frame {count}, {at:.2f} s: FFmpeg flags it as "
                     "corrupt"

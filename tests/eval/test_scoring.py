@@ -109,12 +109,12 @@ def test_sixteen_bits_are_quantised_as_asked(place):
     assert len(set(means.values())) == 3
 
 
-@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-def test_mattes_stored_as_0_and_1_are_named(place, capsys, depth):
+@pytest.mark.parametrize(("depth", "most"), [(np.uint8, 1), (np.uint16, 1), (np.uint16, 255)])
+def test_mattes_stored_as_0_and_1_are_named(place, capsys, depth, most):
     for seed, name in enumerate(NAMES):
-        gray(place / "pred" / f"{name}.png", (truth(seed) > 127).astype(depth))
+        gray(place / "pred" / f"{name}.png", (truth(seed) > 127).astype(depth) * most)
     said = refused(capsys, place, f"pred={place / 'pred'}")
-    assert "holds mattes of values 0 and 1" in said
+    assert f"holds mattes of values up to {most}, " in said
     gray(place / "pred" / f"{NAMES[0]}.png", truth(0))  # one that is right, beside frames of nobody
     assert evaluate(place, f"pred={place / 'pred'}")[0] == 0
 

@@ -47,14 +47,14 @@ def prepare(net):
     return prepare_network(net, RoiAlignCrop(), ScatterElementReplace())
 
 
-@pytest.mark.parametrize("select", [Sampling(800), Thresholding(0.1)])
-def test_a_right_export_passes(net, select):
+@pytest.mark.parametrize(("select", "grid"), [(Sampling(800), default), (Thresholding(0.1), brief)])
+def test_a_right_export_passes(net, select, grid):
     net = copy.deepcopy(net)
     net.refiner.select = select
-    report = check_everywhere(net, prepare(net))
+    report = check_everywhere(net, prepare(net), shapes=grid(net))
     assert report.largest < 1e-5
     shapes = {(t.batch, t.height, t.width) for t in report.comparisons}
-    assert shapes == set(default(net))
+    assert shapes == set(grid(net))
     assert {t.pictures for t in report.comparisons} == set(PLAIN)
     assert all(t.refined > 0 for t in report.comparisons)
     assert "refined" in str(report)

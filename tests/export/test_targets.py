@@ -71,8 +71,13 @@ def test_onnx_of_every_size(tmp_path):
         file(src[:, :, :64], bgr)
 
 
-@pytest.mark.parametrize("select", [Sampling(800), Thresholding(0.02)], ids=["k", "threshold"])
-@pytest.mark.parametrize("shape", [[2, 68, 132], pytest.param(None, marks=slow)])
+@pytest.mark.parametrize(
+    ("select", "shape"),
+    [
+        (Sampling(800), [2, 68, 132]),
+        *(pytest.param(s, None, marks=slow) for s in (Sampling(800), Thresholding(0.02))),
+    ],
+)
 def test_shared_cells_compute_the_network(tmp_path, select, shape):
     net = tiny()
     net.refiner.select = select.eval()
@@ -112,10 +117,7 @@ def test_a_certified_onnx_file(tmp_path):
 def test_torchscript(tmp_path, select):
     net, out = tiny(), tmp_path / "net.pt"
     target = TorchScriptExport(select=select, **FAST)
-    if select is None:
-        assert export_and_certify(target, net, out, options=BRIEF).report.refined > 0
-    else:
-        assert worst(target.truth(net), write(target, net, out), (2, 64, 96)) < 1e-5
+    assert worst(target.truth(net), write(target, net, out), (1, 64, 64), (2, 68, 132)) < 1e-5
     assert isinstance(net.refiner.select, Sampling)
     file = open_exported(out)
     name = json.loads(file.metadata["select"])["name"]
@@ -128,8 +130,7 @@ def test_torchscript(tmp_path, select):
 
 def test_torchscript_of_a_base_network(tmp_path):
     net, out = fill(MattingBase(TinyEncoder())), tmp_path / "b.pt"
-    certificate = export_and_certify(TorchScriptExport(**FAST), net, out, options=BRIEF)
-    assert certificate.report.largest < 1e-5
+    assert worst(net, write(TorchScriptExport(**FAST), net, out), (1, 64, 64), (2, 68, 132)) < 1e-5
     file = open_exported(out)
     assert isinstance(file(*smooth(1, 64, 64)), Coarse)
     assert file.metadata["kind"] == "base"

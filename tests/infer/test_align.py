@@ -35,7 +35,7 @@ def test_a_known_movement_is_found_behind_a_subject_to_half_a_pixel(how, gain):
     shot = (scenes.with_subject(shot).float() * gain).clamp(0, 255).byte()
     found = align(shot, plate)
     truth = scenes.turn(H, W, **how)
-    assert not found.kept, found.reason
+    assert not found.unchanged, found.reason
     assert corner_error(found.homography, truth) < 0.5
     assert found.moved == pytest.approx(
         np.linalg.norm(corners_of(truth, (H, W)) - corners_of(np.eye(3), (H, W)), axis=1).mean(),
@@ -72,7 +72,7 @@ def test_a_subject_at_the_border_is_not_cut_off_where_the_plate_shows_nothing():
 def test_a_plate_that_lies_right_is_not_resampled():
     plate, shot = views()
     found = align(scenes.with_subject(shot), plate)
-    assert found.kept
+    assert found.unchanged
     assert not found.failed
     assert np.array_equal(found.homography, np.eye(3))
     assert found.moved < 0.5
@@ -91,7 +91,7 @@ def test_a_plate_that_lies_right_is_not_resampled():
 def test_a_plate_without_partner_is_kept_and_says_so(shot):
     plate, _ = views()
     found = align(shot, plate)
-    assert found.kept
+    assert found.unchanged
     assert found.failed
     assert "detail" in found.reason
     assert np.array_equal(found.homography, np.eye(3))
@@ -101,7 +101,7 @@ def test_a_plate_without_partner_is_kept_and_says_so(shot):
 def test_a_movement_no_standing_camera_makes_is_refused(how):
     plate, shot = views(**how)
     found = align(shot, plate)
-    assert found.kept
+    assert found.unchanged
     assert found.failed
 
 
@@ -115,7 +115,7 @@ def poster(wall, x):
 def test_one_poster_on_a_plain_wall_is_enough():
     wall = np.full((H, W, 3), 120, np.uint8)
     found = align(poster(wall, 150), poster(wall, 130))
-    assert not found.kept, found.reason
+    assert not found.unchanged, found.reason
     assert abs(found.homography @ [200, 150, 1] - [220, 150, 1])[:2].max() < 0.5
 
 
@@ -123,14 +123,14 @@ def test_a_thing_that_moved_does_not_move_the_plate():
     stripes = np.where(np.arange(W) % 16 < 8, 60, 180).astype(np.uint8)  # no corners in them
     wall = np.repeat(np.tile(stripes, (H, 1))[:, :, None], 3, axis=2)
     found = align(poster(wall, 150), poster(wall, 130))
-    assert found.kept
+    assert found.unchanged
     assert corner_error(found.homography, np.eye(3)) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 7), (17, 5), (40, 33)])
 def test_pictures_too_small_for_features(size):
     picture = scenes.tensor(scenes.scene(*size))
-    assert align(picture, picture).kept
+    assert align(picture, picture).unchanged
 
 
 def test_inputs_are_left_alone():
@@ -142,9 +142,9 @@ def test_inputs_are_left_alone():
 
 
 def test_seeded_cameras_are_found_to_half_a_pixel_or_said_to_be_lost():
-    """A dozen of the cases of benchmarks/alignment.py, smaller."""
+    """Some of the cases of benchmarks/alignment.py, smaller."""
     lost, wrong = 0, 0
-    for seed in range(12):
+    for seed in range(6):
         case = drawn_case(seed, (270, 480))
         found = align(to_uint8(case.src), to_uint8(case.bgr))
         error = error_px(found.homography, case.truth, (270, 480))

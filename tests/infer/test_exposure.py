@@ -25,21 +25,21 @@ def exposed_as(gain, bias):
 def test_gain_and_bias_are_found_behind_a_subject(gain, bias):
     found = match_exposure(SHOT, exposed_as(gain, bias))
     assert (found.bgr.float() - EMPTY.float()).abs().mean() < 1.6
-    if not found.kept:
+    if not found.unchanged:
         assert found.gain == pytest.approx(gain, abs=0.04)
         assert found.bias == pytest.approx(bias, abs=0.02)
 
 
 def test_an_exposure_that_fits_is_not_touched():
     found = match_exposure(SHOT, EMPTY)
-    assert found.kept
+    assert found.unchanged
     assert found.bgr is EMPTY
     assert "fits already" in found.reason
 
 
 def test_another_scene_and_clipped_pictures_are_kept_with_a_reason():
     other = scenes.tensor(scenes.scene(H, W, seed=9))
-    assert match_exposure(torch.full_like(other, 200), other).kept
+    assert match_exposure(torch.full_like(other, 200), other).unchanged
     white = torch.full_like(other, 255)
     assert "neither black nor white" in match_exposure(white, other).reason
 
@@ -47,7 +47,7 @@ def test_another_scene_and_clipped_pictures_are_kept_with_a_reason():
 @pytest.mark.parametrize("size", [(1, 1), (3, 7)])
 def test_tiny_pictures(size):
     picture = scenes.tensor(scenes.scene(*size)).clamp(20, 200)
-    assert match_exposure(picture, picture).kept
+    assert match_exposure(picture, picture).unchanged
     assert mismatch(picture, picture) == 0
 
 

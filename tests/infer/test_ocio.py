@@ -8,8 +8,8 @@ import torch
 
 from bgm.colour import LINEAR
 from bgm.errors import BadInput
-from bgm.infer.inputs import open_frames
 from bgm.infer.ocio import OcioSpaces
+from bgm.infer.options import open_frames
 from bgm.pictures import write_png
 
 ocio = pytest.importorskip("PyOpenColorIO", reason="the extra `ocio` is not installed")

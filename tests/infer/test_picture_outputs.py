@@ -8,10 +8,11 @@ from bgm.colour import LINEAR, SRGB, Encoding, to_linear
 from bgm.errors import BadInput
 from bgm.infer.foreground import FOREGROUNDS
 from bgm.infer.frame import Frame, Shot
+from bgm.infer.options import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import pictures
-from bgm.pictures import read_encoded, write_deep, write_png
+from bgm.pictures import pixel_aspect, read_encoded, write_deep, write_png
 from bgm.pictures.profiles import profile_of
 from bgm.types import Refined
 
@@ -131,6 +132,22 @@ def test_a_tiff_says_what_its_alpha_is(tmp_path, alpha, unassociated):
     )
     expected = fgr * (0.5 if alpha == "premultiplied" else 1)
     assert (com - expected).abs().max() < 2 / 65535
+
+
+@pytest.mark.parametrize("source", ["png", "png16", "tiff", "exr"])
+@pytest.mark.parametrize("output", ["png", "exr"])
+def test_the_shape_of_a_pixel_is_kept(tmp_path, source, output):
+    path = tmp_path / f"a.{source.removesuffix('16')}"
+    x, channels = torch.rand(3, 8, 12), ("R", "G", "B")
+    if source == "png":
+        write_png(path, x, pixel_aspect=2.0)
+    else:
+        write_deep(path, x, SRGB, source, channels, pixel_aspect=2.0)
+    frames = open_frames(str(path), str(path))
+    sink = open_sink(frames, str(tmp_path / "out"), ["com"], None, output=output)
+    predict(network(1.0), frames, sink, say=lambda sentence: None)
+    assert pixel_aspect(path) == pytest.approx(2, abs=0.01)
+    assert pixel_aspect(tmp_path / f"out/com/a.{output}") == pytest.approx(2, abs=0.01)
 
 
 def test_light_above_white_is_cut_off_with_a_sentence(tmp_path):

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from bgm.errors import BadInput
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 
 
@@ -70,6 +71,25 @@ def test_behind_raises_the_works_error_and_never_blocks():
     for count in (50, 2):  # found by the next call; found on leaving
         with pytest.raises(OSError, match="disk full"):
             call_often(count)
+
+
+def test_behind_finishes_what_was_computed_before_a_damaged_frame():
+    done, go = [], threading.Event()
+
+    def work(i):
+        go.wait(2)
+        done.append(i)
+
+    def fail():
+        with BackgroundWriter(work, depth=5) as call:
+            for i in range(4):
+                call(i)
+            go.set()
+            raise BadInput("a damaged frame")
+
+    with pytest.raises(BadInput):
+        fail()
+    assert done == [0, 1, 2, 3]
 
 
 def test_behind_drops_what_waits_when_the_block_fails():

@@ -9,7 +9,7 @@ from torch import Tensor
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import matte_steps
+from bgm.infer.options import matte_steps
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.steps.despeckle import SEEN, despeckle
 from bgm.pictures import write_png
@@ -87,6 +87,13 @@ def test_garbage_is_thrown_away_holdout_is_kept_and_the_last_word_is_garbages(tm
     assert torch.allclose(pha[H // 2 :, W // 2 :], torch.tensor(0.4))
     held = found.fgr[0, :, : H // 2, W // 2 :]
     assert torch.equal(held, Shot(src).values[:, : H // 2, W // 2 :])
+
+
+@pytest.mark.parametrize("make", [Garbage, Holdout])
+def test_a_drawn_matte_of_0_and_1_is_refused(tmp_path, make):
+    write_png(tmp_path / "mask.png", torch.ones(1, 8, 12, dtype=torch.uint8))
+    with pytest.raises(BadInput, match=r"mask\.png is stored as 0 and 1"):
+        make(tmp_path / "mask.png")
 
 
 def test_drawn_mattes_come_from_folders_by_name_and_name_what_is_wrong(tmp_path):

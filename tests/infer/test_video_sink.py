@@ -10,11 +10,11 @@ from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.inputs import open_frames, open_sink
+from bgm.infer.options import open_frames, open_sink
 from bgm.infer.predict import predict
 from bgm.infer.sources import read_shot, video
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import write_png
+from bgm.pictures import pixel_aspect, write_png
 from bgm.types import Refined
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
@@ -115,13 +115,17 @@ def matte_of(pha, fgr):
 
 @pytest.mark.parametrize(("output", "suffix"), [("png", "png"), ("png16", "png"), ("exr", "exr")])
 def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
-    path = write_clip(tmp_path / "shot.mp4", 3, audio="aac")
+    aspect = Fraction(16, 11)
+    path = write_clip(tmp_path / "shot.mov", 3, audio="aac", aspect=aspect, timecode="01:00:00:00")
     clip = video(path, write_plate(tmp_path / "plate.png"))
     sink = open_sink(clip, str(tmp_path / "out"), ["fgr"], None, output=output)
     predict(KeepsAlphas(), clip, sink, say=lambda _: None)
     names = [f"fgr/shot/shot.{i:06d}.{suffix}" for i in (1, 2, 3)]
     assert left(tmp_path / "out") == names
-    assert "its audio is not written" in capsys.readouterr().out
+    assert "its audio and timecode is not written" in capsys.readouterr().out
+    assert abs(pixel_aspect(tmp_path / "out" / names[2]) - aspect) < 0.01
+    assert len(sink.existing("shot", 3)) == 3
+    assert sink.existing("shot", 4) is sink.existing("shot", 0) is None
     values = read_shot(tmp_path / "out" / names[2]).display
     assert (values.mean((1, 2)) - flat(2).mean((1, 2))).abs().max() < 0.02
 
@@ -147,12 +151,13 @@ def test_a_damaged_middle_leaves_the_part_before_it(tmp_path):
     clip = video(path, write_plate(tmp_path / "plate.png"))
     sink = VideoSink(tmp_path / "out", ["com", "pha"], rate=clip.rate, source=clip.header)
     says = r"shot\.mp4 (is damaged|cannot be read).*; the \d+ frames before are kept in .*shot\.inc"
+    net = KeepsAlphas()
     with pytest.raises(BadInput, match=says) as caught:
-        predict(KeepsAlphas(), clip, sink, say=lambda _: None)
+        predict(net, clip, sink, say=lambda _: None)
     assert left(tmp_path / "out") == ["com/shot.incomplete.mov", "pha/shot.incomplete.mp4"]
     count = int(str(caught.value).split("; the ")[1].split()[0])
     for name in left(tmp_path / "out"):
-        assert sum(1 for _ in decode(tmp_path / "out" / name)) == count > 10
+        assert sum(1 for _ in decode(tmp_path / "out" / name)) == count == len(net.given) > 10
 
 
 def test_a_part_goes_when_the_whole_comes(tmp_path):

@@ -14,6 +14,7 @@ from bgm.errors import BadInput
 from bgm.pictures import find_pictures, pair_by_stem, read_picture
 from bgm.video import find_videos
 from tests.data.folders import disc, make, save
+from tests.pictures import files
 
 
 def picture(path, value=100, size=(24, 16)):
@@ -115,6 +116,31 @@ def test_masks_of_0_and_1_are_refused(root, tmp_path):
         cut.save(tmp_path / "cut" / f"{path.stem}.png")
     with pytest.raises(BadInput, match=r"cut/0\.png is stored as 0 and 1"):
         Subjects(tmp_path / "cut")
+
+
+def test_mattes_of_another_scale_are_refused(root):
+    voc = Image.new("P", (1, 1))
+    voc.putpalette([0, 0, 0, 128, 0, 0])  # a class in dark red
+    for path in (root / "pha").iterdir():
+        mask = Image.fromarray((np.asarray(Image.open(path)) > 128).astype(np.uint8), "P")
+        mask.putpalette(voc.getpalette())
+        mask.save(path)
+    with pytest.raises(BadInput, match=r"pha/0\.png is at most 38 of 255, as in all looked at"):
+        Subjects(root)
+    change_alpha(root, lambda alpha: np.uint8(alpha > 0) * 100)
+    with pytest.raises(BadInput, match=r"at most 100 of 255.*multiply it by 2\.55"):
+        Subjects(root)
+
+
+def test_a_matte_of_float_is_numbers_and_no_light(tmp_path):
+    oiio = pytest.importorskip("OpenEXR", reason="writes the EXR")
+    assert oiio
+    half = np.full((8, 12), 0.5, np.float32)
+    path = files.exr(tmp_path / "a.exr", {"Y": half})
+    assert read_picture(path, "L").unique().tolist() == [128]
+    path = files.exr(tmp_path / "b.exr", dict.fromkeys("RGBA", half))
+    with pytest.raises(BadInput, match=r"alpha channel of .*b\.exr is not read"):
+        read_picture(path, "RGBA")
 
 
 def test_masks_of_one_bit_and_empty_mattes_are_none_of_these(root):

@@ -196,7 +196,7 @@ def test_the_experiment_on_a_folder_without_colours(checkpoints, tmp_path):
         "augment.crop=[48,64]",
         "valid_augment.size=64",
         "valid_augment.crop=[48,60]",
-        "old.valid_length=2",
+        "old_data.valid_length=2",
         "data.train.new.subjects.use_fgr=false",
         "batch_size=2",
         "workers=0",

@@ -1,5 +1,6 @@
 """Files that are cut off or damaged are named; files that only look so are read."""
 
+import re
 import struct
 from fractions import Fraction
 
@@ -134,8 +135,10 @@ def test_a_damaged_middle_is_named(tmp_path, encoder, share):
     whole = frames(path)
     assert whole == 30
     damage(path, share, 1500)
-    with pytest.raises(BadInput, match=r"a\.\w+ (is damaged|cannot be read)"):
+    with pytest.raises(BadInput, match=r"a\.\w+ (is damaged|cannot be read)") as caught:
         frames(path)
+    if said := re.search(r"frame (\d+), ([\d.]+) s", str(caught.value)):
+        assert float(said[2]) == pytest.approx(int(said[1]) / 29.97, abs=0.05)
 
 
 def noise(i, size):

@@ -12,8 +12,10 @@ import torch
 
 from bgm.colour import Encoding, to_display
 from bgm.errors import BadInput
+from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
 from bgm.video.encode import VideoFile
+from bgm.video.frame_values import frame_of
 from bgm.video.video_formats import VIDEO_FORMATS, coding_of
 from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
 
@@ -105,6 +107,48 @@ def test_audio_goes_along(tmp_path, form, codec):
     assert (found == name) == (not takes or name.removeprefix("lib") in takes)
     assert any("is encoded again" in note for note in file.notes) == (found != name)
     assert abs(length - seconds) < 0.03  # a packet of AAC or Opus
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "form", "becomes"),
+    [
+        ("a.mkv", "ac3", "5.1(side)", "webm", "opus"),
+        ("a.mkv", "pcm_s16le", "2.1", "h264", "aac"),
+        ("a.avi", "pcm_u8", "mono", "h264", "aac"),
+        ("a.mov", "adpcm_ima_qt", "stereo", "ffv1", "flac"),
+        ("a.mov", "pcm_s16le", "5.1", "prores", "pcm_s16le"),
+        ("a.mov", "pcm_s16le", "5.1", "webm", None),
+    ],
+)
+def test_audio_of_any_channels_goes_along_or_is_said(tmp_path, name, codec, layout, form, becomes):
+    source, rate = tmp_path / name, 44100
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = H, W, "yuv420p"
+        sound = output.add_stream(codec, rate=rate, layout=layout)
+        for i in range(13):
+            output.mux(stream.encode(frame_of(flat(i), "yuv420p", ColourTags())))
+        output.mux(stream.encode(None))
+        channels = av.AudioLayout(layout).nb_channels
+        wave = (np.sin(np.arange(rate // 2) / 15) * 9000).astype(np.int16)
+        chunk = av.AudioFrame.from_ndarray(np.repeat(wave, channels)[None], "s16", layout)
+        chunk.sample_rate, chunk.pts, chunk.time_base = rate, 0, Fraction(1, rate)
+        output.mux(sound.encode(chunk))
+        output.mux(sound.encode(None))
+    path = tmp_path / f"out{VIDEO_FORMATS[form].suffix}"
+    file = VideoFile(path, form, (H, W), Fraction(25), source=read_header(source))
+    for i in range(13):
+        file.write(flat(i), Fraction(i, 25))
+    file.finish()
+    said = " ".join(file.notes)
+    if becomes is None:
+        assert heard(path) == []
+        assert "pcm_s16le audio of 6 channels is left out: output=prores keeps it" in said
+        return
+    ((found, seconds),) = heard(path)
+    assert found == becomes
+    assert seconds == pytest.approx(0.5, abs=0.06)
+    assert ("encoded again" in said) == (becomes != codec)
 
 
 def test_all_audio_tracks_go_along_in_time(tmp_path):

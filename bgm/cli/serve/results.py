@@ -13,7 +13,7 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.foreground import choose_foreground
 from bgm.infer.frame import Frame
-from bgm.infer.inputs import matte_steps, open_frames, plate_fixes
+from bgm.infer.options import matte_steps, open_frames, plate_fixes
 from bgm.infer.outputs import open_background, render
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink

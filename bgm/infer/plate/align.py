@@ -31,13 +31,13 @@ SUBJECT = 0.08  # difference in [0, 1] at the moved plate's border from which a 
 class Alignment(NamedTuple):
     """What was found of a camera's movement, and what it is good for."""
 
-    homography: Matrix  # (3, 3), plate px -> shot px; the identity if kept
+    homography: Matrix  # (3, 3), plate px -> shot px; the identity if unchanged
     moved: float  # px, mean distance that the found movement moves the four corners; 0 if none
     before: float  # 0 to 1, how well the detail agrees with the plate as it came
     after: float  # with the plate moved
-    kept: bool  # True: the plate is better left as it came
+    unchanged: bool  # True: the plate is better left as it came
     failed: bool  # True: no movement was found that can be trusted
-    reason: str  # one clause for the user: why it was kept, or how far it moved
+    reason: str  # one clause for the user: why it stays, or how far it moved
 
 
 def align(src: Tensor, bgr: Tensor, start: Matrix | None = None) -> Alignment:
@@ -71,7 +71,7 @@ def align(src: Tensor, bgr: Tensor, start: Matrix | None = None) -> Alignment:
         moved,
         before.mean,
         after.mean,
-        kept=False,
+        unchanged=False,
         failed=False,
         reason=f"plate moved {moved:.1f} px ({_both(before, after)})",
     )

@@ -29,7 +29,7 @@ class Exposure(NamedTuple):
     bgr: Tensor  # (3, H, W) uint8
     gain: tuple[float, float, float]
     bias: tuple[float, float, float]  # in [0, 1]
-    kept: bool  # True: bgr is the plate as it came
+    unchanged: bool  # True: bgr is the plate as it came
     reason: str
 
 

@@ -72,7 +72,7 @@ class AlignPlate:
                 self._look_again(frame)
             self._glide(frame.src.size)
         known = self._known
-        said = "" if self.quiet and known.kept and not known.failed else known.reason
+        said = "" if self.quiet and known.unchanged and not known.failed else known.reason
         movement = homography_of(self._corners, frame.src.size)
         still = np.abs(self._corners - corners_of(np.eye(3), frame.src.size)).max() < 0.05
         return frame.bgr if still else moved_plate(frame, movement), said
@@ -130,7 +130,7 @@ def fix_exposure(frame: Frame) -> tuple[Shot, str]:
 
 def exposed_plate(bgr: Shot, exposure: Exposure) -> Shot:
     """A plate with the gain and bias that were found, in its own encoding."""
-    if exposure.kept:
+    if exposure.unchanged:
         return bgr
     if bgr.shown_as_stored:
         return bgr.with_stored(exposure.bgr)

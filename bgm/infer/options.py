@@ -1,6 +1,7 @@
-"""From the words of predict.py's command line to frames, sinks and fixes of the plate."""
+"""What the options of predict.py ask for: frames, sinks, steps, fixes of the plate."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from bgm.infer.sources import (
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import find_pictures
+from bgm.pictures import find_pictures, other_files, pixel_aspect
 
 
 def open_frames(
@@ -58,7 +59,11 @@ def open_frames(
         if meaning is not None:
             raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         return video(src, plate, fit)
-    return pictures(src, plate, read, fit, broken)
+    frames = pictures(src, plate, read, fit, broken)
+    if path.is_dir() and (others := other_files(path)):
+        some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        say(f"{src}: passed over, as no pictures that are read: {some} ({len(others)})")
+    return frames
 
 
 def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
@@ -114,9 +119,11 @@ def open_sink(
         "say": say,
     }
     if isinstance(frames, Clip) and output in STILL_FORMATS:
-        if frames.header.audio:
-            say(f"{frames.path.name}: its audio is not written, output={output} is pictures")
-        return PictureSink(out, outputs, background, **pictures_out)
+        held = {"audio": frames.header.audio, "timecode": frames.header.timecode}
+        if lost := " and ".join(name for name, there in held.items() if there):
+            say(f"{frames.path.name}: its {lost} is not written, output={output} is pictures")
+        aspect = float(frames.header.pixel_aspect)
+        return PictureSink(out, outputs, background, pixel_aspect=aspect, **pictures_out)
     if isinstance(frames, Clip):
         return VideoSink(
             out,
@@ -134,6 +141,8 @@ def open_sink(
             raise BadInput(
                 f"shot {shot} lies in out={out}, among the outputs: choose another folder"
             )
+    with suppress(BadInput):  # it is named when it is read
+        pictures_out["pixel_aspect"] = pixel_aspect(next(iter(frames.shots.values())))
     return PictureSink(out, outputs, background, **pictures_out)
 
 
