@@ -2,11 +2,11 @@
 
     python benchmarks/refiner.py MODEL SCENES [--backbone-scale 0.5] [--every N]
 
-MODEL: a refined checkpoint, or the name of a network that comes with bgm. SCENES: src/ bgr/ pha/, as
-bgm compose writes. Looks at the refined pixels alone, and prints mean absolute errors of the
-enlarged coarse alpha and of the refined one, and their mean signed errors, by true alpha and by how
-far the subject's colour is from the plate's. A refiner that has learnt that what is like the plate
-is a hole is worse than coarse where true alpha is 1.
+MODEL: a refined checkpoint, or the name of a network that comes with bgm. SCENES: src/ bgr/ pha/
+fgr/, as bgm compose writes. Looks at the refined pixels alone, and prints mean absolute errors of
+the enlarged coarse alpha and of the refined one, and their mean signed errors, by true alpha and by
+how far the subject's colour is from the plate's. A refiner that has learnt that what is like the
+plate is a hole is worse than coarse where true alpha is 1.
 """
 
 import argparse
