@@ -47,7 +47,7 @@ def test_the_file_says_how_it_was_made(card):
     assert shipped() == ["efficientnet_lite0", NAME]
     trainings = [t for t in card["trainings"] if "blend_of" not in t]
     names = [t["config"]["name"] for t in trainings]
-    assert names == PROCEDURAL
+    assert names == [*PROCEDURAL, "people_refine", "people_refine"]
     for training in trainings:
         assert training["hours"] > 0
         assert training["command"].startswith(f"experiment={training['config']['name']} ")
