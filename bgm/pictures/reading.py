@@ -142,27 +142,23 @@ def read_picture(path: File, mode: str = "RGB") -> Tensor:
 
 
 def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
-    """Raise BadInput for mattes of another scale than 0 to 255, by a few of them.
+    """Raise BadInput for mattes stored as 0 and 1 of 255, by a few of them.
 
-    Masks of 0 and 1, classes in a palette, per cent: a network would learn from them, and score
-    well, that there is no subject. They are told by nothing in them being half opaque.
+    A network would learn from them, and score well, that there is no subject.
     """
-    masks: dict[File, int] = {}
+    masks = []
     for index in range(0, len(files), max(1, len(files) // SCALE_SAMPLES)):
         try:
             alpha = open_picture(files[index], mode)[0]
         except BadInput:
             continue  # it is named when it is read
         top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
-        if top > 128:
+        if top > 1:
             return
-        if top:
-            masks[files[index]] = top
+        masks += [files[index]] * top
     if masks:
-        file, top = next(iter(masks.items()))
-        found = "stored as 0 and 1" if top == 1 else f"at most {top} of 255, as in all looked at"
         raise BadInput(
-            f"alpha of {file} is {found}, expected 0 to 255: multiply it by {255 / top:.4g}"
+            f"alpha of {masks[0]} is stored as 0 and 1, expected 0 to 255: multiply it by 255"
         )
 
 
