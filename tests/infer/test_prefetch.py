@@ -73,26 +73,10 @@ def test_behind_raises_the_works_error_and_never_blocks():
             call_often(count)
 
 
-def test_behind_finishes_what_was_computed_before_a_damaged_frame():
-    done, go = [], threading.Event()
-
-    def work(i):
-        go.wait(2)
-        done.append(i)
-
-    def fail():
-        with BackgroundWriter(work, depth=5) as call:
-            for i in range(4):
-                call(i)
-            go.set()
-            raise BadInput("a damaged frame")
-
-    with pytest.raises(BadInput):
-        fail()
-    assert done == [0, 1, 2, 3]
-
-
-def test_behind_drops_what_waits_when_the_block_fails():
+@pytest.mark.parametrize(
+    ("error", "finished"), [(BadInput("a damaged frame"), [0, 1, 2, 3]), (KeyboardInterrupt(), [0])]
+)
+def test_what_waits_is_finished_before_a_damaged_frame_and_dropped_otherwise(error, finished):
     done, go = [], threading.Event()
 
     def work(i):
@@ -105,8 +89,8 @@ def test_behind_drops_what_waits_when_the_block_fails():
                 call(i)
             time.sleep(0.05)
             threading.Timer(0.2, go.set).start()
-            raise KeyboardInterrupt
+            raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(type(error)):
         fail()
-    assert done == [0]
+    assert done == finished
