@@ -1,6 +1,6 @@
 """Picture files: find them by relative stem, read them of any kind, write them."""
 
-from bgm.pictures.deep import COMPRESSIONS, is_deep, write_deep
+from bgm.pictures.deep import is_deep
 from bgm.pictures.encoded import read_encoded
 from bgm.pictures.finding import (
     COMMON,
@@ -30,4 +30,4 @@ from bgm.pictures.reading import (
     to_tensor,
 )
 from bgm.pictures.size_limit import LIMIT_KEY, limit_megapixels
-from bgm.pictures.writing import to_image, to_uint8, write_png
+from bgm.pictures.writing import COMPRESSIONS, to_image, to_uint8, write_deep, write_png

@@ -1,8 +1,7 @@
-"""Pictures of more than 8 bits, by OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG and more."""
+"""Read pictures of more than 8 bits, by OpenImageIO: EXR, HDR, JPEG XL, TIFF, 16-bit PNG."""
 
 import os
 import re
-import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 from torch import Tensor
 
-from bgm.colour import LINEAR, SRGB, Encoding, named_primaries, primaries_xy
+from bgm.colour import LINEAR, SRGB, Encoding, named_primaries
 from bgm.errors import BadInput
 from bgm.extras import pip_install
-from bgm.files import atomic_write
 from bgm.pictures.finding import RAW, File, Member
-from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile, profile_of
+from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile
 from bgm.pictures.size_limit import check_pixels
 
 # First bytes of files that Pillow does not open, or of whose numbers it keeps 8 bits.
@@ -35,7 +33,6 @@ PNM = re.compile(rb"P[2356]\s(?:\s*#[^\n]*\n)*\s*\d+\s+\d+\s+(\d+)\s")  # its hi
 LARGEST_HALF = 65504.0
 INVERTED = 0  # photometric interpretation of a TIFF: white is 0
 LOGARITHMIC = ("Logarithmic", "Printing density")  # DPX: densities of film
-COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}
 
 
 def is_deep(path: File) -> bool:
@@ -245,60 +242,3 @@ def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
     if name == "png" and gamma and abs(gamma - 2.2) > 0.05:
         return SRGB._replace(transfer="linear" if abs(gamma - 1) < 0.01 else f"gamma{gamma:.4g}")
     return SRGB._replace(primaries=primaries)
-
-
-def write_deep(
-    path: str | Path,
-    x: Tensor,
-    encoding: Encoding,
-    kind: str,
-    channels: tuple[str, ...],
-    *,
-    straight: bool = True,
-    compression: str = "zip",
-    pixel_aspect: float = 1.0,
-) -> None:
-    """Write (C, H, W) as "png16", "tiff" or "exr": whole or not at all.
-
-    x: numbers of the encoding; of an EXR they are stored as half, of a TIFF as float32 where the
-    encoding is linear, else as 16 bits. channels: their names, "A" among them for alpha; straight:
-    whether colours are not multiplied by it, which TIFF can say. compression: of an EXR.
-    pixel_aspect: width of a pixel by its height.
-    """
-    oiio = openimageio(path)
-    number = {"png16": oiio.UINT16, "exr": oiio.HALF}.get(kind, oiio.UINT16)
-    if kind == "tiff" and not encoding.bounded:
-        number = oiio.FLOAT
-    spec = oiio.ImageSpec(x.shape[2], x.shape[1], x.shape[0], number)
-    spec.channelnames = channels
-    if "A" in channels:
-        spec.alpha_channel = channels.index("A")
-        # The numbers are as the file is to have them, in EXR too: nothing is to be multiplied.
-        spec.attribute("oiio:UnassociatedAlpha", int(straight))
-    if pixel_aspect != 1:
-        spec.attribute("PixelAspectRatio", float(pixel_aspect))
-    if kind == "exr":
-        spec.attribute("compression", COMPRESSIONS[compression])
-        spec.attribute(
-            "chromaticities", oiio.TypeDesc("float[8]"), primaries_xy(encoding.primaries)
-        )
-    elif profile := profile_of(encoding):
-        value = np.frombuffer(profile, np.uint8)
-        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{len(value)}]"), value)
-    array = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
-    if number == oiio.UINT16:
-        array = np.round(array.clip(0, 1) * 65535).astype(np.uint16)
-    else:
-        array = array.clip(-LARGEST_HALF, LARGEST_HALF) if kind == "exr" else array
-    with atomic_write(path) as partial:
-        name = "png" if kind == "png16" else kind
-        file = oiio.ImageOutput.create(name)
-        if not (file and file.open(str(partial), spec) and file.write_image(array)):
-            reason = (file or oiio).geterror().strip()
-            if shutil.disk_usage(partial.parent).free < array.nbytes:
-                reason = "no space left on the disk"
-            if file:
-                file.close()
-            raise BadInput(f"cannot write {path} ({reason})")
-        if not file.close():
-            raise BadInput(f"cannot write {path} ({file.geterror().strip()})")
