@@ -116,6 +116,12 @@ OF_REFINE: dict[str, list[str]] = {
     "- exact plates": ["augment.exact=0"],
     "+ shadows": ["augment.shadow.p=0.3"],
     "+ exposures": ["augment.plate_exposure.gain=1.15", "augment.plate_exposure.gamma=1.25"],
+    "+ soft outlines": ["+augment.outline={_target_:bgm.augment.SoftOutline,p:0.6}"],
+    "+ fringes": ["+augment.fringe={_target_:bgm.augment.Fringe,p:0.4}"],
+    "+ soft outlines, fringes": [
+        "+augment.outline={_target_:bgm.augment.SoftOutline,p:0.6}",
+        "+augment.fringe={_target_:bgm.augment.Fringe,p:0.4}",
+    ],
     "- Sobel": ["loss.pha_sobel=0"],
     "+ Laplacian": ["loss.pha_laplacian=0.1"],
     "+ band": ["loss.pha_transition=0.25"],

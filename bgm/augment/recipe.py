@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bgm.augment.geometry import Affine, Parallax, joint_map, move, warp_same
 from bgm.augment.image_ops import cover_crop, crop_centre, premultiply, to_float, unpremultiply
 from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spill
+from bgm.augment.outline import Fringe, SoftOutline
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.rng import BatchRng, Draw, Ingredient, apply_drawn, take_rows
 from bgm.errors import BadInput
@@ -23,6 +24,7 @@ KINDS: dict[str, type[Ingredient]] = {
     **{"sharpen": Sharpen, "noise": Noise, "jpeg": Jpeg, "plate_exposure": ExposureJitter},
     **{"shadow": Shadow, "spill": Spill, "reflection": Reflection, "contact": ContactShadow},
     **{"cast": CastShadow, "plate_parallax": Parallax},
+    **{"outline": SoftOutline, "fringe": Fringe},
 }
 # What is drawn, in this order, and by which ingredient where that has another name. `noise` is
 # drawn for src and plate. What was added later has a stream of its own: older samples stay.
@@ -39,6 +41,8 @@ ORDER = (
 )
 LIGHT = ("spill", "reflection", "contact", "cast")
 LATER = (*LIGHT, "plate_parallax")
+OUTLINE = ("outline", "fringe")  # a stream of their own, for the same reason
+SOFTEN = ("fgr_blur", "fgr_sharpen", "outline")  # moves fgr and pha as one, premultiplied
 # What sets shot and plate apart where the subject is not.
 APART = (
     *("shadow", "reflection", "contact", "cast"),
@@ -51,7 +55,7 @@ class Draws(NamedTuple):
     """Every random choice for a batch: keep it and `Augment.replay` repeats it."""
 
     crop: Tensor  # (2,) int64 H, W; the only choice that a batch shares
-    drawn: dict[str, Draw]  # by the names of `ORDER` and `LATER`
+    drawn: dict[str, Draw]  # by the names of `ORDER`, `LATER` and `OUTLINE`
 
 
 class Augment(nn.Module):
@@ -65,12 +69,13 @@ class Augment(nn.Module):
     of that range: a GPU's memory and a compiler's programs are those of a few shapes, where a new
     shape every step piles them up.
     ingredients: of the kinds in `KINDS`, by name; None or absent: off. Before composing act
-    fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two; `plate_*` on
-    the captured background after it, shadow on the shot, noise and jpeg on both. spill, reflection,
-    contact, cast: what subject and surroundings do to each other in the shot. exact: probability
-    that none of what sets the two apart happens to a sample: its shot shows the plate itself beside
-    the subject, as composites and rendered shots do. Drawn one by one, many small probabilities
-    leave next to none of these, and a network learns to mistrust every plate.
+    fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two, and outline
+    and fringe along the subject's edge; `plate_*` on the captured background after it, shadow on
+    the shot, noise and jpeg on both. spill, reflection, contact, cast: what subject and
+    surroundings do to each other in the shot. exact: probability that none of what sets the two
+    apart happens to a sample: its shot shows the plate itself beside the subject, as composites and
+    rendered shots do. Drawn one by one, many small probabilities leave next to none of these, and a
+    network learns to mistrust every plate.
     """
 
     def __init__(
@@ -123,8 +128,9 @@ class Augment(nn.Module):
     def draw(self, draws: Tensor) -> Draws:
         """Draw for draw numbers (B,): row i from (seed, draws[i]), crop from (seed, draws[0])."""
         numbers, unit = draws.tolist(), self.size / 512
-        rng, sides, later = (
-            BatchRng(self.seed, n, salt) for salt, n in enumerate((numbers, numbers[:1], numbers))
+        rng, sides, later, outline = (
+            BatchRng(self.seed, n, salt)
+            for salt, n in enumerate((numbers, numbers[:1], numbers, numbers))
         )
         if self.crops:
             crop = torch.tensor(self.crops[int(sides.integers(0, len(self.crops) - 1))])
@@ -139,6 +145,7 @@ class Augment(nn.Module):
                 drawn[name] = self._ingredient(name).draw(rng, unit)
         drawn |= {name: self._ingredient(name).draw(later, unit) for name in LATER}
         differs = ~later.chance(self.exact)
+        drawn |= {name: self._ingredient(name).draw(outline, unit) for name in OUTLINE}
         for name in APART:
             drawn[name] = drawn[name] | {"on": drawn[name]["on"] & differs}
         return Draws(crop, drawn)
@@ -197,7 +204,7 @@ class Augment(nn.Module):
         """fgr (B, 3, h, w) and pha at the crop's size; what averages pixels moves both as one."""
         x = torch.cat([to_float(sample.fgr), to_float(sample.pha)], dim=1)
         factor = max(1.0, self.size / min(x.shape[-2:]))
-        names = ("fgr_affine", "fgr_blur", "fgr_sharpen")
+        names = ("fgr_affine", *SOFTEN)
         on = torch.stack([d[name]["on"] for name in names]).any(0) | (factor > 1)
         if on.all():
             x = self._average(x, d, factor)
@@ -212,6 +219,7 @@ class Augment(nn.Module):
                 still = still.index_copy(0, there, y)
             x = still
         fgr, pha = self._change(x[:, :3], d, "fgr_jitter"), x[:, 3:]
+        fgr = self._change(torch.cat([fgr, pha], dim=1), d, "fringe")[:, :3]
         if max(crop) == self.size:
             return crop_centre(fgr, crop), crop_centre(pha, crop)
         x = unpremultiply(cover_crop(premultiply(torch.cat([fgr, pha], dim=1)), crop))
@@ -220,7 +228,7 @@ class Augment(nn.Module):
     def _average(self, x: Tensor, d: dict[str, Draw], factor: float) -> Tensor:
         """Move, blur and sharpen fgr and pha (B, 4, h, w) premultiplied: (B, 4, size, size)."""
         x = move(premultiply(x), d["fgr_affine"], (self.size, self.size), factor, "zeros")
-        return unpremultiply(self._change(x, d, "fgr_blur", "fgr_sharpen"))
+        return unpremultiply(self._change(x, d, *SOFTEN))
 
     def _background(self, sample: Sample, d: dict[str, Draw], crop: tuple[int, int]) -> Tensor:
         """bgr (B, 3, h, w) at the crop's size; what an affine map leaves empty is mirrored."""
