@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.errors import BadInput
+from bgm.paths import conf_dir
 from bgm.render.photo_palettes import palettes
 from bgm.render.rendering import (
     Interpreters,
@@ -18,6 +19,7 @@ from bgm.render.rendering import (
 )
 from bgm.render.sheet import write_sheet
 
+RANGES = "ranges/rendered.yaml"
 ON_SHEET = 48  # the newest pictures
 
 
@@ -53,6 +55,7 @@ def options_of(cfg: DictConfig) -> Options:
         if not isinstance(cfg[key], int) or cfg[key] < 1:
             raise BadInput(f"{key}={cfg[key]}: expected a whole number from 1 on")
     ranges: Any = OmegaConf.to_container(cfg.ranges, resolve=True)
+    check_ranges(ranges, OmegaConf.to_container(OmegaConf.load(f"{conf_dir()}/{RANGES}")))
     if cfg.kinds is not None:
         unknown = [kind for kind in cfg.kinds if kind not in ranges["kinds"]]
         if unknown or not cfg.kinds:
@@ -68,6 +71,34 @@ def options_of(cfg: DictConfig) -> Options:
         ranges=ranges,
         forced={key: value for key, value in cfg.forced.items() if value is not None},
     )
+
+
+def check_ranges(ranges: dict[str, Any], shipped: Any) -> None:
+    """Raise BadInput for what is no group of weights, pair or number where the shipped one is.
+
+    Blender would find out picture by picture, and leave every one out.
+    """
+    for key, like in shipped.items():
+        given: Any = ranges.get(key)
+        numbers = list(given.values()) if isinstance(given, dict) else given
+        numbers = numbers if isinstance(numbers, list) else [numbers]
+        good = all(map(is_number, numbers)) and type(given) is type(like)
+        if isinstance(like, dict):
+            expected = f"weights from 0 on, not all 0, of {', '.join(like)}"
+            good = good and given.keys() <= like.keys() and min(numbers) >= 0 < sum(numbers)
+        elif isinstance(like, list):
+            expected = "[low,high]"
+            good = good and len(numbers) == 2 and numbers[0] <= numbers[1]
+        else:
+            expected = f"a number from 0 on, as {like}"
+            good = is_number(given) and given >= 0
+        if not good:
+            raise BadInput(f"ranges.{key}={given}: expected {expected}")
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a number; true and false are none."""
+    return isinstance(x, int | float) and not isinstance(x, bool)
 
 
 def sheet_path(out: Path) -> Path:

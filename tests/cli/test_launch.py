@@ -41,6 +41,14 @@ def test_what_hydra_understands_stays():
     assert quoted("ckpt=a,b", sweep=True) == "ckpt=a,b"
 
 
+def test_a_group_that_bears_the_name_of_a_path_stays_a_group(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arg in ("ranges.shots={head:1,bust:0.5}", "+a.dir={x:1}"):
+        assert as_typed([arg]) == [arg]
+    (tmp_path / "{x}").mkdir()
+    assert quoted("src={x}", sweep=False) == "src='{x}'"
+
+
 def test_the_users_errors_are_one_sentence(capsys):
     error = InstantiationException("Error in call to target")
     error.__cause__ = BadInput("folder x holds 0 pictures")  # as Hydra does around a constructor

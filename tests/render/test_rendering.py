@@ -178,6 +178,11 @@ def test_interpreters_are_asked_for_in_a_sentence(tmp_path):
         ("depth=12", "depth=12: expected 8 or 16"),
         ("count=0", "count=0: expected a whole number"),
         ("kinds=[ghost]", r"kinds=\['ghost'\]: expected one or more of person"),
+        ("ranges.shots=head", "ranges.shots=head: expected weights from 0 on, not all 0, of full"),
+        ("ranges.shots={head:-1}", "ranges.shots=.*: expected weights"),
+        ("ranges.age=0.5", r"ranges.age=0.5: expected \[low,high\]"),
+        ("ranges.age=[1,0.5]", r"expected \[low,high\]"),
+        ("ranges.bag=often", "ranges.bag=often: expected a number from 0 on, as 0.15"),
     ],
 )
 def test_bad_values_are_one_sentence(tmp_path, override, sentence):
