@@ -13,12 +13,12 @@ from bgm.data.resizing import shrink_alike
 from bgm.data.shards import compact
 from bgm.errors import BadInput
 from bgm.pictures import (
+    check_mattes,
     one_size,
     open_image,
     open_picture,
     pair_by_stem,
     picture_size,
-    refuse_zero_one,
 )
 
 LOOKED_AT = 1000  # headers read at construction; a folder of 240,000 files is not read through
@@ -86,7 +86,7 @@ class Subjects(PictureFiles, SubjectSource):
             for index in spread_indices(len(self), LOOKED_AT):
                 self._check(index)
             alpha, mode = ("rgba", "RGBA") if "rgba" in self.files else ("pha", "L")
-            refuse_zero_one(self.files[alpha], mode)
+            check_mattes(self.files[alpha], mode)
 
     def describe(self) -> dict:
         """What tells these subjects from others: stems, file sizes in bytes, options."""

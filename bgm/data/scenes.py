@@ -12,12 +12,12 @@ from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput
 from bgm.files import atomic_folder
 from bgm.pictures import (
+    check_mattes,
     find_pictures,
     one_size,
     pair_by_stem,
     picture_size,
     read_picture,
-    refuse_zero_one,
     write_png,
 )
 from bgm.types import Batch, Sample
@@ -48,7 +48,7 @@ class Scenes(Dataset[Batch]):
         self.files = [(src[n], bgr[n], pha[n], fgr.get(n)) for n in self.names]
         sizes = [{path: picture_size(path) for path in files if path} for files in self.files]
         self.sizes = [one_size(scene) for scene in sizes]  # (H, W) of each
-        refuse_zero_one([files[2] for files in self.files])
+        check_mattes([files[2] for files in self.files])
 
     def __len__(self) -> int:
         return len(self.names)

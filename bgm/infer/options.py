@@ -29,7 +29,8 @@ from bgm.infer.sources import (
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import find_pictures, other_files, pixel_aspect
+from bgm.pictures import dropped, find_pictures, other_files, pixel_aspect
+from bgm.video.decode import read_header
 
 
 def open_frames(
@@ -58,12 +59,26 @@ def open_frames(
             raise BadInput(f"ocio={ocio} is for pictures, but src {src} is a video")
         if meaning is not None:
             raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
-        return video(src, plate, fit)
+        clip = video(src, plate, fit)
+        say_dropped(src, plate)
+        return clip
     frames = pictures(src, plate, read, fit, broken)
+    say_dropped(next(iter(frames.shots.values())), next(iter(frames.plates.values())))
     if path.is_dir() and (others := other_files(path)):
         some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         say(f"{src}: passed over, as no pictures that are read: {some} ({len(others)})")
     return frames
+
+
+def say_dropped(*files: str | Path | Shot) -> None:
+    """Say what reading these files leaves out: of many pictures, what it is in the first."""
+    for file in files:
+        if isinstance(file, Shot):
+            continue
+        with suppress(BadInput):  # it is named when it is read
+            left_out = dropped(file) if is_picture(file) else read_header(file).dropped
+            for sentence in left_out:
+                say(f"{file}: {sentence}")
 
 
 def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:

@@ -1,6 +1,7 @@
 """Picture files: find them by relative stem, read them of any kind, write them."""
 
 from bgm.pictures.deep import is_deep
+from bgm.pictures.dropped import dropped
 from bgm.pictures.encoded import read_encoded
 from bgm.pictures.finding import (
     COMMON,
@@ -20,12 +21,13 @@ from bgm.pictures.finding import (
     walk_files,
 )
 from bgm.pictures.reading import (
+    CLASSES,
+    check_mattes,
     open_image,
     open_picture,
     picture_size,
     pixel_aspect,
     read_picture,
-    refuse_zero_one,
     to_mode,
     to_tensor,
 )

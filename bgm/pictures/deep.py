@@ -85,6 +85,13 @@ def deep_size(path: str | Path) -> tuple[int, int]:
     return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
 
 
+def deep_channels(path: str | Path) -> list[str]:
+    """Names of all channels of the part of a file that is read."""
+    file, spec, _ = _opened(path)
+    file.close()
+    return list(spec.channelnames)
+
+
 def deep_aspect(path: str | Path) -> float:
     """Width of a pixel by its height, as the file is turned; 1 where nothing is said."""
     file, spec, _ = _opened(path)

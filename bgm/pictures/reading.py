@@ -24,6 +24,8 @@ from bgm.pictures.writing import to_image, to_uint8
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 swap the axes
 SUBFILE_TYPE, REDUCED = 0x00FE, 1  # of a TIFF: a smaller copy of another picture in it
 SCALE_SAMPLES = 8  # mattes decoded to see their scale
+CLASSES = 20  # a matte that goes no higher holds numbers of things (Pascal VOC has 20), no alpha
+GRAY_SPREAD = 8  # between the channels of what counts as gray
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 PAGED = {"TIFF": "pages", "HEIF": "pictures"}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1", b"heif")
@@ -125,6 +127,8 @@ def open_picture(
             image.draft(mode, (short, short))
         upright = image if turn == 1 else ImageOps.exif_transpose(image)
         upright.load()
+        if mode == "L" and upright.mode == "P":
+            _refuse_palette(path, upright)
         return to_mode(upright, mode), (H, W)
 
 
@@ -141,25 +145,41 @@ def read_picture(path: File, mode: str = "RGB") -> Tensor:
     return to_tensor(open_picture(path, mode)[0])
 
 
-def refuse_zero_one(files: Sequence[File], mode: str = "L") -> None:
-    """Raise BadInput for mattes stored as 0 and 1 of 255, by a few of them.
+def check_mattes(files: Sequence[File], mode: str = "L") -> None:
+    """Raise BadInput for mattes whose numbers are no alpha of 0 to 255, by a few of them.
 
-    A network would learn from them, and score well, that there is no subject.
+    Stored as 0 and 1, as classes or as per cents they teach a network, and let it score well for,
+    that there is no subject.
     """
-    masks = []
+    found = {}
     for index in range(0, len(files), max(1, len(files) // SCALE_SAMPLES)):
         try:
             alpha = open_picture(files[index], mode)[0]
         except BadInput:
             continue  # it is named when it is read
-        top = int(np.asarray(alpha.getchannel(alpha.getbands()[-1])).max())
-        if top > 1:
-            return
-        masks += [files[index]] * top
-    if masks:
-        raise BadInput(
-            f"alpha of {masks[0]} is stored as 0 and 1, expected 0 to 255: multiply it by 255"
-        )
+        levels = np.asarray(alpha.getchannel(alpha.getbands()[-1]))
+        found[files[index]] = int(levels.min()), int(levels.max())
+    if not found:
+        return
+    path = max(found, key=lambda file: found[file][1])
+    low, top = found[path]
+    wrong, remedy = "", ""
+    if top == 1:
+        wrong, remedy = "is stored as 0 and 1", ": multiply it by 255"
+    elif low == 0 < top <= CLASSES and not str(path).lower().endswith((".jpg", ".jpeg")):
+        wrong = f"goes up to {top} only, as classes do"  # JPEG keeps none
+    elif top == 100 and all(high in (0, 100) for _, high in found.values()):
+        wrong, remedy = "goes up to 100, as per cents do", ": multiply it by 2.55"
+    if wrong:
+        raise BadInput(f"alpha of {path} {wrong}, expected 0 to 255{remedy}")
+
+
+def _refuse_palette(path: File, image: Image.Image) -> None:
+    """BadInput for a matte in palette colours, whose luminance is some number between 0 and 255."""
+    used = {index for _, index in image.getcolors(256) or ()}
+    colours = np.array(image.getpalette("RGB") or [], int).reshape(-1, 3)
+    if any(np.ptp(colours[n]) > GRAY_SPREAD for n in range(len(colours)) if n in used):
+        raise BadInput(f"matte {path} is stored in palette colours, as classes: save it as gray")
 
 
 def picture_size(path: File) -> tuple[int, int]:

@@ -35,11 +35,28 @@ class Header(NamedTuple):
     timecode: str  # of the first frame, "01:00:00:00" or "01:00:00;00"; "" without one
     audio: tuple[str, ...]  # the codecs of its audio tracks
     start: Fraction  # seconds, of the first frame, on the clock that its audio shares
+    interlaced: bool  # each frame is two fields, of two moments
+    alpha: bool  # it has an alpha channel, which is not looked at
 
     @property
     def encoding(self) -> Encoding:
         """What the values of `decode` mean."""
         return self.tags.encoding
+
+    @property
+    def dropped(self) -> list[str]:
+        """Sentences about what `decode` leaves out or takes for something else; mostly none."""
+        sentences = []
+        if self.interlaced:
+            sentences.append(
+                "it is interlaced, and matted as if it were not: moving edges come out as combs "
+                "(deinterlace it first, as by ffmpeg -vf bwdif)"
+            )
+        if self.alpha:
+            sentences.append(
+                "its alpha channel is not looked at, its colours are taken as they are"
+            )
+        return sentences
 
 
 def read_header(path: str | Path) -> Header:
@@ -112,7 +129,11 @@ def _header(
     bits = max(c.bits for c in frame.format.components)
     audio = tuple(s.codec_context.name if s.codec_context else "?" for s in container.streams.audio)
     timecode = _timecode(container)
-    return Header(path, size, rate, stream.frames, tags, bits, aspect, timecode, audio, start)
+    alpha = any(c.is_alpha for c in frame.format.components)
+    return Header(
+        *(path, size, rate, stream.frames, tags, bits, aspect, timecode, audio, start),
+        *(frame.interlaced_frame, alpha),
+    )
 
 
 def _timecode(container: Any) -> str:

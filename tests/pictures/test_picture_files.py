@@ -120,6 +120,40 @@ def test_masks_of_0_and_1_are_refused(root, tmp_path):
         Subjects(tmp_path / "cut")
 
 
+@pytest.mark.parametrize(
+    ("store", "code", "sentence"),
+    [
+        (lambda a: np.uint8(a > 128) * 7, "classes", "goes up to 7 only, as classes do"),
+        (lambda a: np.uint8(a / 2.55), "per cents", "goes up to 100, as per cents do"),
+    ],
+)
+def test_mattes_of_other_scales_are_refused(root, store, code, sentence):
+    change_alpha(root, store)
+    assert code in reports(root)
+    with pytest.raises(BadInput, match=rf"pha/0\.png {sentence}, expected 0 to 255"):
+        Subjects(root)
+
+
+def test_thin_mattes_beside_whole_ones_are_mattes(root):
+    first = min((root / "pha").iterdir())
+    save(first, np.asarray(Image.open(first)) // 64)
+    Subjects(root)
+    for path in (root / "pha").iterdir():  # all of glass, and none of exactly 100
+        save(path, np.asarray(Image.open(path)) // 5)
+    Subjects(root)
+
+
+def test_classes_in_palette_colours_are_no_matte(tmp_path):
+    classes = Image.fromarray(np.uint8([[0, 1], [2, 1]]), mode="P")
+    classes.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    classes.save(tmp_path / "voc.png")
+    with pytest.raises(BadInput, match="stored in palette colours, as classes: save it as gray"):
+        read_picture(tmp_path / "voc.png", "L")
+    classes.putpalette([0, 0, 0, 128, 128, 128, 255, 255, 255])
+    classes.save(tmp_path / "gray.png")
+    assert read_picture(tmp_path / "gray.png", "L").tolist() == [[[0, 128], [255, 128]]]
+
+
 def test_a_matte_of_float_is_numbers_and_no_light(tmp_path):
     oiio = pytest.importorskip("OpenEXR", reason="writes the EXR")
     assert oiio

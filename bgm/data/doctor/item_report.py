@@ -16,7 +16,15 @@ from bgm.data.interfaces import PictureSource, SubjectSource
 from bgm.data.listing import list_backgrounds, list_subjects
 from bgm.data.shards import compact
 from bgm.errors import BadInput
-from bgm.pictures import File, find_pictures, open_image, picture_size, read_bytes, to_mode
+from bgm.pictures import (
+    CLASSES,
+    File,
+    find_pictures,
+    open_image,
+    picture_size,
+    read_bytes,
+    to_mode,
+)
 
 SHOWN = 5  # examples of a finding
 
@@ -213,6 +221,7 @@ def _alpha_problems(
 ) -> list[tuple[str, str, str]]:
     """Level, code and sentence of all that is wrong with alpha, given as (256,) pixels a value."""
     pixels, above_1 = alpha.sum(), alpha[2:].any()
+    top = int(np.flatnonzero(alpha)[-1])
     dark, bright = alpha[: SNAP + 1].sum(), alpha[255 - SNAP :].sum()
     soft = alpha[SNAP + 1 : 255 - SNAP].sum()
     near = dark - alpha[0] + bright - alpha[255]
@@ -223,6 +232,10 @@ def _alpha_problems(
         ("error", "0 and 1", "stored as 0 and 1, expected 0 to 255: multiply by 255"): (
             alpha[1] > 0.005 * pixels and not above_1
         ),
+        ("error", "classes", f"up to {top} only, as classes are, expected 0 to 255"): (
+            1 < top <= CLASSES
+        ),
+        ("warning", "per cents", "up to 100, as per cents are: multiply by 2.55?"): top == 100,
         ("error", "inverted", "high along the border and low in the middle: is it inverted?"): (
             border > 0.6 and small[4:12, 4:12].mean() < border - 0.4
         ),

@@ -10,7 +10,7 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame
 from bgm.infer.sources import is_picture, video_shots
-from bgm.pictures import find_pictures, read_picture, refuse_zero_one
+from bgm.pictures import check_mattes, find_pictures, read_picture
 
 
 class DrawnMatte:
@@ -29,11 +29,11 @@ class DrawnMatte:
         self._shot, self._count = "", 0
         if self.path.is_dir():
             self._folder = find_pictures(self.path)
-            refuse_zero_one(list(self._folder.values()))
+            check_mattes(list(self._folder.values()))
         elif not self.path.is_file():
             raise BadInput(f"{word} {path} does not exist: expected a picture, a folder or a video")
         elif is_picture(self.path):
-            refuse_zero_one([self.path])
+            check_mattes([self.path])
             self._still = read_picture(self.path, "L").float() / 255
 
     def of(self, frame: Frame) -> Tensor:

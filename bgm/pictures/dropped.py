@@ -1,0 +1,32 @@
+"""What is in a picture file and not in the picture that is read of it, for whoever is to say so."""
+
+from pathlib import Path
+
+from bgm.pictures.deep import deep_channels, is_deep
+from bgm.pictures.reading import open_image
+
+HIGH_BITDEPTH = 0x40  # in the third byte of AVIF's box av1C
+
+
+def dropped(path: str | Path) -> list[str]:
+    """Sentences about what reading this picture leaves out, by its header; mostly none.
+
+    Raises BadInput as `open_image`.
+    """
+    sentences = []
+    if is_deep(path):
+        alpha = any(name.rpartition(".")[2] in ("A", "a", "alpha") for name in deep_channels(path))
+    else:
+        with open_image(path) as image:
+            alpha, avif = image.has_transparency_data, image.format == "AVIF"
+        if avif and _is_high_avif(path):
+            sentences.append("an AVIF of more than 8 bits is read with 8: a 16-bit PNG keeps them")
+    if alpha:
+        sentences.append("its alpha channel is not looked at, colours are taken as they are")
+    return sentences
+
+
+def _is_high_avif(path: str | Path) -> bool:
+    with open(path, "rb") as file:
+        _, found, box = file.read(1 << 16).partition(b"av1C")
+    return bool(found) and len(box) > 2 and bool(box[2] & HIGH_BITDEPTH)

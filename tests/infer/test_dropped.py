@@ -1,0 +1,98 @@
+"""What reading a shot or a plate leaves out is said, once and by name; of plain files, nothing."""
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from bgm.errors import BadInput
+from bgm.infer.options import open_frames
+from bgm.pictures import dropped, read_encoded
+from tests.pictures import files
+
+ALPHA = "its alpha channel is not looked at"
+clips = pytest.importorskip("tests.video.clips", reason="the extra `video` is not installed")
+
+
+def shades(channels):
+    return np.dstack([files.shades(), np.full((12, 18, channels - 3), 99, np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("rgba.png", lambda path: files.picture(path, shades(4))),
+        ("rgba.webp", lambda path: files.picture(path, shades(4), lossless=True)),
+        ("deep.png", lambda path: files.deep(path, shades(4).astype(np.uint16) * 257)),
+        ("deep.tif", lambda path: files.deep(path, shades(4).astype(np.float32) / 255)),
+    ],
+)
+def test_an_alpha_channel_is_said(tmp_path, capsys, name, make):
+    src, bgr = make(tmp_path / name), files.picture(tmp_path / "plate.png", files.shades())
+    open_frames(str(src), str(bgr))
+    said = capsys.readouterr().out
+    assert said.count(ALPHA) == 1
+    assert f"{name}: {ALPHA}" in said.replace("\n", "")
+    open_frames(str(bgr), str(src))
+    assert f"{name}: {ALPHA}" in capsys.readouterr().out.replace("\n", "")
+    open_frames(str(bgr), str(bgr))
+    assert not capsys.readouterr().out
+
+
+def test_an_exr_with_alpha_and_one_without(tmp_path):
+    rgb = dict.fromkeys("RGB", np.full((8, 8), 0.5))
+    assert dropped(files.exr(tmp_path / "rgb.exr", rgb)) == []
+    assert ALPHA in dropped(files.exr(tmp_path / "rgba.exr", rgb | {"A": rgb["R"]}))[0]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_an_avif_of_8_bits_has_lost_nothing(tmp_path):
+    assert dropped(files.picture(tmp_path / "8.avif", files.shades())) == []
+
+
+def test_an_avif_of_10_bits_says_that_it_is_read_with_8(tmp_path):
+    try:
+        path = clips.write_clip(
+            tmp_path / "10.avif", 1, encoder="libsvtav1", pixels="yuv420p10le", container="avif"
+        )
+    except (ValueError, clips.av.FFmpegError):
+        pytest.skip("FFmpeg without an AV1 encoder or AVIF")
+    assert "more than 8 bits is read with 8" in dropped(path)[0]
+
+
+def test_an_interlaced_clip_is_said(tmp_path, capsys):
+    plate = files.picture(tmp_path / "plate.png", np.zeros((48, 64, 3), np.uint8))
+    fields = clips.write_clip(tmp_path / "fields.mkv", options={"flags": "+ildct+ilme"})
+    open_frames(str(fields), str(plate))
+    said = capsys.readouterr().out.replace("\n", "")
+    assert "fields.mkv: it is interlaced" in said
+    assert "bwdif" in said
+    whole = clips.write_clip(tmp_path / "whole.mkv")
+    open_frames(str(whole), str(plate))
+    assert not capsys.readouterr().out
+
+
+def test_a_clip_with_alpha_is_said(tmp_path, capsys):
+    plate = files.picture(tmp_path / "plate.png", np.zeros((48, 64, 3), np.uint8))
+    clip = clips.write_clip(tmp_path / "cut.mov", encoder="prores_ks", pixels="yuva444p10le")
+    open_frames(str(clip), str(plate))
+    assert f"cut.mov: {ALPHA}" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_cmyk_of_16_bits_is_refused(tmp_path):
+    profile = bytearray(files.srgb_profile())
+    profile[16:20] = b"CMYK"
+    path = files.deep(tmp_path / "cmyk.tif", shades(3).astype(np.uint16) * 257, bytes(profile))
+    with pytest.raises(BadInput, match="is CMYK of 16 bits, whose profile is not applied"):
+        read_encoded(path)
+
+
+def test_a_broken_file_is_left_to_who_reads_it(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    plate = files.picture(tmp_path / "plate.png", files.shades())
+    with pytest.raises(BadInput, match=r"a\.png"):
+        open_frames(str(tmp_path / "a.png"), str(plate))
+
+
+def test_gray_with_transparency_counts(tmp_path):
+    Image.new("LA", (8, 8), (9, 9)).save(tmp_path / "la.png")
+    assert ALPHA in dropped(tmp_path / "la.png")[0]
