@@ -34,7 +34,7 @@ from bgm.cli.launch import command_line
 from bgm.errors import Stopped
 
 TINY = """
-experiment=demo trainer=default trainer.accelerator=cpu batch_size=2 workers=1
+experiment=small trainer=default trainer.accelerator=cpu batch_size=2 workers=1
 callbacks.grow.phases=[[0.0,32,40],[0.5,40,48]] augment.size=48 augment.crop=[32,48]
 valid_augment.size=48 valid_augment.crop=[32,48] data.valid_length=4
 data.train.size=6 data.train.length=14 trainer.val_check_interval=3

@@ -2,8 +2,8 @@
 
     python benchmarks/training.py --experiment demo --source files --override batch_size=4
 
-Trains as `experiment` says (demo and demo_refine; name one or more), one process of one thread, and
-in pairs of steps: one that loads and augments its batch, then one with the same batch again. A
+Trains as `experiment` says (small and small_refine; name one or more), one process of one thread,
+and in pairs of steps: one that loads and augments its batch, then one with the same batch again. A
 busy machine slows both alike. Sources: `pool`, the demo's own, filled before; `fresh`, every sample
 made anew; `files` and `shards` of procedural pictures at the demo's size, JPEG and PNG, without and
 with a worker. The ratio is of the training process's CPU time, which loading and augmenting take a
@@ -189,7 +189,7 @@ def main(args: list[str]) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ask.add_argument("--pairs", type=int, default=24, help="of steps")
-    ask.add_argument("--experiment", nargs="+", default=["demo", "demo_refine"])
+    ask.add_argument("--experiment", nargs="+", default=["small", "small_refine"])
     ask.add_argument("--source", nargs="+", choices=SOURCES, default=SOURCES)
     ask.add_argument("--override", nargs="*", default=[], help="of the config")
     asked = ask.parse_args(args)

@@ -28,7 +28,7 @@ def composed(name: str, *overrides: str):
 
 
 def test_nothing_was_lost():
-    assert {"base", "demo", "demo_refine", "procedural", "refine"} <= set(STAGES)
+    assert {"base", "demo", "demo_refine", "procedural", "refine", "small"} <= set(STAGES)
     assert set(APART) <= set(EXPERIMENTS)
 
 
@@ -54,7 +54,7 @@ def test_experiment_composes_and_builds(name):
     "old",
     [
         ["old_data=procedural"],
-        ["old_data=demo"],
+        ["old_data=small"],
         ["old_data=folder", "old_root=x"],
         ["old_data/valid=scenes"],
     ],
@@ -87,7 +87,7 @@ def test_the_yaml_has_every_range_of_the_generator_and_no_other():
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
-        ("demo", {"disguise", "mimic", "dark", "gray", "ghost", "smoke"}),
+        ("small", {"disguise", "mimic", "dark", "gray", "ghost", "smoke"}),
         ("camouflage", {"disguise", "mimic", "dark"}),
         ("captures", {"motion"}),
     ],

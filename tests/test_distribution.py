@@ -108,7 +108,7 @@ def test_matting_needs_no_extra(tmp_path):
 
 @pytest.mark.timeout(600)
 def test_a_command_that_misses_an_extra_says_so_in_one_sentence():
-    run = without_extras(COMMAND, "train", "experiment=demo")
+    run = without_extras(COMMAND, "train", "experiment=small")
     assert run.returncode == 1
     assert run.stderr == (
         "error: pytorch_lightning is not installed: pip install 'bgm-matting[train]'\n"

@@ -36,7 +36,7 @@ SMALL = [
     "callbacks.pictures.every_n_steps=2",
 ]
 ALONE = ["trainer=default", "trainer.accelerator=cpu"]  # in this process
-BASE = ["experiment=demo", *ALONE, "callbacks.grow.phases=[[0.0,48,64]]", *SMALL]
+BASE = ["experiment=small", *ALONE, "callbacks.grow.phases=[[0.0,48,64]]", *SMALL]
 
 
 def script(name, *args):
@@ -64,7 +64,7 @@ def runs(tmp_path_factory):
     assert script("train", *BASE, *places, *resume) == 0
     places[1] = f"hydra.run.dir={runs / 'refine'}"
     refine = [
-        "experiment=demo_refine",
+        "experiment=small_refine",
         *ALONE,
         *SMALL,
         "trainer.max_steps=2",
@@ -217,7 +217,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(runs, tmp_path, capsys):
     assert "does not exist" in refused("train", *folder, *place)
     (tmp_path / "data" / "train").mkdir(parents=True)
     assert "0 pictures" in refused("train", *folder, *place)
-    wrong = ["experiment=demo", *ALONE, "backbone=resnet50", *SMALL, *place, f"init={base}"]
+    wrong = ["experiment=small", *ALONE, "backbone=resnet50", *SMALL, *place, f"init={base}"]
     assert "expected" in refused("train", *wrong)
     resume = [*BASE, *place, f"resume={runs / 'refine' / 'last.ckpt'}"]
     assert "expected" in refused("train", *resume)

@@ -26,7 +26,7 @@ USAGE = """usage: bgm COMMAND ...
   bgm blend before=FILE after=FILE out=NAME.safetensors  weights between two networks
   bgm release ckpt=FILE out=NAME.safetensors  a network to give away, in half the bytes
   bgm serve                    a page to try a network on, at 127.0.0.1 (extra: serve)
-  bgm demo                     train, score, export and matte on procedural data, in minutes
+  bgm demo                     train, score, export and matte, in minutes, on people that it has
   bgm --version
 """
 

@@ -1,4 +1,4 @@
-"""bgm demo: the whole line on procedural data, train -> train -> score -> export -> matte."""
+"""bgm demo: the whole line on embedded people, train -> train -> score -> export -> matte."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from bgm.metrics import Scores
 from bgm.paths import script_path
 from bgm.pictures import write_png
 
-SHIPPED = "mobilenetv2"
+SHIPPED = "efficientnet_lite0"
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -41,12 +41,12 @@ def main(args: list[str]) -> None:
     out, start = Path("runs/demo"), time.monotonic()
     base, refined = out / "base" / "last.ckpt", out / "refine" / "last.ckpt"
     model = out / "model.ckpt"
-    say("\n[bold]1/5[/bold] train the base stage on procedural pictures (about 4 minutes)")
+    say("\n[bold]1/5[/bold] train the base network on, on people that come with bgm")
     train(out, "base", ["experiment=demo", *args])
-    say("\n[bold]2/5[/bold] train the refine stage, starting from it (about 3 minutes)")
+    say("\n[bold]2/5[/bold] train a refiner for it, from nothing (minutes)")
     train(out, "refine", ["experiment=demo_refine", f"init={base}", *args])
     shutil.copyfile(refined, model)
-    say("\n[bold]3/5[/bold] score on the fixed validation scenes")
+    say("\n[bold]3/5[/bold] score on people kept back from both trainings")
     scenes = validation_scenes(out)
     scores = score_all(scenes, base, model)
     say("\n[bold]4/5[/bold] export to ONNX and certify it against PyTorch (minutes)")
@@ -109,7 +109,7 @@ def show_results(scores: dict[str, Scores], out: Path, seconds: float) -> None:
     scales = {name: metric.scale for name, metric in metrics.items()}
     facts = {"protocol": "frame", "scales": scales, "seconds": round(seconds)}
     write_text(out / "report.json", json.dumps(report | facts, indent=1) + "\n")
-    table = Table(title=f"{len(scores['refined'].rows)} procedural scenes, unseen in training")
+    table = Table(title=f"{len(scores['refined'].rows)} scenes of people that no training saw")
     table.add_column(no_wrap=True)
     for metric in metrics.values():
         table.add_column(metric.label, justify="right")

@@ -6,6 +6,7 @@ from bgm.data.clips import Clips, open_subjects
 from bgm.data.composites import Composites, CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
+from bgm.data.kept_back import KeptBack
 from bgm.data.mixing import MixedSources, Mixture, Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
@@ -13,7 +14,7 @@ from bgm.data.scenes import Scenes
 if TYPE_CHECKING:
     from bgm.data.datamodule import MattingData
 
-__all__ = ["BackgroundSource", "Backgrounds", "Clips", "Composites", "CroppedSubjects"]
+__all__ = ["BackgroundSource", "Backgrounds", "Clips", "Composites", "CroppedSubjects", "KeptBack"]
 __all__ += ["MattingData", "MixedSources", "Mixture", "Pool", "Procedural", "Scenes"]
 __all__ += ["SubjectSource", "Subjects", "open_subjects"]
 

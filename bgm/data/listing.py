@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from bgm.data.shards import is_packed, read_shards
 from bgm.errors import BadInput
+from bgm.people import FOLDER
 from bgm.pictures import COMMON, HIDDEN, ZIPPED, Member, find_pictures, some_pictures
 
 SYSTEM = "system"  # the word, in the place of a folder
+EMBEDDED = "embedded"  # the same, for the people that come with this package
 WALLPAPERS = ("backgrounds", "wallpapers")  # in each of the folders for shared data
 SMALL = ("screenshot", "preview", "thumbnail")  # stems of pictures that show others
 
@@ -32,7 +34,8 @@ def list_subjects(
 ) -> Listing:
     """List subjects: root, fgr together with pha, or rgba.
 
-    root has fgr/ and pha/ inside, or tar shards, or else its pictures are RGBA. A zip, ROOT.zip as
+    root has fgr/ and pha/ inside, or tar shards, or else its pictures are RGBA; "embedded" are the
+    rendered people that come with this package. A zip, ROOT.zip as
     well where there is no folder ROOT, is read as the folder that was zipped. Raises BadInput for
     other arguments and for what is missing, empty or broken.
     """
@@ -43,6 +46,8 @@ def list_subjects(
             "subjects need one of: root, fgr together with pha, rgba; "
             f"found root={root} fgr={fgr} pha={pha} rgba={rgba}"
         )
+    if root == EMBEDDED and not Path(EMBEDDED).exists():
+        root = FOLDER
     if root is None:
         return _list({kind: Path(place) for kind, place in given.items() if place is not None})
     if is_packed(root):

@@ -16,7 +16,7 @@ from bgm.train.trainer import needs_no_gpu
 
 def composed(*overrides):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
-        return compose("train", ["experiment=demo", "data_root=x", "name=a", *overrides])
+        return compose("train", ["experiment=small", "data_root=x", "name=a", *overrides])
 
 
 TRAINED = ("callbacks.best.dirpath=x", "callbacks.last.dirpath=x", "trainer.default_root_dir=x")

@@ -20,7 +20,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 def arguments(tmp_path, *overrides):
     return [
-        "experiment=demo_refine",
+        "experiment=small_refine",
         "trainer=ddp_cpu",
         *SMALL,
         "~callbacks.ema",

@@ -191,7 +191,7 @@ def test_the_experiment_on_a_folder_without_colours(checkpoints, tmp_path):
         f"init={checkpoints / 'refined.ckpt'}",
         f"data_root={root}",
         f"hydra.run.dir={tmp_path / 'run'}",
-        "augment=demo_refine",
+        "augment=small_refine",
         "augment.size=64",
         "augment.crop=[48,64]",
         "valid_augment.size=64",
