@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,17 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "ablations.py"
 SPEC = importlib.util.spec_from_file_location("ablations", SCRIPT)
 ablations = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(ablations)
+switches = sys.modules["switches"]
 
 
 def composed(words, folder):
-    return ablations.composed([*ablations.PROCEDURAL, *words], str(folder))
+    return ablations.composed([*switches.PROCEDURAL, *words], str(folder))
 
 
 @pytest.mark.slow
 def test_every_switch_makes_another_recipe(tmp_path):
     made = {}
-    for name, words in ablations.SWITCHES.items():
+    for name, words in switches.SWITCHES.items():
         cfg = composed(words, tmp_path)
         made[name] = ablations.made_by(cfg)
         assert instantiate(cfg.data.train.dataset).size == (128, 128)
@@ -29,15 +31,15 @@ def test_every_switch_makes_another_recipe(tmp_path):
 
 
 def test_a_switch_sets_what_it_names(tmp_path):
-    cfg = composed(ablations.SWITCHES["+ all of these"], tmp_path)
+    cfg = composed(switches.SWITCHES["+ all of these"], tmp_path)
     augment = instantiate(cfg.augment)
-    assert all(augment.ingredients[name].p > 0 for name in ablations.NEW)
+    assert all(augment.ingredients[name].p > 0 for name in switches.NEW)
     assert augment.size == 128
     assert augment.ingredients["noise"].p == 0.9  # the rest is the recipe's
     assert instantiate(cfg.data.train.dataset).ranges.motion > 0
-    one = instantiate(composed(ablations.SWITCHES["+ cast"], tmp_path).augment)
-    assert [one.ingredients[name].p > 0 for name in ablations.NEW] == [False, False, False, True]
-    plain = composed(ablations.SWITCHES["- textures"], tmp_path)
+    one = instantiate(composed(switches.SWITCHES["+ cast"], tmp_path).augment)
+    assert [one.ingredients[name].p > 0 for name in switches.NEW] == [False, False, False, True]
+    plain = composed(switches.SWITCHES["- textures"], tmp_path)
     drawn = instantiate(plain.data.train.dataset).ranges
     assert drawn.smooth > 0
     assert drawn.stripes == drawn.leaves == 0
@@ -71,7 +73,7 @@ def test_half_a_line_is_no_run(tmp_path):
 def test_a_switch_of_the_refine_recipe_sets_what_it_names(tmp_path):
     paths = ["backgrounds=places", "people=people"]
     for name in ("- photographs", "+ shadows", "+ re-composite"):
-        words = ablations.OF_REFINE[name]
+        words = switches.OF_REFINE[name]
         cfg = ablations.composed([*ablations.REFINE, *paths, *words], str(tmp_path))
         assert (cfg.data.train.texture == 0) == ("photographs" in name), name
         assert (cfg.augment.shadow.p == 0.3) == (name == "+ shadows")
