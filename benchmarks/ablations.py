@@ -38,9 +38,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from switches import GOING_ON, PROCEDURAL, REFINE, SCRATCH, SHORT, SWITCHES_OF
-
+from benchmarks.switches import GOING_ON, PROCEDURAL, REFINE, SCRATCH, SHORT, SWITCHES_OF
 from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import collate

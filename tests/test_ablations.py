@@ -1,18 +1,11 @@
 """The ablations' switches reach the recipe, and their file survives a kill."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from hydra.utils import instantiate
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "ablations.py"
-SPEC = importlib.util.spec_from_file_location("ablations", SCRIPT)
-ablations = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(ablations)
-switches = sys.modules["switches"]
+from benchmarks import ablations, switches
 
 
 def composed(words, folder):
