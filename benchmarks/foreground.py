@@ -1,6 +1,6 @@
 """How clean the foreground is: the network's colour, the unmixed one, and both by confidence.
 
-    python benchmarks/foreground.py [count=48] [seed=0] [model=NAME]
+    python benchmarks/foreground.py [--count 48] [--seed 0] [--model NAME]
 
 The people that come with bgm stand before invented places, mixed in linear light as a lens does,
 with noise of 0.4 %, a soft shadow and 3 % of exposure between plate and shot in every second one.
@@ -9,7 +9,7 @@ the foreground where true alpha is between 0.05 and 0.95, and of the composite o
 network never saw (true composite: true alpha, true colour), there and in the whole picture.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import torch
@@ -77,6 +77,8 @@ def main(count: int = 48, seed: int = 0, model: str = "mobilenetv2") -> None:
 
 
 if __name__ == "__main__":
-    options = dict(word.split("=", 1) for word in sys.argv[1:])
-    numbers = {k: int(v) for k, v in options.items() if k != "model"}
-    main(**numbers, **{k: v for k, v in options.items() if k == "model"})
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=48, help="composites")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="efficientnet_lite0")
+    main(**vars(parser.parse_args()))

@@ -1,14 +1,15 @@
 """Cut the free photographs and light maps that the shipped networks are trained on into views.
 
-    python benchmarks/photographs.py SOURCES OUT [each=40] [seed=0]
+    python benchmarks/photographs.py SOURCES OUT [--each 40] [--seed 0]
 
 SOURCES: a folder that holds, at any depth, the files named in `PHOTOGRAPHS` and `MAPS` below (where
 they come from, and the commands that fetch them, are in docs/network.md). OUT: a new folder of JPEG
 views of at most 512 px and `sources.json`: of each source where it comes from, by whom it is, under
-which licence. Light maps (.exr, or .exr.js of npm) need the package OpenEXR. each: views a source.
+which licence. Light maps (.exr, or .exr.js of npm) need the package OpenEXR.
 A view is a function of (seed, the source's name, its number).
 """
 
+import argparse
 import base64
 import json
 import sys
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from omegaconf import OmegaConf
 from PIL import Image
 
 from bgm.errors import BadInput
@@ -118,28 +118,26 @@ def sampled(light: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarra
     return above * (1 - down) + below * down
 
 
-def main(sources: str, out: str, *words: str) -> None:
+def main(sources: Path, folder: Path, each: int, seed: int) -> None:
     """Write the views of all sources."""
-    cfg = OmegaConf.merge({"each": 40, "seed": 0}, OmegaConf.from_dotlist(list(words)))
-    there = {path.name: path for path in sorted(Path(sources).rglob("*")) if path.is_file()}
+    there = {path.name: path for path in sorted(sources.rglob("*")) if path.is_file()}
     wanted = PHOTOGRAPHS | MAPS
     if missing := sorted(set(wanted) - set(there)):
         raise BadInput(f"{sources} lacks {len(missing)} sources: {', '.join(missing)}")
-    folder = Path(out)
     folder.mkdir(parents=True)
     for name in wanted:
         source = read_map(there[name]) if name in MAPS else photograph(there[name])
         view = view_of if name in MAPS else crop_of
         stem = name.replace(".", "_")
-        for number in range(cfg.each):
-            picture = view(source, rng_of(cfg.seed, name, number))
+        for number in range(each):
+            picture = view(source, rng_of(seed, name, number))
             picture.save(folder / f"{stem}-{number:03d}.jpg", quality=93)
     rows = {
         n: dict(zip(("source", "author", "licence"), w, strict=True)) for n, w in wanted.items()
     }
-    about = {"each": cfg.each, "seed": cfg.seed, "sources": rows}
+    about = {"each": each, "seed": seed, "sources": rows}
     (folder / "sources.json").write_text(json.dumps(about, indent=1) + "\n")
-    print(f"{len(wanted) * cfg.each} views of {len(wanted)} sources in {out}")
+    print(f"{len(wanted) * each} views of {len(wanted)} sources in {folder}")
 
 
 def photograph(path: Path) -> Image.Image:
@@ -150,7 +148,13 @@ def photograph(path: Path) -> Image.Image:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sources", type=Path)
+    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument("--each", type=int, default=40, help="views a source")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
     try:
-        main(*sys.argv[1:])
+        main(args.sources, args.out, args.each, args.seed)
     except BadInput as error:
         sys.exit(str(error))

@@ -39,12 +39,17 @@ def total_loss(weights: Weights, terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack([value * (weights[name] or 0) for name, value in terms.items()]).sum()
 
 
+def needs_refiner(name: str) -> bool:
+    """Whether a term is of a refined network's coarse outputs: `sm` is a word of its name."""
+    return "sm" in name.split("_")
+
+
 def check_weights(weights: Weights, refined: bool) -> None:
     """Raise BadInput unless the weights name known terms, are not negative, and not all 0.
 
-    refined: whether the network has a refiner; the terms with _sm in their names need one.
+    refined: whether the network has a refiner.
     """
-    known = sorted(name for name in TERMS if refined or "_sm" not in name)
+    known = sorted(name for name in TERMS if refined or not needs_refiner(name))
     if unknown := sorted(set(weights) - set(known)):
         kind = "refined" if refined else "base"
         raise BadInput(

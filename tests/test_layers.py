@@ -1,10 +1,14 @@
 """The import law: arrows never point up, rooms of one level do not know each other, no circles."""
 
 import ast
+import importlib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
+
+import bgm.data
 
 ROOT = Path(__file__).parents[1]
 BGM = ROOT / "bgm"
@@ -37,7 +41,8 @@ LEVELS = {
 }
 # Rooms that may not know these, though they lie below: a training knows no dataset class.
 FORBIDDEN = {
-    "train": {"bgm.data.composites", "bgm.data.folders", "bgm.data.scenes", "bgm.data.procedural"},
+    "train": {"bgm.data.composites", "bgm.data.folders", "bgm.data.scenes", "bgm.data.procedural"}
+    | {f"bgm.data.{name}" for name in bgm.data.__all__ if name != "MattingData"},
     "weights": {"bgm.data", "bgm.metrics", "bgm.augment", "bgm.losses", "bgm.compose"},
 }
 THIRD = {  # third parties, and the rooms that may import them
@@ -60,8 +65,11 @@ THIRD = {  # third parties, and the rooms that may import them
 }
 # Names of named tuples and of Hydra's configs, which are public in spite of their underscore.
 PUBLIC = {"_replace", "_asdict", "_fields", "_target_"}
-# The documented way to load what torch.export's AOTInductor compiled has this name.
-ALLOWED_PRIVATE = {"export/targets/aoti.py": ["from torch._inductor import aoti_load_package"]}
+# PyTorch documents these functions of AOTInductor for users, and has no other name for them.
+AOTI = "from torch._inductor import aoti_compile_and_package, aoti_load_package"
+ALLOWED_PRIVATE = {"export/targets/aoti.py": [AOTI]}
+# Beside `cli`, what assembles, resumes and records a training: these read a whole config.
+WHOLE_CONFIG = {"train/trainer.py", "train/resume.py", "run_info.py"}
 FILES = [p for p in sorted(BGM.rglob("*.py")) if p != BGM / "__init__.py"]
 
 
@@ -117,6 +125,9 @@ def test_no_circles():
         pytest.fail(f"modules import each other in a circle: {' -> '.join(error.args[1])}")
 
 
+BY_NAME = ("getattr", "hasattr", "setattr", "attrgetter", "import_module")
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__") and name not in PUBLIC
 
@@ -142,16 +153,17 @@ def private_names_of_others(path: Path) -> list[str]:
         if isinstance(node, ast.ImportFrom):
             parts = [*str(node.module).split("."), *(alias.name for alias in node.names)]
             if any(map(is_private, parts)) and parts[0] != "bgm":
-                found.append(f"line {node.lineno}: from {node.module} import {parts[-1]}")
+                names = ", ".join(alias.name for alias in node.names)
+                found.append(f"line {node.lineno}: from {node.module} import {names}")
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
             if any(map(is_private, ".".join(names).split("."))):
                 found.append(f"line {node.lineno}: import {names}")
         elif isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
             found.append(f"line {node.lineno}: {ast.unparse(node)}")
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
-            name = node.args[1]
-            if isinstance(name, ast.Constant) and is_private(str(name.value)):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in BY_NAME:
+            words = [str(a.value) for a in node.args if isinstance(a, ast.Constant)]
+            if any(is_private(part) for word in words for part in word.split(".")):
                 found.append(f"line {node.lineno}: {ast.unparse(node)}")
     return found
 
@@ -176,8 +188,47 @@ def test_no_private_name_of_another_package(path):
         "trainer._signal_connector.teardown()",
         "self._shutdown_workers()",
         "getattr(loop, '_should_accumulate')()",
+        "operator.attrgetter('_fit_loop')(trainer)",
+        "importlib.import_module('torch._C')",
+        "from torch._inductor import config, aoti_load_package",
     ],
 )
 def test_a_private_name_is_noticed(tmp_path, line):
     (tmp_path / "x.py").write_text(f"class A:\n    def run(self, trainer, loop):\n        {line}\n")
     assert len(private_names_of_others(tmp_path / "x.py")) == 1
+
+
+def overridden(kind: type) -> list[str]:
+    """Private names of a class that a base from another package has as well."""
+    others = [base for base in kind.__mro__[1:] if not base.__module__.startswith("bgm")]
+    own = [name for name, value in vars(kind).items() if is_private(name) and callable(value)]
+    return [name for name in own if any(name in vars(base) for base in others)]
+
+
+def test_no_class_overrides_a_private_name_of_another_package():
+    class Watched(pl.Trainer):
+        def _run(self, *args, **options):
+            return super()._run(*args, **options)
+
+    assert overridden(Watched) == ["_run"]
+    rooms = [
+        p for p in FILES if room(p) in ("train", "data", "export", "model", "augment", "infer")
+    ]
+    found = {}
+    for path in rooms:
+        for kind in vars(importlib.import_module(module(path))).values():
+            if isinstance(kind, type) and kind.__module__ == module(path) and overridden(kind):
+                found[kind] = overridden(kind)
+    assert not found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(BGM).as_posix())
+def test_only_commands_and_the_assembly_of_a_training_read_a_whole_config(path):
+    """A parameter called cfg is a whole config; a part of one has the part's name."""
+    named = path.relative_to(BGM).as_posix()
+    reads = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and "cfg" in [a.arg for a in node.args.args]
+    ]
+    assert not reads or named.startswith("cli/") or named in WHOLE_CONFIG

@@ -155,13 +155,13 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1, "sample_pixels": 4096}))
     assert bgm.load(out).refiner.select.sample_pixels == 4096
     assert 5e6 < out.stat().st_size < 11e6
-    assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).card)
-    told = read_facts(out)
-    assert told["licence"] == "MIT"
-    assert told["precision"] == "float16"
-    assert "hours: 0.0" in told["trainings"]
-    assert "max_steps" in told["trainings"]
-    assert len(read_weights(out).card["trainings"]) == 2
+    assert str(tmp_path.anchor + "tmp") not in json.dumps(read_weights(out).about)
+    facts = read_facts(out)
+    assert facts["licence"] == "MIT"
+    assert facts["precision"] == "float16"
+    assert "hours: 0.0" in facts["trainings"]
+    assert "max_steps" in facts["trainings"]
+    assert len(read_weights(out).about["trainings"]) == 2
     monkeypatch.setattr("bgm.weights.named_files.folder", lambda: out.parent)
     net, truth = bgm.load("small"), bgm.load(last)
     src, bgr = torch.rand(2, 1, 3, 64, 64)
@@ -198,8 +198,8 @@ def test_a_blend_of_two_trainings_is_a_network_to_start_from_and_to_release(runs
             }
         )
     )
-    told = read_weights(tmp_path / "small.safetensors").card["trainings"]
-    assert "blend_of" in told[2]
+    trainings = read_weights(tmp_path / "small.safetensors").about["trainings"]
+    assert "blend_of" in trainings[2]
     with pytest.raises(BadInput, match=r"ends in \.ckpt, expected \.safetensors"):
         blend(OmegaConf.create(given | {"out": "x.ckpt"}))
 

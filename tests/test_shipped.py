@@ -24,12 +24,12 @@ NAME = "mobilenetv2"
 
 @pytest.fixture(scope="module")
 def card():
-    return read_weights(weights_file(NAME)).card
+    return read_weights(weights_file(NAME)).about
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", NAME])
 def test_every_file_says_what_made_it(name):
-    card = read_weights(weights_file(name)).card
+    card = read_weights(weights_file(name)).about
     assert weights_file(name).stat().st_size < 12e6
     assert card["licence"] == "MIT"
     for made in card["trainings"]:

@@ -43,8 +43,8 @@ def main(args: list[str]) -> None:
     model = out / "model.ckpt"
     say("\n[bold]1/5[/bold] train the base network on, on people that come with bgm")
     train(out, "base", ["experiment=demo", *args])
-    say("\n[bold]2/5[/bold] train a refiner for it, from nothing (minutes)")
-    train(out, "refine", ["experiment=demo_refine", f"init={base}", *args])
+    say("\n[bold]2/5[/bold] train the refiner that ships on, for this base network")
+    train(out, "refine", ["experiment=demo_refine", f"init=[{SHIPPED},{base}]", *args])
     shutil.copyfile(refined, model)
     say("\n[bold]3/5[/bold] score on people kept back from both trainings")
     scenes = validation_scenes(out)
@@ -85,7 +85,8 @@ def score_all(scenes: Scenes, base: Path, refined: Path) -> dict[str, Scores]:
     keys = [s for name, s in scores.items() if name != "all_zero"]
     scores["best_threshold"] = min(keys, key=lambda s: s.mean()["mad"])
     for name, path in (("base", base), ("refined", refined), ("shipped", SHIPPED)):
-        model = open_model(str(path), device="cpu", backbone_scale=None, base_scale=0.5)
+        scale = 0.5 if name == "base" else None
+        model = open_model(str(path), device="cpu", backbone_scale=None, base_scale=scale)
         predict = predict_with(model)
         scores[name] = score_cases(ComputedCases(scenes, predict), Rules(), name)
     return scores

@@ -22,6 +22,7 @@ from bgm.data.doctor.item_report import (
 from bgm.errors import BadInput
 
 PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips
+PARTS = ("bgm.data.KeptBack",)  # sources that are a part of the one in them
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -50,17 +51,28 @@ def sources(cfg: DictConfig) -> Iterator[tuple[str, str, dict]]:
     data: Any = OmegaConf.to_container(cfg.data, resolve=True)
     for split in ("train", "valid", "test"):
         node = data.get(split) or {}
-        for role in ("subjects", "backgrounds"):
-            config = node.get(role) or {}
-            if not is_own(config) or any(config.get(key) for key in PLACES):
-                yield split, role, config
+        for role, config in inner_sources(node):
+            yield split, role, config
         if "root" in node:
             yield split, "scenes", node
 
 
+def inner_sources(node: dict) -> Iterator[tuple[str, dict]]:
+    """(role, config) of the sources in a dataset's config, and in those it is made of."""
+    for key, config in node.items():
+        if not isinstance(config, dict):
+            continue
+        inside = [] if config.get("_target_") in PARTS else list(inner_sources(config))
+        names_a_place = not is_own(config) or any(config.get(place) for place in PLACES)
+        if key in ("subjects", "backgrounds") and not inside and names_a_place:
+            yield key, config
+        yield from inside
+
+
 def is_own(config: dict) -> bool:
     """Whether a source is one of `bgm.data`, whose files are listed even where they do not pair."""
-    return config.get("_target_", "bgm.data.").startswith("bgm.data.")
+    target = config.get("_target_", "bgm.data.")
+    return target.startswith("bgm.data.") and target not in PARTS
 
 
 def open_part(split: str, role: str, config: dict) -> tuple[Part, list[Finding]]:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
@@ -11,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bgm.errors import BadInput, first_line, lost_worker
 from bgm.extras import missing_extra
 from bgm.infer.memory import no_memory
+from bgm.paths import conf_dir
 
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
@@ -68,7 +70,8 @@ def meaningless(error: HydraException) -> str:
     absent = re.match(r"In '.*': Could not find '(.+)/(.+)'", lines[0])
     if absent:
         renamed = re.fullmatch(r"(base|refine)_(\w+)", absent[2])
-        if absent[1] == "experiment" and renamed:
+        known = renamed and (Path(conf_dir()) / "data" / f"{renamed[2]}.yaml").is_file()
+        if absent[1] == "experiment" and renamed and known:
             return f"experiment={absent[2]} is now experiment={renamed[1]} data={renamed[2]}"
         options = [line.strip() for line in lines if line.startswith("\t") and "=" not in line]
         return f"{absent[1]}={absent[2]} is none of {', '.join(options)}"

@@ -150,8 +150,8 @@ def quoted(arg: str, sweep: bool) -> str:
     if not equals or arg.startswith("-") or not value or value[0] in "'\"" or "${" in value:
         return arg
     is_path = key.lstrip("+~").split(".")[-1] in PATH_KEYS and value != "null"
-    if value[0] == "{" and value[-1] == "}" and not Path(value).exists():
-        is_path = False  # ranges.shots={head:1}: a group that bears the name of a path
+    if value[0] + value[-1] in ("{}", "[]") and not Path(value).exists():
+        is_path = False  # init=[a.ckpt,b.ckpt]; ranges.shots={head:1}, which bears a path's name
     if is_path and sweep and "," in value and not Path(value).exists():
         return arg  # a sweep over several files
     if not is_path:

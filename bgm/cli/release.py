@@ -78,7 +78,7 @@ def read_run_cards(path: str) -> list[dict[str, Any]]:
     hours: the steps at the card's steps a second, so without validation; also of resumed runs.
     Raises BadInput where there is none.
     """
-    stored = read_weights(path).card
+    stored = read_weights(path).about
     card = stored.get("bgm_card")
     if trainings := stored.get("trainings"):
         return trainings

@@ -46,7 +46,7 @@ def read_facts(path: Path) -> dict[str, str]:
     }
     if stored.network:
         facts["network"] = json.dumps(stored.network, indent=1)
-    card = dict(stored.card)
+    card = dict(stored.about)
     run = card.pop("bgm_card", {})
     return facts | {name: as_yaml(value) for name, value in (card | run).items()}
 

@@ -180,7 +180,8 @@ def _entries(
             entry = score_case(case_of(index), rules, mattes)
         except BadInput as error:
             raise BadInput(f"{cases.names[index]}: {error}") from None
-        if before.get(index, index) is None and not isinstance(entry, str):
+        first = before.get(index, index) is None
+        if first and not isinstance(entry, str) and "dtssd" in metrics_of(rules.protocol):
             entry["dtssd"] = 0.0  # as RobustVideoMatting counts it
         return entry
 

@@ -56,6 +56,10 @@ def matte(
     (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
     for words that are unknown, and for a network in training mode.
     """
+    if align not in (True, False, AUTO):
+        raise BadInput(f"align is {align!r}, expected True, False or {AUTO!r}")
+    if not isinstance(exposure, bool):
+        raise BadInput(f"exposure is {exposure!r}, expected True or False")
     if isinstance(net, nn.Module):
         if net.training:
             raise BadInput("the network is in training mode, expected eval mode: net.eval()")
@@ -69,7 +73,7 @@ def matte(
         )
     foreground = choose_foreground(fgr)
     frames = [
-        fixed(Frame("", Shot(shot), Shot(plate)), align, exposure)
+        with_fixed_plate(Frame("", Shot(shot), Shot(plate)), align, exposure)
         for shot, plate in zip(shots, plates.expand_as(shots), strict=True)
     ]
     inputs = (
@@ -120,7 +124,7 @@ def like(x: Tensor, src: Picture) -> Picture:
     return (array if src.ndim == 4 else array[0]).astype(src.dtype)
 
 
-def fixed(frame: Frame, align: bool | str, exposure: bool) -> Frame:
+def with_fixed_plate(frame: Frame, align: bool | str, exposure: bool) -> Frame:
     """The frame with its plate moved onto the shot and exposed as it, as predict.py does."""
     for fix in ([AlignPlate()] if align else []) + ([fix_exposure] if exposure else []):
         frame = frame._replace(bgr=fix(frame)[0])

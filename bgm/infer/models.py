@@ -97,13 +97,20 @@ def model_of(
 ) -> Model:
     """A network in eval mode, which stays as it is, with options as for `open_model`.
 
-    name: for messages.
+    name: for messages. Raises BadInput for a scale that is none, and for an option that is not for
+    this kind of network.
     """
+    check_scale("backbone_scale", backbone_scale, 0.5)
+    check_scale("base_scale", base_scale, 1.0)
     device = next(net.parameters()).device
     if not isinstance(net, MattingRefine | OptimizedRefine):
         if select or backbone_scale not in (None, AUTO):
             raise BadInput(NO_REFINER.format(name))
         return Model(net, device, float(base_scale or BASE_SCALE))
+    if base_scale is not None:
+        raise BadInput(
+            f"{name} has a refiner: base_scale is for base networks, take backbone_scale"
+        )
     if select:
         net = net.at_scale(net.backbone_scale)
         net.refiner = copy.deepcopy(net.refiner)  # four small convolutions

@@ -154,7 +154,7 @@ def main(job_path: str) -> None:
     marks = Landmarks(Path(job["bodies"]) / "common.npz")
     maps = lighting.hdr_maps(job["maps"])
     for index in job["indices"]:
-        print(json.dumps({"begun": index}), flush=True)
+        print(json.dumps({"started": index}), flush=True)
         try:
             picture(index, job, marks, maps, work)
         except Exception:

@@ -60,7 +60,7 @@ def add_person(
                 points = below_hat(head, points)
             add_strands(f"hair{number}", points, part.radius, colour, root)
     add_facial_hair(head, stream.of("beard"), root, colour, close, bearded and not body.female)
-    add_eyes(body, stream.of("eyes"), root, colour)
+    add_eyes(body, stream.of("eyes"), root)
     if "fur" in worn.words:
         add_fur(worn, stream.of("fur"), root, close)
     elif fuzzy:
@@ -104,7 +104,7 @@ def add_skin(body: Body, draw: Stream, root: bpy.types.Object, worn: Worn, optio
     return base
 
 
-def add_eyes(body: Body, draw: Stream, root: bpy.types.Object, lash: bpy.types.Material) -> None:
+def add_eyes(body: Body, draw: Stream, root: bpy.types.Object) -> None:
     """Eyeballs with iris and pupil, teeth, tongue, lashes."""
     marks = body.marks
     gaze = np.full(len(marks.template), 0.02)

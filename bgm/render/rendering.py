@@ -167,7 +167,7 @@ def blender(python: str, job: Path) -> Iterator[tuple[int, dict[str, Any] | str]
     BadInput when the program ends before it begins with a picture.
     """
     command = [python, "-c", START.format(module="bgm.render.blender"), str(PACKAGE), str(job)]
-    log, begun, done = job.parent / "blender.log", None, None
+    log, started, done = job.parent / "blender.log", None, None
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -175,16 +175,16 @@ def blender(python: str, job: Path) -> Iterator[tuple[int, dict[str, Any] | str]
         ) as program,
     ):
         for line in program.stdout or ():
-            if line.startswith('{"begun"'):
-                begun = json.loads(line)["begun"]
+            if line.startswith('{"started"'):
+                started = json.loads(line)["started"]
             elif line.startswith('{"done"'):
                 done = json.loads(line)["done"]
                 yield done, result(job.parent, done)
     last = (log.read_text().strip().splitlines() or ["no message"])[-1]
-    if begun is None:
+    if started is None:
         raise BadInput(f"bgm.render.blender failed in {python}: {last}")
-    if begun != done:
-        yield begun, f"Blender ended with code {program.returncode}"
+    if started != done:
+        yield started, f"Blender ended with code {program.returncode}"
 
 
 def result(folder: Path, index: int) -> dict[str, Any] | str:

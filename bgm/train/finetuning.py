@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.files import write_text
-from bgm.losses import Weights
+from bgm.losses import Weights, needs_refiner
 from bgm.train.activation_checkpointing import BATCH_NORMS
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
 from bgm.train.stages import MattingStage
-from bgm.weights import network_of
+from bgm.weights import check_targets, network_of
 
 NAME = "finetune.json"
 
@@ -28,12 +28,14 @@ def fine_tune(
     network in the checkpoint, shaped like its config. options: those of `MattingStage`. Raises
     BadInput for a file without a matting network.
     """
-    if ckpt is None:
-        raise BadInput("fine-tuning starts from a checkpoint: init=... is missing")
-    config = merged(network_of(ckpt), network or {}, ckpt)
+    if not isinstance(ckpt, str):
+        raise BadInput(f"fine-tuning starts from one checkpoint, init=FILE: init is {ckpt}")
+    stored = network_of(ckpt)
+    check_targets(stored)
+    config = merged(stored, network or {}, ckpt)
     if "refiner" not in config:
         lr = lr["base"] if isinstance(lr, Mapping) and "base" in lr else lr
-        loss = {name: weight for name, weight in loss.items() if "_sm" not in name}
+        loss = {name: weight for name, weight in loss.items() if not needs_refiner(name)}
     return MattingStage(config, lr, loss, **options)
 
 

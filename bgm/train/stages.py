@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from hydra.utils import instantiate
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
@@ -17,7 +18,7 @@ from bgm.ops import crop_to, pad_to
 from bgm.train.activation_checkpointing import recompute
 from bgm.train.learning_rates import factor, frozen, parameter_groups
 from bgm.types import Batch, Coarse, Refined
-from bgm.weights import LoadReport, build, initialise, match_keys, read_weights
+from bgm.weights import LoadReport, initialise, match_keys, read_weights
 
 SCORED = ("val", "old")  # prefixes of what is logged for the first and the second validation set
 
@@ -49,11 +50,11 @@ class MattingStage(pl.LightningModule):
         check_weights(loss, refined="refiner" in network)
         self.loss_weights = dict(loss)
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
-        self.network: Any = build(network).to(memory_format=torch.channels_last)
+        self.network: Any = instantiate(network).to(memory_format=torch.channels_last)
         if compile and checkpoint_activations:
             raise BadInput("compile and checkpoint_activations exclude each other: choose one")
         if checkpoint_activations:
-            recompute(self.network.blocks())  # type: ignore[operator] # a network of bgm.model
+            recompute(self.network.blocks())
         if compile:
             self.network.compile()  # in place: torch.compile(network) would rename every key
         names = ["loss", *(f"loss_{name}" for name, weight in loss.items() if weight)]
@@ -78,7 +79,7 @@ class MattingStage(pl.LightningModule):
         if path is not None:
             stored = read_weights(path)
             report = match_keys(self.network.state_dict(), stored.state)
-            if "epoch" not in stored.card or not report.complete:
+            if "epoch" not in stored.about or not report.complete:
                 raise BadInput(
                     f"{path} cannot be resumed: expected a Lightning checkpoint of this network, "
                     f"found {stored.kind} weights, {report} (init=... takes weights)"

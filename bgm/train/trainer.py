@@ -38,10 +38,14 @@ def needs_no_gpu(cfg: DictConfig) -> None:
 
 
 def load_initial_weights(stage: Any, cfg: DictConfig) -> None:
-    """Give a stage the weights of cfg.init, where there is one, and say what was taken."""
-    if cfg.init:
-        report = stage.start_from(cfg.init, cfg.init_is)
-        say(f"{cfg.init}: {report}; what is not matched keeps its start values")
+    """Give a stage the weights of cfg.init, where there is one, and say what was taken.
+
+    Of several files each later one takes precedence: a network, then another base for it.
+    """
+    files = [cfg.init] if isinstance(cfg.init, str) else cfg.init or []
+    for file in files:
+        report = stage.start_from(file, cfg.init_is)
+        say(f"{file}: {report}; what is not matched keeps its start values")
 
 
 def report_result(trainer: Trainer) -> float | None:

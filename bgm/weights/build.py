@@ -1,9 +1,10 @@
 """From stored weights to a network in eval mode, and which of them fit it."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from hydra.utils import instantiate
@@ -14,6 +15,8 @@ from bgm.model import SELECTIONS
 from bgm.model import optimize as optimized
 from bgm.model.selection import KIND_OF
 from bgm.weights.formats import Stored, read_weights
+
+TRUST = "BGM_TRUST"  # environment variable: packages whose constructors a file may name, by commas
 
 
 class LoadReport(NamedTuple):
@@ -54,17 +57,24 @@ def grouped(keys: list[str], most: int = 12) -> str:
     return ", ".join([*shown, *(["..."] if len(groups) > most else [])])
 
 
-def build(network: dict) -> nn.Module:
-    """Build the network that a config describes.
-
-    A config out of a file may only name `bgm.model.*`: instantiating anything else would run it.
-    """
-    for target in targets(network):
-        if not target.startswith("bgm.model."):
-            raise BadInput(
-                f"the network's config names {target}; only bgm.model.* is allowed there"
-            )
+def build(network: Mapping[str, Any]) -> nn.Module:
+    """Build the network that a config out of a file describes, see `check_targets`."""
+    check_targets(network)
     return instantiate(network)
+
+
+def check_targets(network: Mapping[str, Any]) -> None:
+    """Raise BadInput for a config that names more than `bgm.model.*` and packages of `TRUST`.
+
+    Instantiating anything else that a file names would run it.
+    """
+    trusted = ("bgm.model", *filter(None, os.environ.get(TRUST, "").split(",")))
+    for target in targets(network):
+        if not any(target.startswith(f"{package}.") for package in trusted):
+            raise BadInput(
+                f"the network's config names {target}; only bgm.model.* is allowed there, and the "
+                f"packages that {TRUST} names: {TRUST}={target.partition('.')[0]} if you trust it"
+            )
 
 
 def targets(config: object) -> list[str]:

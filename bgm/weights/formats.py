@@ -54,7 +54,7 @@ class Stored(NamedTuple):
     kind: str  # "bgm", "bgmv2", "deeplabv3" or "classifier"
     state: dict[str, Tensor]  # our names for bgm and bgmv2 parts, without "network."
     network: dict  # the config that rebuilds the network; empty unless kind is "bgm"
-    card: dict  # whatever else the file says about itself, plain values
+    about: dict  # whatever else the file says about itself, plain values
 
 
 def read_weights(path: str | Path) -> Stored:

@@ -58,7 +58,7 @@ def model_card(
         text = own.read_text(encoding="utf-8") if own.is_file() else f"# {file.stem}\n{NO_TEXT}"
         text = RELATIVE.sub(r"\1", text)
     data = hub.ModelCardData(
-        license=stated(licence or stored.card.get("licence"), f"the model card of {ckpt}"),
+        license=stated(licence or stored.about.get("licence"), f"the model card of {ckpt}"),
         library_name="bgm",
         pipeline_tag="image-segmentation",
         tags=TAGS,

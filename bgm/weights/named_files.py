@@ -76,7 +76,7 @@ def shipped() -> list[str]:
 def weights_file(path: str | Path) -> Path:
     """path, or the file of the network of that name; a file of one's own comes first.
 
-    "hf:owner/name" is downloaded, see `bgm.weights.hub_files.hub_file`.
+    "hf:owner/name" is downloaded, see `bgm.weights.named_files.hub_file`.
     """
     path = Path(path)
     if str(path).startswith(HUB) and not path.exists():

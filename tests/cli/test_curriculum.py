@@ -140,6 +140,13 @@ def test_an_experiment_of_old_answers_with_the_new_words(name, capsys):
     assert f"experiment={name} is now experiment={stage} data={data}" in capsys.readouterr().err
 
 
+def test_a_name_that_never_was_is_no_old_one(capsys):
+    assert script("train", "experiment=refine_people") == 1
+    said = capsys.readouterr().err
+    assert "experiment=refine_people is none of" in said
+    assert "is now" not in said
+
+
 def test_a_stopped_stage_stops_the_curriculum(paper, tmp_path):
     def stopped(given):
         return Run()(given) or (75 if "init=" in str(given) else 0)

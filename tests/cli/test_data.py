@@ -50,6 +50,18 @@ def test_doctor_finds_packed_data_well_and_a_cut_file_not(root, tmp_path, monkey
     assert "errors: 1" in said
 
 
+def test_doctor_looks_at_sources_within_sources(monkeypatch, capsys, tmp_path):
+    limit = [f"data_root={tmp_path}", "workers=0", "limit=2"]
+    assert run(monkeypatch, "doctor", "data=demo", *limit) == 0
+    said = capsys.readouterr().out
+    assert "74" in said  # of 89 embedded people the ones to train on
+    assert "15" in said  # and the ones kept back
+    assert run(monkeypatch, "doctor", "data=mixed", "people=embedded", *limit) == 0
+    assert "89" in capsys.readouterr().out
+    assert run(monkeypatch, "doctor", "data=finetune", *limit) == 1
+    assert "does not exist" in capsys.readouterr().out
+
+
 def test_pack_reduces(root, tmp_path, monkeypatch, capsys):
     out = tmp_path / "small"
     pack = ["pack", "data=folder", f"data_root={root}", f"out={out}", "size=32", "workers=0"]

@@ -41,8 +41,9 @@ def test_what_hydra_understands_stays():
     assert quoted("ckpt=a,b", sweep=True) == "ckpt=a,b"
 
 
-def test_a_group_that_bears_the_name_of_a_path_stays_a_group(tmp_path, monkeypatch):
+def test_groups_and_lists_at_the_names_of_paths_stay_what_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    assert as_typed(["init=[runs/a=b.ckpt,x]"]) == ["init=['runs/a=b.ckpt','x']"]
     for arg in ("ranges.shots={head:1,bust:0.5}", "+a.dir={x:1}"):
         assert as_typed([arg]) == [arg]
     (tmp_path / "{x}").mkdir()

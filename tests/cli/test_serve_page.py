@@ -18,7 +18,9 @@ from bgm.cli.serve.results import matte_pictures
 from bgm.pictures import read_picture, write_png
 from tests.examples import chromium
 
-pytest.importorskip("selenium", reason="selenium is not installed (pip install 'bgm[browser]')")
+pytest.importorskip(
+    "selenium", reason="selenium is not installed (pip install 'bgm-matting[browser]')"
+)
 pytest.importorskip("gradio", reason="gradio is not installed (pip install 'bgm-matting[serve]')")
 HERE = bool(chromium.CHROMIUM and chromium.DRIVER)
 pytestmark = [

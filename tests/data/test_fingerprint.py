@@ -15,9 +15,9 @@ class Recipe:
         self.__dict__.update(values)
 
 
-class Told(Recipe):
+class Described(Recipe):
     def describe(self):
-        return {"told": self.told}
+        return {"seen": self.seen}
 
 
 def test_every_leaf_counts(tmp_path):
@@ -35,8 +35,8 @@ def test_every_leaf_counts(tmp_path):
 
 
 def test_an_object_may_speak_for_itself():
-    assert fingerprint(Told(told=1, x=1)) == fingerprint(Told(told=1, x=2))
-    assert fingerprint(Told(told=1)) != fingerprint(Told(told=2))
+    assert fingerprint(Described(seen=1, x=1)) == fingerprint(Described(seen=1, x=2))
+    assert fingerprint(Described(seen=1)) != fingerprint(Described(seen=2))
 
 
 def test_order_of_keys_addresses_and_loops_do_not_count():

@@ -53,15 +53,15 @@ def test_good_draws_stay_and_bad_ones_are_a_function_of_the_draw(root):
     cut(root / "fgr" / "3.png")
     (root / "pha" / "5.png").unlink()  # vanished since the folders were listed
     for order in (range(8), reversed(range(8))):
-        surviving = SkipBroken(data, seed=2)
+        tolerant = SkipBroken(data, seed=2)
         for draw in order:
-            sample = surviving[draw]
+            sample = tolerant[draw]
             assert int(sample.draw) == draw
             before = found.setdefault(draw, sample)
             assert all(torch.equal(a, b) for a, b in zip(before, sample, strict=True))
             same = all(torch.equal(a, b) for a, b in zip(whole[draw], sample, strict=True))
             assert same == (draw not in (3, 5))
-        said = "\n".join(surviving.faults)
+        said = "\n".join(tolerant.faults)
         assert "fgr/3.png is" in said
         assert "pha/5.png does not exist" in said
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -80,6 +81,17 @@ def test_more_is_better(added, place, monkeypatch):
     ranks = {e["rank"]: e["name"] for e in found["examples"]}
     assert ranks["worst-1"] == min(values, key=values.get)
     assert ranks["best-1"] == max(values, key=values.get)
+
+
+def test_one_over_time_is_scored_too(tmp_path, monkeypatch):
+    def shift(mattes):
+        return float(np.abs(mattes.pha.pred - mattes.before.pred).mean())
+
+    monkeypatch.setitem(METRICS, "shift", Metric("shift", 1.0, "", False, shift, needs="before"))
+    write(tmp_path, [f"walk/{name}" for name in NAMES])
+    rows = evaluate(tmp_path, "clip")["pictures"]
+    assert [row.get("shift") is not None for row in rows] == [False, True, True, True]
+    assert all("dtssd" not in row for row in rows)
 
 
 def test_the_report_calls_more_of_it_better(added, tmp_path):

@@ -158,3 +158,26 @@ def test_the_selection_is_words_and_the_network_keeps_its_own():
 def test_a_network_in_training_is_refused():
     with pytest.raises(BadInput, match="training mode"):
         bgm.matte(tiny().train(), *pair())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"align": "sometimes"}, "align is 'sometimes', expected True, False or 'auto'"),
+        ({"align": "false"}, "align is 'false'"),
+        ({"exposure": "no"}, "exposure is 'no', expected True or False"),
+        ({"backbone_scale": 0.9}, "backbone_scale is 0.9, expected a number above 0"),
+        ({"backbone_scale": "large"}, "backbone_scale is large"),
+        ({"base_scale": 0.5}, "has a refiner: base_scale is for base networks"),
+    ],
+)
+def test_words_that_are_none_are_refused(options, sentence):
+    src, bgr = pair()
+    with pytest.raises(BadInput, match=sentence):
+        bgm.matte(tiny().eval(), src, bgr, **options)
+
+
+def test_a_base_network_sees_no_more_than_the_picture():
+    src, bgr = pair()
+    with pytest.raises(BadInput, match="base_scale is 3, expected a number above 0 and at most 1"):
+        bgm.matte(tiny().base.eval(), src, bgr, base_scale=3)

@@ -1,11 +1,14 @@
 """The laws of the refiner: all crops equal, all replaces equal, full equals every patch."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import get_class
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from bgm.model import (
     Full,
@@ -16,7 +19,6 @@ from bgm.model import (
     RoiAlignCrop,
     Sampling,
     ScatterElementReplace,
-    ScatterNdReplace,
     Thresholding,
     UnfoldCrop,
     mobilenetv2,
@@ -24,8 +26,16 @@ from bgm.model import (
 )
 from tests.weights_by_formula import fill
 
-CROPS = (UnfoldCrop, RoiAlignCrop, GatherCrop)
-REPLACES = (ScatterNdReplace, ScatterElementReplace)
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def choices(group: str) -> tuple[type[torch.nn.Module], ...]:
+    """The methods that a group of configs names; SharedCells is another refiner, not a method."""
+    found = [OmegaConf.load(path)._target_ for path in sorted((CONF / group).glob("*.yaml"))]
+    return tuple(get_class(t) for t in found if t.startswith("bgm.model."))
+
+
+CROPS, REPLACES = choices("crop"), choices("replace")
 grids = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 7), st.integers(0, 10**6))
 
 

@@ -30,7 +30,7 @@ if "bgm.render.anny_bodies" in sys.argv[2]:
 if {crash} == "at once":
     sys.exit("no bpy")
 for index in job["indices"]:
-    print(json.dumps({{"begun": index}}), flush=True)
+    print(json.dumps({{"started": index}}), flush=True)
     if index == {crash}:
         sys.exit(3)
     path = job["work"] + f"/{{index:06d}}"

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
 import bgm
 from bgm.errors import BadInput
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2, resnet50
+from bgm.paths import conf_dir
 from bgm.weights import build, from_bgmv2, initialise, read_weights, write_safetensors
 from tests.weights_by_formula import by_formula, published
 
@@ -40,7 +43,7 @@ def test_checkpoints_rebuild_their_network(config, tmp_path):
         assert type(back) is type(net)
         for name, value in net.state_dict().items():
             assert torch.equal(back.state_dict()[name], value), name
-    assert read_weights(path).card == {"note": "x"}
+    assert read_weights(path).about == {"note": "x"}
     if config is REFINE:
         assert bgm.load(path).backbone_scale == 0.125
 
@@ -110,6 +113,24 @@ def test_a_config_in_a_file_may_only_build_networks():
                 "backbone": {"_target_": "os.system", "command": "x"},
             }
         )
+
+
+def test_packages_that_one_trusts_may_be_in_files(monkeypatch):
+    network = {
+        "_target_": "bgm.model.MattingBase",
+        "backbone": {"_target_": "tests.networks.TinyEncoder"},
+    }
+    with pytest.raises(BadInput, match=r"tests\.networks\.TinyEncoder; .* BGM_TRUST=tests if you"):
+        build(network)
+    monkeypatch.setenv("BGM_TRUST", "mypackage,tests")
+    assert build(network).backbone.channels[0] == 6
+
+
+def test_a_training_takes_an_encoder_of_ones_own(tmp_path):
+    words = ["experiment=base", "data=procedural", "name=x", f"data_root={tmp_path}"]
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", [*words, "backbone._target_=tests.networks.TinyEncoder"])
+    assert type(instantiate(cfg.stage).network.backbone).__name__ == "TinyEncoder"
 
 
 def test_refine_starts_from_base():

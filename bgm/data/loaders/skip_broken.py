@@ -87,7 +87,7 @@ class Faults:
             shown = "; ".join(list(self.seen)[:10])
             raise BadInput(
                 f"{len(self.seen)} different faults in the training data, at most {self.limit} "
-                f"are borne (bad_files): {shown}"
+                f"are tolerated (bad_files): {shown}"
             )
 
 
