@@ -15,6 +15,7 @@ from bgm.console import say, tracked
 from bgm.data.fingerprint import fingerprint
 from bgm.errors import BadInput
 from bgm.eval.cases import Case, Cases
+from bgm.export.targets import suffixes
 from bgm.files import refusals_named, sha256, write_text
 from bgm.infer.any_size import run_any_size
 from bgm.metrics import Scores, metrics_of, score
@@ -22,7 +23,7 @@ from bgm.metrics.protocols import Scale, find_protocol
 from bgm.run_info import cores
 
 Entry = dict[str, float] | str  # scores, or why the picture was skipped
-WEIGHTS = (".bin", ".data", ".onnx", ".xml", ".pt", ".pt2", ".ckpt", ".safetensors")
+WEIGHTS = {".bin", ".data", ".ckpt", ".safetensors"}  # beside those of exported files
 
 
 class PartialScores(NamedTuple):
@@ -76,7 +77,8 @@ def run_key(model: Path | None, files: Iterable[Path], *rules: object) -> str:
     """
     stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     neighbours = [] if model is None else sorted(model.parent.glob(f"{model.stem}.*"))
-    weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in WEIGHTS]
+    kinds = WEIGHTS | {Path(suffix).suffix for suffix in suffixes()}
+    weights = [sha256(f) for f in neighbours if f.is_file() and f.suffix in kinds]
     return fingerprint(model and sha256(model), weights, stats, *rules, score, run_any_size)
 
 
