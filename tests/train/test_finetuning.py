@@ -61,7 +61,7 @@ def test_the_network_may_differ_where_it_has_something_to_differ(checkpoints):
     assert type(net.refiner.select).__name__ == "Full"
     with pytest.raises(BadInput, match=r"changes backbone_scale.* has backbone"):
         fine_tune(str(checkpoints / "base.ckpt"), LR, LOSS, {"backbone_scale": 0.125})
-    with pytest.raises(BadInput, match=r"init=\.\.\. is missing"):
+    with pytest.raises(BadInput, match=r"starts from one checkpoint, init=FILE"):
         fine_tune(None, LR, LOSS)
 
 
