@@ -11,7 +11,8 @@ from bgm.infer.foreground_bands import foreground_in_rows
 from bgm.infer.frame_reports import Failures, FrameReports, StopOnSignal, open_reports
 from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
-from bgm.infer.options import matte_steps, open_sink, plate_fixes
+from bgm.infer.options import matte_steps, open_sink
+from bgm.infer.plate.fixes import plate_fixes
 from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
 from bgm.paths import conf_dir

@@ -57,7 +57,7 @@ def scenes(count: int, seed: int):
         yield Frame(str(number), Shot(shot), Shot(bgr)), alpha, colour, other
 
 
-def main(count: int = 48, seed: int = 0, model: str = "mobilenetv2") -> None:
+def main(count: int, seed: int, model: str) -> None:
     net = model_of(bgm.load(model, optimize=True))
     rows: dict[str, list[list[float]]] = {name: [] for name in FOREGROUNDS}
     for frame, alpha, colour, other in scenes(count, seed):
@@ -80,5 +80,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=48, help="composites")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", default="efficientnet_lite0")
+    parser.add_argument("--model", default="mobilenetv2")
     main(**vars(parser.parse_args()))

@@ -15,7 +15,7 @@ from bgm.infer.foreground import choose_foreground
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import AUTO, Model, model_of
 from bgm.infer.outputs import render
-from bgm.infer.plate.fixes import AlignPlate, fix_exposure
+from bgm.infer.plate.fixes import plate_fixes
 from bgm.model import choose_select
 from bgm.pictures import to_uint8
 
@@ -56,10 +56,9 @@ def matte(
     (B, H, W), PIL pictures are upright. Raises BadInput for pictures that do not fit each other,
     for words that are unknown, and for a network in training mode.
     """
-    if align not in (True, False, AUTO):
-        raise BadInput(f"align is {align!r}, expected True, False or {AUTO!r}")
     if not isinstance(exposure, bool):
-        raise BadInput(f"exposure is {exposure!r}, expected True or False")
+        raise BadInput(f"exposure is {exposure}, expected true or false")
+    plate_fixes(align, exposure)  # refuses words that are none before anything is computed
     if isinstance(net, nn.Module):
         if net.training:
             raise BadInput("the network is in training mode, expected eval mode: net.eval()")
@@ -126,6 +125,6 @@ def like(x: Tensor, src: Picture) -> Picture:
 
 def with_fixed_plate(frame: Frame, align: bool | str, exposure: bool) -> Frame:
     """The frame with its plate moved onto the shot and exposed as it, as predict.py does."""
-    for fix in ([AlignPlate()] if align else []) + ([fix_exposure] if exposure else []):
+    for fix in plate_fixes(align, exposure):
         frame = frame._replace(bgr=fix(frame)[0])
     return frame

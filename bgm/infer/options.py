@@ -12,8 +12,7 @@ from bgm.infer.frame import Shot
 from bgm.infer.models import AUTO
 from bgm.infer.ocio import OcioSpaces
 from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
-from bgm.infer.plate.fixes import AlignPlate, FitPlate, fix_exposure
-from bgm.infer.predict import MatteStep, PlateFix
+from bgm.infer.predict import MatteStep
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import (
     Broken,
@@ -60,25 +59,30 @@ def open_frames(
         if meaning is not None:
             raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         clip = video(src, plate, fit)
-        say_dropped(src, plate)
+        say_dropped(src, clip.header.dropped)
+        say_dropped(plate, dropped_of(plate))
         return clip
     frames = pictures(src, plate, read, fit, broken)
-    say_dropped(next(iter(frames.shots.values())), next(iter(frames.plates.values())))
+    for first in (next(iter(frames.shots.values())), next(iter(frames.plates.values()))):
+        say_dropped(first, dropped_of(first))
     if path.is_dir() and (others := other_files(path)):
         some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         say(f"{src}: passed over, as no pictures that are read: {some} ({len(others)})")
     return frames
 
 
-def say_dropped(*files: str | Path | Shot) -> None:
-    """Say what reading these files leaves out: of many pictures, what it is in the first."""
-    for file in files:
-        if isinstance(file, Shot):
-            continue
-        with suppress(BadInput):  # it is named when it is read
-            left_out = dropped(file) if is_picture(file) else read_header(file).dropped
-            for sentence in left_out:
-                say(f"{file}: {sentence}")
+def say_dropped(file: str | Path | Shot, sentences: list[str]) -> None:
+    """Say what reading a file leaves out."""
+    for sentence in sentences:
+        say(f"{file}: {sentence}")
+
+
+def dropped_of(file: str | Path | Shot) -> list[str]:
+    """What reading a picture or a video leaves out; nothing of one that cannot be read."""
+    with suppress(BadInput):  # it is named when it is read
+        if not isinstance(file, Shot):
+            return dropped(file) if is_picture(file) else read_header(file).dropped
+    return []
 
 
 def picture_reader(linear: bool | None, spaces: OcioSpaces | None) -> Reader:
@@ -159,20 +163,6 @@ def open_sink(
     with suppress(BadInput):  # it is named when it is read
         pictures_out["pixel_aspect"] = pixel_aspect(next(iter(frames.shots.values())))
     return PictureSink(out, outputs, background, **pictures_out)
-
-
-def plate_fixes(
-    align: bool | str, exposure: bool, align_every: int | None = None, fit: bool = False
-) -> list[PlateFix]:
-    """What is done to every plate, in this order; keys of conf/predict.yaml."""
-    if align not in (True, False, AUTO):
-        raise BadInput(f"align is {align}, expected true, false or auto")
-    if align_every and not align:
-        raise BadInput(f"align_every={align_every} needs align=auto or align=true")
-    fixes: list[PlateFix] = [FitPlate()] if fit else []
-    if align:
-        fixes.append(AlignPlate(align_every, quiet=align == AUTO))
-    return [*fixes, fix_exposure] if exposure else fixes
 
 
 def matte_steps(

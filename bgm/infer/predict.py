@@ -14,13 +14,13 @@ from bgm.infer.foreground import MatteStep, network_foreground
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
+from bgm.infer.plate.fixes import PlateFix
 from bgm.infer.prefetch import BackgroundWriter, prefetch
 from bgm.model import OptimizedRefine
 from bgm.model.optimize import CoarseAtMost, Plate
 from bgm.types import Coarse, Refined
 
 FASTEST = next(iter(PLANS))
-PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and a sentence about it, or none
 
 
 class Sink(AbstractContextManager, Protocol):

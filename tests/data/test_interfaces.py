@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import bgm.cli
-from bgm.data import Composites, Subjects, open_subjects
+from bgm.data import Composites, CroppedSubjects, KeptBack, Subjects, open_subjects
 from bgm.data.folders import Backgrounds
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.shards import pack, write_shards
@@ -68,7 +68,10 @@ SUBJECTS = {
     "rgba zip": lambda root, tmp: open_subjects(zipped(root / "cut", tmp / "a.zip", "cut out/")),
     "clips": clips,
     "invented": lambda root, tmp: InventedSubjects(COUNT),
+    "kept back": lambda root, tmp: KeptBack(InventedSubjects(2 * COUNT), 2, True),
+    "cropped": lambda root, tmp: CroppedSubjects(InventedSubjects(COUNT), each=1),
 }
+MADE = ("clips", "invented", "kept back", "cropped")  # not of the folder's pictures
 BACKGROUNDS = {
     "folder": lambda root, tmp: Backgrounds(root / "backgrounds/train"),
     "shards": lambda root, tmp: Backgrounds(
@@ -96,7 +99,7 @@ def test_subjects_are_read_alike(root, tmp_path, kind):
     assert fgr.shape == (3, *pha.shape[1:])
     again = pickle.loads(pickle.dumps(source)).read(1, 24)
     assert torch.equal(again[1], fgr)
-    if kind not in ("clips", "invented"):
+    if kind not in MADE:
         folder = Subjects(root / ("cut" if "rgba" in kind else "train"))
         assert all(torch.equal(a, b) for a, b in zip((pha, fgr), folder.read(1, 24), strict=True))
 

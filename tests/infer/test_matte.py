@@ -163,9 +163,9 @@ def test_a_network_in_training_is_refused():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"align": "sometimes"}, "align is 'sometimes', expected True, False or 'auto'"),
-        ({"align": "false"}, "align is 'false'"),
-        ({"exposure": "no"}, "exposure is 'no', expected True or False"),
+        ({"align": "sometimes"}, "align is sometimes, expected true, false or auto"),
+        ({"align": "false"}, "align is false, expected"),
+        ({"exposure": "no"}, "exposure is no, expected true or false"),
         ({"backbone_scale": 0.9}, "backbone_scale is 0.9, expected a number above 0"),
         ({"backbone_scale": "large"}, "backbone_scale is large"),
         ({"base_scale": 0.5}, "has a refiner: base_scale is for base networks"),

@@ -9,9 +9,9 @@ import torch
 from bgm.colour import SRGB
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.options import open_frames, open_plate, plate_fixes
+from bgm.infer.options import open_frames, open_plate
 from bgm.infer.plate.clip_plates import ClipRange, median_shot, parse_range, range_plate
-from bgm.infer.plate.fixes import AlignPlate, FitPlate, corners_of, homography_of
+from bgm.infer.plate.fixes import AlignPlate, FitPlate, corners_of, homography_of, plate_fixes
 from bgm.pictures import write_png
 from bgm.video.encode import VideoFile
 from tests.infer import scenes

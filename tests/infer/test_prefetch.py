@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -85,17 +84,22 @@ def test_what_waits_is_finished_before_a_damaged_frame_and_dropped_otherwise(err
         assert leaving.wait(HANGS)
         done.append(i)
 
-    def release(writer):
-        while not (writer._queue.queue and writer._queue.queue[-1] is None):
-            time.sleep(0.001)  # until what waits is dropped, or not, and the end is announced
-        leaving.set()
+    def release_at_the_end(writer):
+        put = writer._queue.put
+
+        def put_and_tell(item):  # None comes last, when what waits is dropped, or not
+            put(item)
+            if item is None:
+                leaving.set()
+
+        writer._queue.put = put_and_tell
 
     def fail():
         with BackgroundWriter(work, depth=5) as call:
+            release_at_the_end(call)
             for i in range(4):
                 call(i)
             assert started.wait(HANGS)  # the first is in work, three wait
-            threading.Thread(target=release, args=[call], daemon=True).start()
             raise error
 
     with pytest.raises(type(error)):

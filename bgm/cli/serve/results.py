@@ -13,8 +13,9 @@ from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
 from bgm.infer.foreground import choose_foreground
 from bgm.infer.frame import Frame
-from bgm.infer.options import matte_steps, open_frames, plate_fixes
+from bgm.infer.options import matte_steps, open_frames
 from bgm.infer.outputs import open_background, render
+from bgm.infer.plate.fixes import plate_fixes
 from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
 from bgm.infer.sources import is_picture

@@ -1,5 +1,7 @@
 """What is done to every plate before the network sees it, in the order of `plate_fixes`."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from bgm.infer.plate.align import Alignment, align, move
 from bgm.infer.plate.exposure import Exposure, match_exposure
 
 AUTO = "auto"
+PlateFix = Callable[[Frame], tuple[Shot, str]]  # the new plate, and a sentence about it, or none
 
 
 class FitPlate:
@@ -137,3 +140,17 @@ def exposed_plate(bgr: Shot, exposure: Exposure) -> Shot:
     gain, bias = (torch.tensor(x).view(3, 1, 1) for x in (exposure.gain, exposure.bias))
     code = srgb_code(to_linear(bgr.values, bgr.encoding)) * gain + bias
     return bgr.with_stored(from_linear(srgb_light(code), bgr.encoding))
+
+
+def plate_fixes(
+    align: bool | str, exposure: bool, align_every: int | None = None, fit: bool = False
+) -> list[PlateFix]:
+    """What is done to every plate, in this order; keys of conf/predict.yaml."""
+    if align not in (True, False, AUTO):
+        raise BadInput(f"align is {align}, expected true, false or auto")
+    if align_every and not align:
+        raise BadInput(f"align_every={align_every} needs align=auto or align=true")
+    fixes: list[PlateFix] = [FitPlate()] if fit else []
+    if align:
+        fixes.append(AlignPlate(align_every, quiet=align == AUTO))
+    return [*fixes, fix_exposure] if exposure else fixes
