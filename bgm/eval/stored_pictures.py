@@ -40,7 +40,7 @@ def pictures_of(folder: Path, names: Sequence[str], what: str) -> dict[str, Path
     return found
 
 
-LOOKED_AT = 8  # mattes, evenly spread: whether they are stored as 0 and 1
+LOOKED_AT = 8  # mattes, evenly spread: on which scale they are stored
 
 
 class Predictions:
@@ -62,7 +62,9 @@ class Predictions:
         looked_at = names[:: -(-len(names) // LOOKED_AT)]
         tops = {(x.dtype.itemsize, int(x.max())) for x in (decode(self.pha[n]) for n in looked_at)}
         highest = max(top for _, top in tops)
-        if highest == 1 or (highest and all(size == 2 and top < 256 for size, top in tops)):
+        deep_as_8 = highest and all(size == 2 and top < 256 for size, top in tops)
+        per_cents = {top for _, top in tops} - {0} == {100}
+        if highest == 1 or deep_as_8 or per_cents:
             raise BadInput(
                 f"{pha} holds mattes of values up to {highest}, which are nearly transparent: "
                 "expected up to 255 (8 bits) or 65535 (16 bits), multiply them"

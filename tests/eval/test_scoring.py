@@ -109,8 +109,10 @@ def test_sixteen_bits_are_quantised_as_asked(place):
     assert len(set(means.values())) == 3
 
 
-@pytest.mark.parametrize(("depth", "most"), [(np.uint8, 1), (np.uint16, 1), (np.uint16, 255)])
-def test_mattes_stored_as_0_and_1_are_named(place, capsys, depth, most):
+@pytest.mark.parametrize(
+    ("depth", "most"), [(np.uint8, 1), (np.uint8, 100), (np.uint16, 1), (np.uint16, 255)]
+)
+def test_mattes_stored_on_other_scales_are_named(place, capsys, depth, most):
     for seed, name in enumerate(NAMES):
         gray(place / "pred" / f"{name}.png", (truth(seed) > 127).astype(depth) * most)
     said = refused(capsys, place, f"pred={place / 'pred'}")
