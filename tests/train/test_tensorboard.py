@@ -29,7 +29,8 @@ def test_what_cannot_be_written_is_a_gap(tmp_path, caplog):
     assert caplog.text.count("No space left on device") == 1
     logger.finalize("success")
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [e.step for e in events.Scalars("loss")] == [1, 3, 4]
+    # TensorBoard numbers the files of one process, and reads .10 before .9 of the same second.
+    assert sorted(e.step for e in events.Scalars("loss")) == [1, 3, 4]
 
 
 def test_the_end_of_a_training_bears_it_too(tmp_path):
