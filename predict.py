@@ -8,7 +8,7 @@ from bgm.console import say, say_error
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
 from bgm.infer.foreground_bands import foreground_in_rows
-from bgm.infer.frame_reports import Failures, FrameReports, StopOnSignal, open_reports
+from bgm.infer.frame_reports import Failures, FrameReports, open_reports
 from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
 from bgm.infer.options import matte_steps, open_sink
@@ -17,6 +17,7 @@ from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
+from bgm.signals import StopOnSignal
 
 
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")

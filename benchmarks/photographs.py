@@ -124,6 +124,8 @@ def main(sources: Path, folder: Path, each: int, seed: int) -> None:
     wanted = PHOTOGRAPHS | MAPS
     if missing := sorted(set(wanted) - set(there)):
         raise BadInput(f"{sources} lacks {len(missing)} sources: {', '.join(missing)}")
+    if folder.exists():
+        raise BadInput(f"{folder} exists already: name a new folder")
     folder.mkdir(parents=True)
     for name in wanted:
         source = read_map(there[name]) if name in MAPS else photograph(there[name])

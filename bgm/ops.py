@@ -86,11 +86,11 @@ def shrink(x: Tensor, size: list[int]) -> Tensor:
     for axis in (2, 3):
         low, high, share = bilinear_taps(size[axis - 2], x.shape[axis])
         share = (share[:, None] if axis == 2 else share).to(x)
-        x = torch.lerp(taken(x, axis, low), taken(x, axis, high), share)
+        x = torch.lerp(select_along(x, axis, low), select_along(x, axis, high), share)
     return x
 
 
-def taken(x: Tensor, axis: int, index: Tensor) -> Tensor:
+def select_along(x: Tensor, axis: int, index: Tensor) -> Tensor:
     """x.index_select(axis, index), a view where the index (on the CPU) goes in equal steps."""
     first, last = int(index[0]), int(index[-1])
     step = max((last - first) // max(len(index) - 1, 1), 1)

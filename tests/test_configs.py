@@ -12,7 +12,7 @@ from torch import nn
 from bgm.data.procedural import bodies, fields
 from bgm.data.procedural.ranges import Ranges
 from bgm.errors import BadInput
-from bgm.train.learning_rates import frozen, parameter_groups
+from bgm.train.learning_rates import frozen_parts, parameter_groups
 from bgm.weights import build
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -40,7 +40,7 @@ def test_experiment_composes_and_builds(name):
     assert ("refiner" in network) == refined
     net = build(network)
     rates = OmegaConf.to_container(cfg.stage.lr, resolve=True)
-    still = sum(p.numel() for part in frozen(net, rates) for p in part.parameters())
+    still = sum(p.numel() for part in frozen_parts(net, rates) for p in part.parameters())
     trained = sum(p.numel() for g in parameter_groups(net, rates) for p in g["params"])
     assert trained + still == sum(p.numel() for p in net.parameters())
     assert (still > 0) == name.startswith(("procedural_refine", "people_refine"))

@@ -21,6 +21,7 @@ LEVELS = {
             "extras",
             "files",
             "console",
+            "signals",
             "paths",
             "templates",
             "pictures",

@@ -18,6 +18,7 @@ from bgm.render.rendering import (
     render,
 )
 from bgm.render.sheet import write_sheet
+from bgm.signals import StopOnSignal
 
 RANGES = "ranges/rendered.yaml"
 ON_SHEET = 48  # the newest pictures
@@ -39,7 +40,8 @@ def main(cfg: DictConfig) -> None:
         if not fault and entry["index"] % cfg.sheet_every == 0:
             newest_on_sheet(out)
 
-    render(out, options, interpreters, report)
+    with StopOnSignal("the same command goes on"):
+        render(out, options, interpreters, report)
     newest_on_sheet(out)
     say(f"look at {sheet_path(out)}")
 

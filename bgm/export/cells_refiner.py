@@ -38,9 +38,9 @@ class CellsRefiner(SparseRefiner):
         own = F.pad(ref[:, 0], (MARGIN,) * 4)
         near = F.max_pool2d(own, 3, 1, 1) if ring else own
         far = F.max_pool2d(own, 5, 1, 2) if ring else own
-        far_at, far_number = listed(far)
-        near_at, near_number = listed(near)
-        own_at, _ = listed(own)
+        far_at, far_number = list_cells(far)
+        near_at, near_number = list_cells(near)
+        own_at, _ = list_cells(own)
         b, y, x = place(far_at, h, w)
         maps = torch.cat([pha, fgr, err, hid], 1)
         half = self.half_size(maps, b, y, x, h, w)
@@ -113,7 +113,7 @@ def taps(cells: int, source: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor,
     return low.long(), high.long(), share.to(like.dtype), alive.to(like.dtype)
 
 
-def listed(mask: Tensor) -> tuple[Tensor, Tensor]:
+def list_cells(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Positions of what a mask (B, h + 4, w + 4) in {0, 1} holds, and their numbers by position."""
     flat = mask.flatten() > 0
     return flat.nonzero()[:, 0], flat.long().cumsum(0) - 1

@@ -1,56 +1,14 @@
-"""What is said of frames and shots: for programs, when one fails, when the run is stopped."""
+"""What is said of frames and shots: for programs, and when one fails."""
 
 import json
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from types import FrameType
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
-from bgm.errors import BadInput, Stopped
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class StopOnSignal:
-    """Inside its block a signal ends the run at the next `check`, and a second one at once.
-
-    Both raise `Stopped`. Before the first check a signal ends at once. Outside of the main thread,
-    where Python has no signals, it does nothing.
-    """
-
-    def __init__(self) -> None:
-        self._signal = ""
-        self._waits = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> "StopOnSignal":
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    def check(self) -> None:
-        """Raise `Stopped` if a signal has come; from now on signals wait for the next check."""
-        if self._signal:
-            self._stop()
-        self._waits = True
-
-    def _take(self, number: int, _: FrameType | None) -> None:
-        again, self._signal = bool(self._signal), signal.Signals(number).name
-        if again or not self._waits:
-            self._stop()
-
-    def _stop(self) -> None:
-        name = {"SIGINT": "Ctrl-C"}.get(self._signal, self._signal)
-        raise Stopped(f"stopped by {name}: what was finished is kept, resume=true goes on")
-
+from bgm.errors import BadInput
 
 NAMED = 10  # of the failures, in the last sentence
 

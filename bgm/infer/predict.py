@@ -51,7 +51,7 @@ def predict(
     foreground comes last and brings it to the shot's own encoding. say: takes the fixes' sentences,
     and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said
     once for a video. scale: see `run_any_size`. check: is called before each frame, and raises what
-    is to end the run, see `StopOnSignal`. plan: see `plan_memory`. What runs out of memory is said
+    is to end the run, see `bgm.signals`. plan: see `plan_memory`. What runs out of memory is said
     and tried once more: the network without what it keeps, the foreground as smaller_foreground.
     """
     fixes, steps, count = list(fixes), list(steps), 0

@@ -67,9 +67,9 @@ class CellGrid:
         rows = batch * (self.h + 2 * self.MARGIN)
         mask = torch.zeros(rows * self.wide, dtype=torch.bool, device=own.device)
         mask = mask.index_fill(0, own, True).view(rows, self.wide)
-        near = grown(mask) if ring else mask
-        far = grown(near) if ring else mask
-        return listed(near), listed(far)
+        near = dilate(mask) if ring else mask
+        far = dilate(near) if ring else mask
+        return list_cells(near), list_cells(far)
 
     def place(self, at: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor]:
         """Picture, row and column of flat positions in the tall grid from its row `top` on."""
@@ -117,13 +117,13 @@ def cut(picture: Tensor) -> Cells:
     return Cells(as_cells(picture).reshape(-1, 48))
 
 
-def grown(mask: Tensor) -> Tensor:
+def dilate(mask: Tensor) -> Tensor:
     """mask (R, C), bool, and the eight neighbours of whatever it holds."""
     mask = mask | F.pad(mask, (1, -1)) | F.pad(mask, (-1, 1))
     return mask | F.pad(mask, (0, 0, 1, -1)) | F.pad(mask, (0, 0, -1, 1))
 
 
-def listed(mask: Tensor) -> Listed:
+def list_cells(mask: Tensor) -> Listed:
     """The cells of a mask."""
     return Listed(mask.flatten().nonzero()[:, 0], numbered(mask))
 

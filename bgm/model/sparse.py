@@ -18,7 +18,7 @@ from bgm.model.cells import (
     CellGrid,
     Cells,
     as_cells,
-    grown,
+    dilate,
     half_pixels_around,
     half_rows_around,
     impulses,
@@ -132,8 +132,8 @@ class SparseRefiner(nn.Module):
         fgr: Tensor,
     ) -> None:
         """Refine the patches of own (R, w + 4), rows of the tall grid from `top` on."""
-        near = grown(own) if self.ring else own  # cells whose conv1 is needed
-        far = grown(near) if self.ring else own  # cells whose pixels are needed
+        near = dilate(own) if self.ring else own  # cells whose conv1 is needed
+        far = dilate(near) if self.ring else own  # cells whose pixels are needed
         far_at, near_at, own_at = (x.flatten().nonzero()[:, 0] for x in (far, near, own))
         places = grid.place(far_at, top)
         half = grid.half_size(coarse, *places)

@@ -174,12 +174,16 @@ def blender(python: str, job: Path) -> Iterator[tuple[int, dict[str, Any] | str]
             command, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True
         ) as program,
     ):
-        for line in program.stdout or ():
-            if line.startswith('{"started"'):
-                started = json.loads(line)["started"]
-            elif line.startswith('{"done"'):
-                done = json.loads(line)["done"]
-                yield done, result(job.parent, done)
+        try:
+            for line in program.stdout or ():
+                if line.startswith('{"started"'):
+                    started = json.loads(line)["started"]
+                elif line.startswith('{"done"'):
+                    done = json.loads(line)["done"]
+                    yield done, result(job.parent, done)
+        except BaseException:  # stopped: a picture takes a minute, which nobody waits for any more
+            program.kill()
+            raise
     last = (log.read_text().strip().splitlines() or ["no message"])[-1]
     if started is None:
         raise BadInput(f"bgm.render.blender failed in {python}: {last}")

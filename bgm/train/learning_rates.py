@@ -15,7 +15,7 @@ def parameter_groups(net: nn.Module, rates: Rates) -> list[dict]:
 
     Every parameter must be covered exactly once: a branch that the network lacks, and a part of the
     network that no branch covers, are BadInput. A rate of null freezes the part: no gradient here,
-    and no statistics and no dropout where `frozen` is heeded.
+    and no statistics and no dropout where `frozen_parts` is heeded.
     """
     groups = []
     for name, part, rate in leaves(net, rates, ""):
@@ -41,7 +41,7 @@ def as_rate(value: float, path: str) -> float:
     return rate
 
 
-def frozen(net: nn.Module, rates: Rates) -> list[nn.Module]:
+def frozen_parts(net: nn.Module, rates: Rates) -> list[nn.Module]:
     """The parts with a rate of null, which a training step leaves exactly as they are."""
     return [part for _, part, rate in leaves(net, rates, "") if rate is None]
 

@@ -47,7 +47,7 @@ def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
         path = checkpoint_to_resume(cfg.resume)
     fits(str(path))
     before = read_lazily(path).get("bgm_card", {}).get("config")
-    if before and cfg.resume_changed != "allow" and (found := changed(before, cfg)):
+    if before and cfg.resume_changed != "allow" and (found := differences(before, cfg)):
         shown = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
         raise BadInput(
             f"{path} cannot be resumed as it is, {len(found)} of the keys it was trained with "
@@ -86,7 +86,7 @@ def snapshot_arguments(stored: dict, node: DictConfig) -> dict[str, Any]:
     return found
 
 
-def changed(before: dict, cfg: DictConfig) -> list[str]:
+def differences(before: dict, cfg: DictConfig) -> list[str]:
     """What differs among the keys of DECIDES, each as "key old -> new"; new keys may be newer code.
 
     Keys that only follow another one, as folders follow data_root, are left out.
@@ -94,14 +94,14 @@ def changed(before: dict, cfg: DictConfig) -> list[str]:
     now = OmegaConf.to_container(cfg)  # not resolved: what follows another key has "${" in it
     found = []
     for top in DECIDES:
-        for key, old in leaves(picked(before, top), top):
-            new = picked(now, key)
+        for key, old in leaves(value_at(before, top), top):
+            new = value_at(now, key)
             if new != old and "${" not in str(new):
                 found.append(f"{key} {old} -> {'absent' if new is None else new}")
     return found
 
 
-def picked(tree: Any, key: str) -> Any:
+def value_at(tree: Any, key: str) -> Any:
     """The value at a dotted key, or the reference that stands above it; None where nothing is."""
     for part in key.split("."):
         if not isinstance(tree, dict):

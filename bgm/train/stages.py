@@ -16,7 +16,7 @@ from bgm.losses import Weights, check_weights, loss_terms, total_loss
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
 from bgm.train.activation_checkpointing import recompute
-from bgm.train.learning_rates import factor, frozen, parameter_groups
+from bgm.train.learning_rates import factor, frozen_parts, parameter_groups
 from bgm.types import Batch, Coarse, Refined
 from bgm.weights import LoadReport, initialise, match_keys, read_weights
 
@@ -88,7 +88,7 @@ class MattingStage(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         self.seed_generator(self.trainer.fit_loop.total_batch_idx)
-        for part in frozen(self.network, self.hparams["lr"]):
+        for part in frozen_parts(self.network, self.hparams["lr"]):
             part.eval()  # every step: Lightning sets the mode of the whole after a validation
 
     def on_fit_end(self) -> None:

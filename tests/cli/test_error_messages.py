@@ -10,7 +10,7 @@ from bgm.cli.launch import errors_as_sentences
 from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
 from bgm.train import AtomicCheckpointIO
-from bgm.train.resume import changed, find_checkpoint
+from bgm.train.resume import differences, find_checkpoint
 from bgm.train.trainer import needs_no_gpu
 
 
@@ -83,9 +83,9 @@ def test_what_needs_a_gpu_is_refused_without_one():
 def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     before = OmegaConf.to_container(composed(*TRAINED), resolve=True)
     same = ("workers=7", "data_root=y", "trainer.max_steps=9", "callbacks.last.every_n_steps=1")
-    assert changed(before, composed(*TRAINED, *same)) == []
+    assert differences(before, composed(*TRAINED, *same)) == []
     other = ("seed=1", "stage.lr.aspp=0.5", "augment.crop=[8,16]", "~callbacks.ema")
-    found = changed(before, composed(*TRAINED, *other))
+    found = differences(before, composed(*TRAINED, *other))
     assert "seed 0 -> 1" in found
     assert "stage.lr.aspp 0.008 -> 0.5" in found
     assert any(f.startswith("augment.crop ") for f in found)

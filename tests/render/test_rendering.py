@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import stat
+import subprocess
 import sys
 
 import cv2
@@ -20,7 +22,7 @@ from tests.test_configs import composed
 
 # Plays both programs: writes the passes that Blender would, fails picture 2, has no faults else.
 STAND_IN = """#!{python}
-import json, sys
+import json, os, signal, sys
 import numpy as np
 if "find_spec" in sys.argv[2]:
     sys.exit(0)
@@ -33,6 +35,10 @@ for index in job["indices"]:
     print(json.dumps({{"started": index}}), flush=True)
     if index == {crash}:
         sys.exit(3)
+    if {crash} == "never ends":
+        with open(job["maps"], "w") as pipe:
+            pipe.write(str(os.getpid()))
+        signal.pause()
     path = job["work"] + f"/{{index:06d}}"
     if index == 2:
         open(path + ".txt", "w").write("Traceback\\nValueError: no such hair")
@@ -154,6 +160,28 @@ def test_blender_that_cannot_be_started_is_one_sentence(tmp_path):
     broken = Interpreters(program(tmp_path, "broken", crash="at once"), cfg.body_python)
     with pytest.raises(BadInput, match=r"bgm\.render\.blender failed in .*broken: no bpy"):
         render(tmp_out(cfg), options_of(cfg), broken, print)
+
+
+def test_a_stopped_run_leaves_no_blender_behind(tmp_path):
+    pipe = tmp_path / "maps"
+    os.mkfifo(pipe)
+    endless = program(tmp_path, "endless", crash="never ends")
+    words = [f"out={tmp_path}/people", "count=2", "size=48", f"maps={pipe}"]
+    words += [f"blender_python={endless}", f"body_python={program(tmp_path)}"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "bgm", "render", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    blender = int(pipe.read_text())  # opens when Blender is at work
+    run.send_signal(signal.SIGTERM)
+    said = run.communicate()[0]
+    assert run.returncode == 75
+    assert "stopped by SIGTERM: what was finished is kept, the same command goes on" in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(blender, 0)
+    assert not list(tmp_path.glob("people/.work-*"))
 
 
 def test_interpreters_are_asked_for_in_a_sentence(tmp_path):

@@ -28,7 +28,7 @@ def open_nuke(path: str | Path, device: str | torch.device = "cpu") -> Exported:
     Raises BadInput for a broken file and for a program of something else.
     """
     program, metadata = load_program(path, device)
-    if metadata.get("target") != NukeExport.name or not hasattr(program, "picture"):
+    if metadata.get("target") != NukeExport.name:
         raise BadInput(f"{path} is no matting network for Nuke: it was not written by export=nuke")
     program.linear, program.premultiplied, program.output = 0, 0, 0
     options = {option: getattr(program, KNOBS[option]) for option in OPTIONS}
