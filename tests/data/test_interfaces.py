@@ -1,6 +1,8 @@
 """The families of sources: whatever subjects and backgrounds come from, they are read alike."""
 
+import importlib
 import pickle
+import pkgutil
 import sys
 import zipfile
 
@@ -102,6 +104,24 @@ def test_subjects_are_read_alike(root, tmp_path, kind):
     if kind not in MADE:
         folder = Subjects(root / ("cut" if "rgba" in kind else "train"))
         assert all(torch.equal(a, b) for a, b in zip((pha, fgr), folder.read(1, 24), strict=True))
+
+
+def test_every_source_of_ours_is_read_here(root, tmp_path):
+    for one in pkgutil.iter_modules(bgm.data.__path__):
+        importlib.import_module(f"bgm.data.{one.name}")
+    for protocol, known in ((SubjectSource, SUBJECTS), (BackgroundSource, BACKGROUNDS)):
+        read = set()
+        for number, build in enumerate(known.values()):
+            place = tmp_path / f"{protocol.__name__}{number}"
+            place.mkdir()
+            read.add(type(build(root, place)))
+        ours = [kind for kind in subclasses(protocol) if kind.__module__.startswith("bgm.")]
+        assert ours
+        assert not [kind for kind in ours if kind not in read], "add it to the table above"
+
+
+def subclasses(kind):
+    return [k for child in kind.__subclasses__() for k in (child, *subclasses(child))]
 
 
 @pytest.mark.parametrize("kind", BACKGROUNDS)
