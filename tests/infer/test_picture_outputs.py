@@ -1,5 +1,10 @@
 """From picture files to picture files: colours, light above white, alpha, layers, profiles."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -117,6 +122,31 @@ def test_another_program_reads_the_exr(tmp_path, compression):
     channels = OpenEXR.File(str(tmp_path / "out/com/a.exr")).channels()
     assert set(channels) == {"RGBA", "err.Y", "ref.Y"}
     assert channels["RGBA"].pixels.shape == (H, W, 4)
+
+
+def said_by(*command):
+    """What a program says; skips where it is not installed."""
+    found = shutil.which(command[0]) or shutil.which(command[0], path=Path(sys.executable).parent)
+    if found is None:
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run([found, *command[1:]], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("compression", ["zip", "dwaa"])
+def test_tools_of_openimageio_open_the_exr(tmp_path, compression):
+    matted(tmp_path, "exr", LINEAR, 0.5, compression=compression)
+    said = said_by("oiiotool", "--info", "-v", str(tmp_path / "out/com/a.exr"))
+    assert f"{W:>5} x {H:>4}, 6 channel, half openexr" in said
+    assert "channel list: R, G, B, A, err.Y, ref.Y" in said
+
+
+@pytest.mark.parametrize("program", ["exrheader", "exrinfo"])
+def test_tools_of_openexr_open_the_exr(tmp_path, program):
+    matted(tmp_path, "exr", LINEAR, 0.5)
+    said = said_by(program, str(tmp_path / "out/com/a.exr"))
+    assert all(f"{layer}.Y" in said for layer in ("err", "ref"))
+    assert f"{W - 1}" in said.partition("dataWindow")[2].splitlines()[0]
 
 
 @pytest.mark.parametrize(("alpha", "unassociated"), [("straight", 1), ("premultiplied", 0)])
