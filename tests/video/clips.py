@@ -109,22 +109,19 @@ def heard(path):
 
 
 def alphas(path):
-    """Alpha of every frame, (T, H, W) in [0, 1]; FFmpeg's own VP9 decoder drops it."""
+    """Alpha of every frame, (T, H, W) in [0, 1]."""
+    return torch.stack(list(each_alpha(path)))
+
+
+def each_alpha(path):
+    """Alpha (H, W) in [0, 1] of frame after frame; FFmpeg's own VP9 decoder drops it."""
     with av.open(str(path)) as source:
         stream = source.streams.video[0]
         decoder = stream.codec_context
         if stream.metadata.get("alpha_mode") == "1":
             decoder = av.CodecContext.create("libvpx-vp9", "r")
-        frames = [f for packet in source.demux(stream) for f in decoder.decode(packet)]
-        planes = [f.reformat(format="gbrap16le") for f in frames]
-        return torch.stack(
-            [
-                torch.from_numpy(
-                    np.frombuffer(f.planes[3], np.uint16)
-                    .reshape(f.height, -1)[:, : f.width]
-                    .astype(np.float32)
-                    / 65535
-                )
-                for f in planes
-            ]
-        )
+        for packet in source.demux(stream):
+            for frame in decoder.decode(packet):
+                planes = frame.reformat(format="gbrap16le")
+                rows = np.frombuffer(planes.planes[3], np.uint16).reshape(frame.height, -1)
+                yield torch.from_numpy(rows[:, : frame.width].astype(np.float32) / 65535)
