@@ -85,7 +85,7 @@ class Both:
             sink.__exit__(*error)
 
     def write(self, frame, matte):
-        self.given.append((matte.pha[0] * 65535).round().to(torch.uint16))
+        self.given.append((matte.pha[0, 0] * 65535).round().to(torch.uint16))
         for sink in self.sinks:
             sink.write(frame, matte)
 
