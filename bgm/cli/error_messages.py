@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
 from bgm.extras import missing_extra
@@ -16,6 +17,8 @@ from bgm.paths import conf_dir
 
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
+SAME = {"ckpt": ["model"], "model": ["ckpt"], "weights": ["ckpt", "model"]}  # of other programs
+UNKNOWN = (ConfigAttributeError, ConfigKeyError)
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
 MAKE_ROOM = (
     "it does not fit in memory: lower batch_size, augment.crop or the size of the pictures; "
@@ -75,7 +78,20 @@ def meaningless(error: HydraException) -> str:
             return f"experiment={absent[2]} is now experiment={renamed[1]} data={renamed[2]}"
         options = [line.strip() for line in lines if line.startswith("\t") and "=" not in line]
         return f"{absent[1]}={absent[2]} is none of {', '.join(options)}"
-    return " ".join(lines[:2]) if lines[0].startswith("Could not override") else lines[0]
+    cause = error.__cause__
+    if lines[0].startswith("Could not override") and isinstance(cause, UNKNOWN):
+        return unknown_key(cause)
+    return lines[0]
+
+
+def unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
+    """What stands in the place where a key was looked for: the one that is like it, or all."""
+    name = str(error.key)
+    there = [str(key) for key in error.parent_node or () if key != "hydra"]
+    like = [key for key in SAME.get(name, ()) if key in there] or get_close_matches(name, there, 1)
+    if like:
+        return f"there is no key {error.full_key}: did you mean {like[0]}=?"
+    return f"there is no key {error.full_key}: expected one of {', '.join(there)}"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

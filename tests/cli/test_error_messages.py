@@ -3,6 +3,7 @@
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from bgm.cli.error_messages import error_message
@@ -104,3 +105,22 @@ def test_a_batch_too_small_for_batchnorm_is_a_sentence():
     with pytest.raises(ValueError, match="more than 1 value") as caught:
         torch.nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))
     assert "batch_size=2" in str(error_message(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "sentence"),
+    [
+        ("predict", "modle=x", "there is no key modle: did you mean model=?"),
+        ("predict", "ckpt=x", "there is no key ckpt: did you mean model=?"),
+        ("export", "model=x", "there is no key model: did you mean ckpt=?"),
+        ("train", "trainer.max_step=3", "there is no key trainer.max_step: did you mean max_steps"),
+        ("train", "data.zzz=3", "there is no key data.zzz: expected one of _target_, "),
+    ],
+)
+def test_an_unknown_key_gets_the_one_that_is_like_it(name, word, sentence):
+    with (
+        initialize_config_dir(conf_dir(), version_base="1.3"),
+        pytest.raises(HydraException) as refused,
+    ):
+        compose(name, ["data_root=x", "name=a", word] if name == "train" else [word])
+    assert error_message(refused.value).startswith(sentence)

@@ -76,8 +76,8 @@ def test_a_missing_value_is_named(capsys):
     [
         (["hydra.run.dir={file}/run"], "{file}/run: Not a directory"),
         (["-m", "seed=1,2", "hydra.sweep.dir={file}/a"], "{file}/a: Not a directory"),
-        (["bogus=17"], "Could not override 'bogus'. To append to your config use +bogus=17"),
-        (["-m", "seed=1,2", "bogus=17"], "Could not override 'bogus'. To append to your"),
+        (["bogus=17"], "there is no key bogus: expected one of "),
+        (["-m", "seed=1,2", "bogus=17"], "there is no key bogus: expected one of "),
         (["experiment=absent"], "experiment=absent is none of base"),
         (["hydra/launcher=absent"], "hydra/launcher=absent is none of basic"),
     ],
