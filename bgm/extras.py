@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 DISTRIBUTION = "bgm-matting"  # on PyPI `bgm` is another project
 EXTRAS = {  # what is imported, and the extra
+    "ai_edge_litert": "litert",
     "av": "video",
     "executorch": "runtimes",
     "gradio": "serve",
     "huggingface_hub": "hub",
     "kornia": "train",
+    "litert_torch": "litert",
     "matplotlib": "report",
     "ncnn": "runtimes",
     "onnx": "export",

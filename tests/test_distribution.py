@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PROJECT_EXTRAS = PROJECT["optional-dependencies"]
 GPL = {"heif", "video"}
-NOT_FOR_RUNNING = {"all", "browser", "dev", "docs", "sweeps"}
+NOT_FOR_RUNNING = {"all", "browser", "dev", "docs", "litert", "sweeps"}  # litert: another torch
 TEXTS = [ROOT / "README.md", ROOT / "Makefile", *ROOT.glob("docs/*.md")]
 TEXTS += [
     *ROOT.glob("bgm/**/*.py"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from bgm.export.certify.certificate import Certificate, CertifyOptions, certify
+from bgm.export.runtime import require_package
 from bgm.export.target import Target
 from bgm.files import atomic_files
 
@@ -24,6 +25,8 @@ def export_and_certify(
     """
     out = Path(out)
     target.check_request(net, out)
+    for package in target.packages:
+        require_package(package)
     truth = target.truth(net)
     prepared = target.prepare(truth)
     metadata = target.describe(prepared) | (provenance or {})

@@ -11,7 +11,7 @@ from bgm.errors import BadInput
 from bgm.export.cells_refiner import SharedCells
 from bgm.export.metadata import describe_network
 from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
-from bgm.export.runtime import Exported, require_package
+from bgm.export.runtime import Exported
 from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS
 from bgm.model import Thresholding, UnfoldCrop
@@ -124,8 +124,6 @@ class Target:
             )
         if self.precision != "int8" and self.calibration is not None:
             raise BadInput(f"data=... calibrates precision=int8, found {self.precision}")
-        for package in self.packages:
-            require_package(package)
 
     def check_static(self, net: nn.Module) -> None:
         """Raise BadInput unless every shape inside is known when the file is written."""

@@ -15,6 +15,7 @@ from bgm.export.cells_refiner import SharedCells
 from bgm.export.targets.aoti import AotiExport
 from bgm.export.targets.eight_bit_weights import rounded
 from bgm.export.targets.executorch import ExecuTorchExport
+from bgm.export.targets.litert import LiteRtExport
 from bgm.export.targets.ncnn import NcnnExport
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
@@ -84,7 +85,7 @@ def test_a_file_computes_what_its_network_does(tmp_path, name):
         assert json.loads(metadata["select"]) == {"name": "Sampling", "sample_pixels": 800}
         assert metadata["crop"] == type(target.crop).__name__
         assert metadata["replace"] == type(target.replace).__name__
-    if name not in ("aoti", "executorch"):  # machine code, and no public reader
+    if name not in ("aoti", "executorch", "litert"):  # machine code, and no public reader
         assert sum(target.operators(path).values()) > 0
     with pytest.raises(ValueError, match="takes 1x64x96 only"):
         exported(*torch.rand(2, 1, 3, 64, 64))
@@ -233,6 +234,9 @@ REFUSED = [
     (lambda: ExecuTorchExport(), "executorch needs a fixed shape"),
     (lambda: ExecuTorchExport(shape=SHAPE, crop=RoiAlignCrop()), "has no roi_align"),
     (lambda: ExecuTorchExport(shape=SHAPE, select=Thresholding()), "thresholding refines"),
+    (lambda: LiteRtExport(), "litert needs a fixed shape"),
+    (lambda: LiteRtExport(shape=SHAPE, crop=UnfoldCrop()), "use crop=gather"),
+    (lambda: LiteRtExport(shape=SHAPE, select=Thresholding()), "thresholding refines"),
     (lambda: NcnnExport(shape=SHAPE), "use part=base"),
     (lambda: NcnnExport(shape=[2, 64, 96], part="base"), r"shape=\[1, height, width\]"),
     (lambda: OnnxExport(opset=17), r"opset 17 .* expected shape="),
