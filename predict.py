@@ -97,6 +97,7 @@ def matte_shot(
         foreground=foreground_in_rows(cfg.fgr, plan.rows),
         smaller_foreground=foreground_in_rows(cfg.fgr, LEAST.rows),
         plan=plan,
+        at_once=model.frames_at_once(plan.at_once, frames.left),
         device=model.device,
         scale=model.scale,
         say=say,

@@ -4,8 +4,9 @@
     python benchmarks/predict.py --memory 1000            # flat memory over 1,000 small frames
 
 Decoding, network and encoding run at the same time, so the whole should last little longer than
-its slowest part (target: 1.15 times). Parts are run alone, with all the cores that they want. Every
-figure is seconds a frame, the median of --repeat runs; the last line is JSON.
+its slowest part (target: 1.15 times). Parts are run alone, with all the cores that they want, in turns
+with the whole, --repeat times. Every figure is seconds a frame, the median of the rounds, ratio that
+of the rounds' own ratios; the last line is JSON.
 """
 
 import argparse
@@ -52,14 +53,11 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int) -> Clip:
     return video(folder / "shot.mp4", folder / "plate.png")
 
 
-def seconds(work: Callable[[], int], repeat: int) -> float:
-    """The median of seconds a frame; `work` returns its number of frames."""
-    taken = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        count = work()
-        taken.append((time.perf_counter() - start) / count)
-    return statistics.median(taken)
+def seconds(work: Callable[[], int]) -> float:
+    """Seconds a frame; `work` returns its number of frames."""
+    start = time.perf_counter()
+    count = work()
+    return (time.perf_counter() - start) / count
 
 
 def sink_of(clip: Clip, folder: Path, args: argparse.Namespace) -> VideoSink:
@@ -93,15 +91,21 @@ def speed(folder: Path, args: argparse.Namespace) -> dict[str, float]:
 
     def whole() -> int:
         sink = sink_of(clip, folder / "whole", args)
-        return predict(model.net, clip, sink, scale=model.scale, say=lambda _: None)
+        at_once = model.frames_at_once(args.at_once, args.frames)
+        return predict(
+            model.net, clip, sink, scale=model.scale, say=lambda _: None, at_once=at_once
+        )
 
-    parts = {
-        "decoding": seconds(lambda: sum(1 for _ in clip), args.repeat),
-        "network": seconds(network, args.repeat),
-        "encoding": seconds(encoding, args.repeat),
+    works = {
+        "decoding": lambda: sum(1 for _ in clip),
+        "network": network,
+        "encoding": encoding,
+        "whole": whole,
     }
-    total = seconds(whole, args.repeat)
-    return {**parts, "whole": total, "ratio": total / max(parts.values())}
+    rounds = [{name: seconds(work) for name, work in works.items()} for _ in range(args.repeat)]
+    for taken in rounds:
+        taken["ratio"] = taken["whole"] / max(taken[name] for name in works if name != "whole")
+    return {name: statistics.median(taken[name] for taken in rounds) for name in rounds[0]}
 
 
 def memory(folder: Path, args: argparse.Namespace) -> dict[str, float]:
@@ -115,7 +119,13 @@ def memory(folder: Path, args: argparse.Namespace) -> dict[str, float]:
             resident.append(resident_mib())
             yield frame
 
-    predict(model.net, watched(), sink_of(clip, folder / "out", args), say=lambda _: None)
+    predict(
+        model.net,
+        watched(),
+        sink_of(clip, folder / "out", args),
+        say=lambda _: None,
+        at_once=model.frames_at_once(args.at_once, args.memory),
+    )
     early = max(resident[: args.memory // 10])
     return {
         "frames": args.memory,
@@ -142,6 +152,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=2, help="frames that the network computes")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--outputs", nargs="+", default=["com"])
     parser.add_argument("--output", default="prores")

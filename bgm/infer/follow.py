@@ -51,6 +51,13 @@ class ShotFrames:
         return len(self.frames.names)
 
     @property
+    def left(self) -> int | None:
+        """Of those that are to be matted; None where a video does not say it."""
+        if isinstance(self.frames, Clip):
+            return 0 if self.whole else self.total
+        return len(self.frames.names)
+
+    @property
     def stills(self) -> bool:
         """Whether these are pictures that need not follow each other in time."""
         return isinstance(self.frames, Pictures)
@@ -83,10 +90,9 @@ class ShotFrames:
         """The frames that are left; bar: with a progress bar around them, on a terminal."""
         if isinstance(self.frames, Clip):
             frames: Iterable[Frame] = () if self.whole else self.frames
-            left = self.total
         else:
-            frames, left = self.frames, len(self.frames)
-        return tracked(frames, "matting", left) if bar else frames
+            frames = self.frames
+        return tracked(frames, "matting", self.left) if bar else frames
 
     def written(self, frame: Frame) -> None:
         """A frame's outputs are written."""

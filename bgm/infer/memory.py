@@ -19,11 +19,13 @@ class MemoryPlan(NamedTuple):
     waiting: int  # frames that may wait before the network, and mattes after it; 0: no threads
     keep_plate: bool  # whether what the network computes of a plate is kept for the next frame
     rows: int | None  # of the foreground at a time; None: all
+    at_once: int = 1  # frames that the network computes, where it can, see `Model.frames_at_once`
 
 
 # Plans, and about what they take for each pixel, in bytes: the last one measured at 8K (3.9 GiB),
 # the others reckoned from the arrays that wait.
 PLANS = {
+    MemoryPlan(3, True, None, 2): 560,
     MemoryPlan(3, True, None): 400,
     MemoryPlan(3, True, 256): 180,
     MemoryPlan(1, True, 256): 130,

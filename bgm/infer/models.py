@@ -25,6 +25,19 @@ class Model(NamedTuple):
     net: Network
     device: torch.device
     scale: float  # of the picture's size; a refined network scales by itself: 1
+    compiled: bool = False  # by torch.compile
+
+    def frames_at_once(self, most: int, left: int | None) -> int:
+        """How many frames are to be computed at a time, of `left` that there are (None: many).
+
+        On a CPU two, on half of the cores each, end sooner than one after the other on all: reading
+        and writing take turns with one of them, and the other does not wait. Exported files and
+        compiled networks have threads of their own.
+        """
+        ours = isinstance(self.net, nn.Module | OptimizedRefine | CoarseAtMost)
+        if self.device.type != "cpu" or self.compiled or not ours:
+            return 1
+        return max(min(most, torch.get_num_threads(), most if left is None else left), 1)
 
 
 AUTO = "auto"  # as a backbone_scale
@@ -77,7 +90,8 @@ def open_model(
             raise BadInput(f"precision {precision} is none of {', '.join(PRECISIONS)}")
         net = load(path, optimize, PRECISIONS[precision], compile)
         check_kernel_size(net, kernel_size, path)
-        return model_of(net.to(place), path, backbone_scale, base_scale, chosen)
+        model = model_of(net.to(place), path, backbone_scale, base_scale, chosen)
+        return model._replace(compiled=compile)
     exported = open_exported(path, runtime, place)
     set_exported_options(exported, path, backbone_scale, chosen, kernel_size)
     if exported.shape is not None:

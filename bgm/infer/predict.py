@@ -1,6 +1,6 @@
 """The loop from frames to files: fix the plate, run the network, write, all at the same time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import Protocol
@@ -15,7 +15,7 @@ from bgm.infer.frame import Frame, Shot
 from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.plate.fixes import PlateFix
-from bgm.infer.prefetch import BackgroundWriter, prefetch
+from bgm.infer.prefetch import BackgroundWriter, in_order, prefetch
 from bgm.model import OptimizedRefine
 from bgm.model.optimize import CoarseAtMost, Plate
 from bgm.types import Coarse, Refined
@@ -42,6 +42,7 @@ def predict(
     say: Callable[[str], None] = print,
     check: Callable[[], None] = lambda: None,
     plan: MemoryPlan = FASTEST,
+    at_once: int = 1,
     smaller_foreground: MatteStep | None = None,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
@@ -51,8 +52,9 @@ def predict(
     foreground comes last and brings it to the shot's own encoding. say: takes the fixes' sentences,
     and a warning when the plate does not match its shot (`mismatch` above `MISMATCH`); each is said
     once for a video. scale: see `run_any_size`. check: is called before each frame, and raises what
-    is to end the run, see `bgm.signals`. plan: see `plan_memory`. What runs out of memory is said
-    and tried once more: the network without what it keeps, the foreground as smaller_foreground.
+    is to end the run, see `bgm.signals`. plan: see `plan_memory`. at_once: frames that net computes
+    at a time, see `Model.frames_at_once`. What runs out of memory is said and tried once more: the
+    network without what it keeps, the foreground as smaller_foreground.
     """
     fixes, steps, count = list(fixes), list(steps), 0
     said: set[tuple[object, str]] = set()
@@ -74,14 +76,10 @@ def predict(
         return smaller()
 
     still = StillPlate(net, plan.keep_plate)
-    last: Shot | None = None
-    plate = torch.empty(0)  # the last one on the device
-    with (
-        sink,
-        BackgroundWriter(sink.write, plan.waiting) as write,
-        closing(prefetch(frames, plan.waiting)) as reader,
-    ):
-        for frame in reader:
+    last: tuple[Shot, Tensor] | None = None  # the last plate, and what of it is on the device
+
+    def fixed(frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
             check()
             for fix in fixes:
                 bgr, sentence = fix(frame)
@@ -90,14 +88,25 @@ def predict(
             number = mismatch(frame.src.display8, frame.bgr.display8)
             if number > MISMATCH:
                 say_once("mismatch", frame, mismatch_warning(number))
-            if frame.bgr is not last:
-                last, plate = frame.bgr, frame.bgr.input_on(device)
-            seen = frame.src.input_on(device)
-            run = partial(run_any_size, still, seen, plate, scale=scale)
-            matte = or_smaller(frame.name, run, run)
-            del seen, run
-            if not plan.keep_plate:
-                last, plate = None, torch.empty(0)
+            yield frame
+            del frame  # not beside the next one
+
+    def seen(frame: Frame) -> Matte:
+        nonlocal last
+        plate = last  # read once: another thread may exchange it
+        if plate is None or plate[0] is not frame.bgr:
+            plate = frame.bgr, frame.bgr.input_on(device)
+            last = plate if plan.keep_plate else None
+        run = partial(run_any_size, still, frame.src.input_on(device), plate[1], scale=scale)
+        return or_smaller(frame.name, run, run)
+
+    with (
+        sink,
+        BackgroundWriter(sink.write, plan.waiting) as write,
+        closing(prefetch(frames, plan.waiting)) as reader,
+        closing(in_order(seen, fixed(reader), at_once)) as mattes,
+    ):
+        for frame, matte in mattes:
             for step in steps:
                 matte = step(frame, matte)
             smaller = partial(smaller_foreground or foreground, frame, matte)
@@ -110,27 +119,30 @@ def predict(
 
 
 class StillPlate:
-    """A network whose frames may share a plate: what depends on it alone is then computed once."""
+    """A network whose frames may share a plate: what depends on it alone is then computed once.
+
+    Several threads may call it: a plate and what is known of it are exchanged as one.
+    """
 
     def __init__(self, net: Network, keep: bool = True) -> None:
         self.net, self.keep = net, keep
-        self._bgr: Tensor | None = None
-        self._plate: Plate | None = None
+        self._last: tuple[Tensor, Plate | None] | None = None
 
     def __call__(self, src: Tensor, bgr: Tensor) -> Coarse | Refined:
-        net = self.net.fitting(src) if isinstance(self.net, CoarseAtMost) else self.net
+        net, last = self.net, self._last
+        net = net.fitting(src) if isinstance(net, CoarseAtMost) else net
         if not (self.keep and isinstance(net, OptimizedRefine)):
             return net(src, bgr)
-        if bgr is not self._bgr:  # a plate that is seen once is not worth the work
-            self._bgr, self._plate = bgr, None
+        if last is None or last[0] is not bgr:  # a plate that is seen once is not worth the work
+            self._last = bgr, None
             return net(src, bgr)
-        if self._plate is None:
-            self._plate = net.plate(bgr)
-        return net(src, self._plate)
+        plate = net.plate(bgr) if last[1] is None else last[1]
+        self._last = bgr, plate
+        return net(src, plate)
 
     def forget(self) -> None:
         """Keep nothing of a plate from now on, and give back what a device holds unused."""
-        self.keep, self._bgr, self._plate = False, None, None
+        self.keep, self._last = False, None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

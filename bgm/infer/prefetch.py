@@ -1,14 +1,19 @@
-"""Threads that read the next frames and write the last ones while the network computes."""
+"""Threads that read the next frames, compute some at a time, and write the last ones."""
 
 import threading
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, nullcontext
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
+
+import torch
 
 from bgm.errors import BadInput, Stopped
 
 T = TypeVar("T")
+R = TypeVar("R")
 DEPTH = 3  # frames that may wait: 4K frames are 25 MB each
 
 
@@ -57,6 +62,68 @@ def prefetch(items: Iterable[T], depth: int = DEPTH) -> Generator[T, None, None]
     finally:
         stop.set()
         thread.join()
+
+
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], at_once: int = 1
+) -> Generator[tuple[T, R], None, None]:
+    """Yield (item, work(item)) in the order of items, which are read in this thread.
+
+    at_once: calls of work that run at a time, each in a thread with its share of PyTorch's cores;
+    1: here, one after the other. When items end with BadInput or Stopped, what was begun comes
+    first.
+    """
+    if at_once == 1:
+        for item in items:
+            yield item, work(item)
+            del item  # not beside the next one
+        return
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    iterator, ended = iter(items), None
+    with shared_cores(at_once) as cores, threads_of(at_once, cores) as pool:
+        try:
+            while ended is None:
+                try:
+                    item = next(iterator)
+                except (StopIteration, BadInput, Stopped) as error:
+                    ended = error
+                    break
+                waiting.append((item, pool.submit(work, item)))
+                del item
+                if len(waiting) > at_once:  # one waits, so that no thread does
+                    yield finished(waiting)
+            while waiting:
+                yield finished(waiting)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+    if not isinstance(ended, StopIteration):
+        raise ended
+
+
+def finished(waiting: deque[tuple[T, Future[R]]]) -> tuple[T, R]:
+    """The first of those that wait, when it is done."""
+    item, future = waiting.popleft()
+    return item, future.result()
+
+
+def threads_of(number: int, cores: int) -> ThreadPoolExecutor:
+    """Threads whose PyTorch computes on so many cores each."""
+    return ThreadPoolExecutor(
+        number, "bgm-network", initializer=torch.set_num_threads, initargs=(cores,)
+    )
+
+
+@contextmanager
+def shared_cores(number: int) -> Iterator[int]:
+    """Give this thread, and those begun in the block, a share of PyTorch's cores; how many."""
+    all_cores = torch.get_num_threads()
+    share = max(all_cores // number, 1)
+    torch.set_num_threads(share)
+    try:
+        yield share
+    finally:
+        torch.set_num_threads(all_cores)
 
 
 class BackgroundWriter:

@@ -1,7 +1,10 @@
+from contextlib import AbstractContextManager
+
 import pytest
 import torch
 
 from bgm.infer.frame import Frame, Shot
+from bgm.infer.models import Model
 from bgm.infer.plate.exposure import MISMATCH
 from bgm.infer.plate.fixes import AlignPlate, fix_exposure
 from bgm.infer.predict import StillPlate, predict
@@ -112,3 +115,40 @@ def test_frames_that_share_a_plate_get_the_picture_of_each_alone():
         expected = net.at_scale(1 / 6)(src, bgr)
         for a, b in zip(still(src, bgr), expected, strict=True):
             torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+
+
+def test_two_frames_at_once_are_those_of_one_after_the_other():
+    net = CoarseAtMost(optimize(mobile(Sampling())), 16)
+    shots, plates = torch.rand(9, 3, 64, 96), [Shot(x) for x in torch.rand(2, 3, 64, 96)]
+    frames = [Frame(f"{i}", Shot(shot), plates[i // 3 % 2]) for i, shot in enumerate(shots)]
+    written = {at_once: Kept() for at_once in (1, 2)}
+    for at_once, sink in written.items():
+        assert predict(net, frames, sink, say=lambda _: None, at_once=at_once) == 9
+    assert written[1].names == written[2].names == [frame.name for frame in frames]
+    for a, b in zip(written[1].alphas, written[2].alphas, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+
+
+class Kept(AbstractContextManager):
+    def __init__(self):
+        self.names, self.alphas = [], []
+
+    def __exit__(self, *error):
+        pass
+
+    def write(self, frame, matte):
+        self.names.append(frame.name)
+        self.alphas.append(matte.pha)
+
+
+@pytest.mark.parametrize(
+    ("change", "left", "frames"),
+    [({}, None, 2), ({}, 9, 2), ({}, 1, 1), ({}, 0, 1), ({"compiled": True}, 9, 1),
+     ({"net": torch.add}, 9, 1), ({"device": torch.device("meta")}, 9, 1)],
+)  # fmt: skip
+def test_how_many_frames_are_computed_at_once(monkeypatch, change, left, frames):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    model = Model(mobile(Sampling()), torch.device("cpu"), 1.0)._replace(**change)
+    assert model.frames_at_once(2, left) == frames
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert model.frames_at_once(2, left) == 1

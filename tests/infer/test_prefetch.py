@@ -1,9 +1,10 @@
 import threading
 
 import pytest
+import torch
 
-from bgm.errors import BadInput
-from bgm.infer.prefetch import BackgroundWriter, prefetch
+from bgm.errors import BadInput, Stopped
+from bgm.infer.prefetch import BackgroundWriter, in_order, prefetch
 
 HANGS = 600  # seconds after which a thread that was to do something never will
 
@@ -105,3 +106,51 @@ def test_what_waits_is_finished_before_a_damaged_frame_and_dropped_otherwise(err
     with pytest.raises(type(error)):
         fail()
     assert done == finished
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_in_order_computes_so_many_at_a_time_and_gives_them_in_order(at_once):
+    together, cores = threading.Barrier(at_once), torch.get_num_threads()
+    shares = set()
+
+    def work(item):
+        together.wait(HANGS)  # until so many are at it
+        shares.add(torch.get_num_threads())
+        return item * item
+
+    found = list(in_order(work, range(6 * at_once), at_once))
+    assert found == [(i, i * i) for i in range(6 * at_once)]
+    assert shares == {max(cores // at_once, 1)}
+    assert torch.get_num_threads() == cores
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("error", [BadInput("no frame"), Stopped("by Ctrl-C")])
+def test_in_order_gives_what_was_begun_before_its_items_end_with_an_error(at_once, error):
+    def items():
+        yield from range(3)
+        raise error
+
+    found = []
+    with pytest.raises(type(error)):
+        found.extend(in_order(lambda item: 2 * item, items(), at_once))
+    assert found == [(0, 0), (1, 2), (2, 4)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_an_error_of_the_work_comes_after_what_was_before_it(at_once):
+    def work(item):
+        return 1 // (3 - item)
+
+    found = []
+    with pytest.raises(ZeroDivisionError):
+        found.extend(in_order(work, range(9), at_once))
+    assert [item for item, _ in found] == [0, 1, 2]
+
+
+def test_closing_in_order_early_ends_its_threads():
+    threads = threading.active_count()
+    pairs = in_order(lambda item: item, iter(range(100)), 2)
+    assert next(pairs) == (0, 0)
+    pairs.close()
+    assert threading.active_count() == threads
