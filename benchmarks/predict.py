@@ -4,9 +4,9 @@
     python benchmarks/predict.py --memory 1000            # flat memory over 1,000 small frames
 
 Decoding, network and encoding run at the same time, so the whole should last little longer than
-its slowest part (target: 1.15 times). Parts are run alone, with all the cores that they want, in turns
-with the whole, --repeat times. Every figure is seconds a frame, the median of the rounds, ratio that
-of the rounds' own ratios; the last line is JSON.
+its slowest part (target: 1.15 times). Parts are run alone, with all the cores that they want, in
+turns with the whole, --repeat times. Every figure is seconds a frame, the median of the rounds,
+ratio that of the rounds' own ratios; the last line is JSON.
 """
 
 import argparse

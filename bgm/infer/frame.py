@@ -35,6 +35,11 @@ class Shot:
             return self.values
         return self._display
 
+    @property
+    def seen(self) -> Tensor:
+        """`display` in whichever type it is there: uint8, or float32 in [0, 1]."""
+        return self.stored if self.shown_as_stored else self.display
+
     @cached_property
     def display8(self) -> Tensor:
         """`display` as (3, H, W) uint8, what plates are aligned and exposed by."""

@@ -85,7 +85,7 @@ def predict(
                 bgr, sentence = fix(frame)
                 frame = frame._replace(bgr=bgr)
                 say_once(fix, frame, sentence)
-            number = mismatch(frame.src.display8, frame.bgr.display8)
+            number = mismatch(frame.src.seen, frame.bgr.seen)
             if number > MISMATCH:
                 say_once("mismatch", frame, mismatch_warning(number))
             yield frame

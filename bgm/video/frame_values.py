@@ -93,7 +93,7 @@ def _plane(frame: Any, index: int) -> Tensor:
 def _fill(frame: Any, index: int, codes: Tensor) -> None:
     plane = frame.planes[index]
     view = _view(frame, plane)
-    view[:, : plane.width] = codes.cpu().numpy().astype(view.dtype)
+    view[:, : plane.width] = codes.cpu().numpy()  # whole numbers, as the plane's type
 
 
 def _view(frame: Any, plane: Any) -> NDArray[Any]:
@@ -106,7 +106,7 @@ def _view(frame: Any, plane: Any) -> NDArray[Any]:
 
 
 def _codes(x: Tensor, bits: int) -> Tensor:
-    return (x.float() * (2**bits - 1)).round().clamp(0, 2**bits - 1).int()
+    return (x.float() * (2**bits - 1)).round_().clamp_(0, 2**bits - 1)
 
 
 def _opaque(alpha: Tensor | None, rgb: Tensor) -> Tensor:

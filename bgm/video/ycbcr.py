@@ -24,6 +24,9 @@ WEIGHTS = {
 }
 
 
+ROWS = 32  # of a picture that are converted at a time
+
+
 class Planes(NamedTuple):
     """How a video's planes are stored."""
 
@@ -39,28 +42,48 @@ def to_rgb(luma: Tensor, cb: Tensor, cr: Tensor, planes: Planes) -> Tensor:
     Chroma samples lie on the left of each pair and between the lines, as MPEG-2, H.264 and HEVC
     have it unless they say otherwise. Colours that no screen has are cut at 0.
     """
-    red, blue = _weights(planes.matrix)
-    scale, black, chroma_scale, middle = _levels(planes)
-    y = (luma.float() - black) / scale
-    chroma = (torch.stack([cb.float(), cr.float()]) - middle) / chroma_scale
-    pb, pr = _doubled(chroma, planes.halved, (luma.shape[0], luma.shape[1]))
-    r = y + (2 * (1 - red)) * pr
-    b = y + (2 * (1 - blue)) * pb
-    g = (y - red * r - blue * b) / (1 - red - blue)
-    return torch.stack([r, g, b]).clamp(min=0)
+    H, W = luma.shape
+    matrix, black = _to_codes(planes)
+    back = torch.linalg.inv(matrix)
+    scale, offset = back.float(), (-back @ black).float()[:, None]
+    chroma = _taller(torch.stack([cb.float(), cr.float()]), planes.halved[0])
+    found, rows = torch.empty(3, H * W), torch.empty(3, ROWS, W)
+    for top in range(0, H, ROWS):  # a few rows stay in the cache, whole pictures are fresh memory
+        codes = rows[:, : min(ROWS, H - top)]
+        end = top + codes.shape[1]
+        codes[0] = luma[top:end]
+        _widen(chroma[:, top:end], codes[1:], planes.halved[1])
+        part = found[:, top * W : end * W]
+        torch.addmm(offset, scale, codes.flatten(1), out=part)
+        part.clamp_(min=0)
+    return found.view(3, H, W)
 
 
 def from_rgb(x: Tensor, planes: Planes) -> tuple[Tensor, Tensor, Tensor]:
-    """The opposite of `to_rgb`: float (3, H, W) as int32 codes, rounded, within what is legal."""
+    """The opposite of `to_rgb`: float (3, H, W) as whole float32 codes, within what is legal."""
+    lowest, highest = (0, 2**planes.bits - 1) if planes.full else _legal(planes.bits)
+    codes = _product(*_to_codes(planes), x.float())
+    cb, cr = _halved(codes[1:], planes.halved)
+    y, cb, cr = (v.round_().clamp_(lowest, highest) for v in (codes[0], cb, cr))
+    return y, cb, cr
+
+
+def _to_codes(planes: Planes) -> tuple[Tensor, Tensor]:
+    """R'G'B' to Y', Cb, Cr in codes: a matrix (3, 3) and the codes of black (3,), float64."""
     red, blue = _weights(planes.matrix)
     scale, black, chroma_scale, middle = _levels(planes)
-    r, g, b = x.float()
-    y = red * r + (1 - red - blue) * g + blue * b
-    chroma = torch.stack([(b - y) / (2 * (1 - blue)), (r - y) / (2 * (1 - red))])
-    cb, cr = _halved(chroma, planes.halved) * chroma_scale + middle
-    lowest, highest = (0, 2**planes.bits - 1) if planes.full else _legal(planes.bits)
-    codes = [v.round().clamp(lowest, highest).int() for v in (y * scale + black, cb, cr)]
-    return codes[0], codes[1], codes[2]
+    luma = torch.tensor([red, 1 - red - blue, blue], dtype=torch.float64)
+    of_red, _, of_blue = torch.eye(3, dtype=torch.float64)
+    cb = (of_blue - luma) / (2 * (1 - blue))
+    cr = (of_red - luma) / (2 * (1 - red))
+    matrix = torch.stack([luma * scale, cb * chroma_scale, cr * chroma_scale])
+    return matrix, torch.tensor([black, middle, middle], dtype=torch.float64)
+
+
+def _product(matrix: Tensor, offset: Tensor, x: Tensor) -> Tensor:
+    """matrix @ x + offset of (3, H, W): in one pass, since fresh memory is what takes the time."""
+    flat = torch.addmm(offset.float()[:, None], matrix.float(), x.reshape(3, -1))
+    return flat.view(x.shape)
 
 
 def _weights(matrix: int) -> tuple[float, float]:
@@ -83,14 +106,28 @@ def _legal(bits: int) -> tuple[int, int]:
     return step, 255 * step - 1
 
 
-def _doubled(x: Tensor, halved: tuple[bool, bool], size: tuple[int, int]) -> Tensor:
-    """Chroma (2, h, w) at the picture's size."""
-    if halved[0]:
-        x = F.interpolate(x[None], scale_factor=(2, 1), mode="bilinear")[0]
-    if halved[1]:
-        right = torch.cat([x[..., 1:], x[..., -1:]], dim=-1)
-        x = torch.stack([x, (x + right) / 2], dim=-1).flatten(-2)
-    return x[:, : size[0], : size[1]]
+def _taller(x: Tensor, halved: bool) -> Tensor:
+    """Chroma (2, h, w) at the picture's height, or a line more."""
+    if not halved:
+        return x
+    tall = x.new_empty(2, 2 * x.shape[1], x.shape[2])
+    tall[:, 0], tall[:, -1] = x[:, 0], x[:, -1]
+    torch.lerp(x[:, 1:], x[:, :-1], 0.25, out=tall[:, 2::2])
+    torch.lerp(x[:, :-1], x[:, 1:], 0.25, out=tall[:, 1:-1:2])
+    return tall
+
+
+def _widen(x: Tensor, out: Tensor, halved: bool) -> None:
+    """Write chroma (2, h, w) into out (2, h, W)."""
+    if not halved:
+        out.copy_(x)
+        return
+    W = out.shape[2]
+    out[..., ::2] = x
+    between = (W - 1) // 2
+    torch.lerp(x[..., :between], x[..., 1 : 1 + between], 0.5, out=out[..., 1 : 2 * between : 2])
+    if W % 2 == 0:
+        out[..., -1] = x[..., -1]
 
 
 def _halved(x: Tensor, halved: tuple[bool, bool]) -> Tensor:

@@ -60,9 +60,9 @@ def match_exposure(src: Tensor, bgr: Tensor) -> Exposure:
 def mismatch(src: Tensor, bgr: Tensor) -> float:
     """How far the plate is from the shot where subjects seldom are: 0 the same, 1 black on white.
 
-    src, bgr: (3, H, W) uint8. The median, over the picture's left, right and top border, of the
-    largest absolute channel difference, on pictures of 128 px. Above `MISMATCH` the plate is most
-    likely of another scene, or far out of place.
+    src, bgr: (3, H, W), uint8 or float in [0, 1]. The median, over the picture's left, right and
+    top border, of the largest absolute channel difference, on pictures of 128 px. Above `MISMATCH`
+    the plate is most likely of another scene, or far out of place.
     """
     difference = np.abs(_small(src, 128) - _small(bgr, 128)).max(axis=-1)
     H, W = difference.shape
@@ -81,12 +81,13 @@ def _show(values: NDArray) -> str:
 
 
 def _small(x: Tensor, side: int = FIT_SIDE) -> NDArray[np.float32]:
-    """(h, w, 3) in [0, 1], averaged down to at most `side` px."""
+    """(h, w, 3) in [0, 1] of uint8 or float pictures, averaged down to at most `side` px."""
     planes = np.ascontiguousarray(x.cpu().numpy())
     factor = min(1.0, side / max(planes.shape[1:]))
     size = [max(round(s * factor), 1) for s in reversed(planes.shape[1:])]
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-    return np.stack(small, axis=-1).astype(np.float32) / np.float32(255)
+    white = np.float32(255 if planes.dtype == np.uint8 else 1)
+    return np.stack(small, axis=-1).astype(np.float32) / white
 
 
 def _trimmed_fit(shot: NDArray, plate: NDArray) -> tuple[NDArray, NDArray]:
