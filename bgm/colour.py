@@ -68,11 +68,14 @@ LINEAR = Encoding("bt709", "linear")
 def to_display(x: Tensor, encoding: Encoding = SRGB) -> Tensor:
     """What a screen shows of (..., 3, H, W): its codes, of BT.709 primaries, in [0, 1], float32.
 
+    x itself where that is what a screen shows.
     Light above `KNEE` is bent softly below 1 where an encoding knows light above white. HLG and PQ
     become video for a standard screen, of the same luminance (`STANDARD_SCREEN`).
     """
     if encoding.as_shown:
-        return x.float().clamp(0, 1)
+        x = x.float()
+        low, high = torch.aminmax(x)
+        return x if low >= 0 and high <= 1 else x.clamp(0, 1)  # fresh memory takes longer
     light = display_light(x, encoding).clamp(min=0)
     if encoding.high_range:
         light = shoulder(light * STANDARD_SCREEN[encoding.transfer])
