@@ -1,6 +1,8 @@
 """bgm blend before=FILE after=FILE out=FILE.safetensors: a network between two."""
 
-from omegaconf import DictConfig
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.export import provenance
@@ -15,8 +17,9 @@ def main(cfg: DictConfig) -> None:
     """
     out = safetensors_path(cfg.out)
     before, after = read_own(cfg.before), read_own(cfg.after)
-    state = blend_weights(before, after, cfg.share)
+    share: Any = OmegaConf.to_container(cfg).get("share")  # type: ignore[union-attr]
+    state = blend_weights(before, after, share)
     hashes = {name: provenance(cfg[name])["checkpoint_sha256"] for name in ("before", "after")}
     card = describe_run(cfg) | {"blend_of": hashes}
     write_safetensors(out, state, after.network, {"bgm_card": card})
-    say(f"{out}: {cfg.share:g} of the way from {cfg.before} to {cfg.after}")
+    say(f"{out}: {share} of the way from {cfg.before} to {cfg.after}")

@@ -190,24 +190,40 @@ def check_fits(report: LoadReport, kind: str, path: str) -> None:
         )
 
 
-def blend_weights(before: Stored, after: Stored, share: float) -> dict[str, Tensor]:
+Share = float | Mapping[str, "Share"]  # of a whole network, or shaped like its modules
+
+
+def blend_weights(before: Stored, after: Stored, share: Share) -> dict[str, Tensor]:
     """The state (1 - share) * before + share * after, in float32, with after's names.
 
     after: trained from before, as one straight line between their weights is of low loss only then;
-    before may be a base network and after a refined one, whose refiner then stays as it is.
-    BatchNorm's statistics are blended as the weights, its counts are after's. share in [0, 1].
-    Raises BadInput for networks of other parts or shapes, and for a share outside.
+    before may be a base network and after a refined one, whose refiner then stays as it is. share:
+    in [0, 1], or one for each part: {base: {backbone: 0.3, aspp: 0.3, decoder: 0.5}, refiner: 1}.
+    BatchNorm's statistics are blended as the weights, its counts are after's. Raises BadInput for
+    networks of other parts or shapes, and for a share outside.
     Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT), equation 1.
     """
-    if not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")
     refined = any(name.startswith("base.") for name in after.state)
     old = in_place_of(before.state, refined)
     report = match_keys(after.state, old)
     missing = [name for name in report.missing if not name.startswith("refiner.")]
     if missing or report.left_over or report.reshaped:
         raise BadInput(f"before is no network that after was trained from: {report}")
-    return {name: _between(old.get(name), new, share) for name, new in after.state.items()}
+    shares = {name: share_of(name, share) for name in after.state}
+    return {name: _between(old.get(name), new, shares[name]) for name, new in after.state.items()}
+
+
+def share_of(name: str, share: Share) -> float:
+    """The share of the part that a weight of this name is in."""
+    rest = name.split(".")
+    while isinstance(share, Mapping):
+        part = rest.pop(0)
+        if part not in share:
+            raise BadInput(f"share has {', '.join(share)}, but none for {part} of {name}")
+        share = share[part]
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")
+    return float(share)
 
 
 def _between(old: Tensor | None, new: Tensor, share: float) -> Tensor:

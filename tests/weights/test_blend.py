@@ -56,3 +56,16 @@ def test_a_base_network_is_blended_into_a_refined_one_whose_refiner_stays():
 def test_what_cannot_be_blended(before, after, share, said):
     with pytest.raises(BadInput, match=said):
         blend_weights(before, after, share)
+
+
+def test_each_part_has_its_own_share():
+    names = ("base.backbone.w", "base.decoder.w", "refiner.conv.w")
+    before, after = (
+        Stored("bgm", {name: torch.tensor(x) for name in names}, {}, {}) for x in (0.0, 10.0)
+    )
+    tree = {"base": {"backbone": 0.3, "decoder": 0.5}, "refiner": 1}
+    assert [round(x.item(), 5) for x in blend_weights(before, after, tree).values()] == [3, 5, 10]
+    with pytest.raises(BadInput, match=r"share has base, but none for refiner of refiner\.conv\.w"):
+        blend_weights(before, after, {"base": 0.5})
+    with pytest.raises(BadInput, match="share is 2, expected 0"):
+        blend_weights(before, after, {"base": 2, "refiner": 1})
