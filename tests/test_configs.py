@@ -35,7 +35,7 @@ def test_nothing_was_lost():
 @pytest.mark.parametrize("name", STAGES)
 def test_experiment_composes_and_builds(name):
     cfg = composed("train", f"experiment={name}", "data_root=nowhere")
-    refined = "refine" in name
+    refined = "refine" in name or "whole" in name
     network = OmegaConf.to_container(cfg.network, resolve=True)
     assert ("refiner" in network) == refined
     net = build(network)
