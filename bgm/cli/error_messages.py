@@ -89,9 +89,9 @@ def unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
     name = str(error.key)
     there = [str(key) for key in error.parent_node or () if key != "hydra"]
     like = [key for key in SAME.get(name, ()) if key in there] or get_close_matches(name, there, 1)
-    if like:
-        return f"there is no key {error.full_key}: did you mean {like[0]}=?"
-    return f"there is no key {error.full_key}: expected one of {', '.join(there)}"
+    what = f"did you mean {like[0]}=?" if like else f"expected one of {', '.join(there)}"
+    new = f" (+{error.full_key}=... adds it)" if "." in str(error.full_key) else ""
+    return f"there is no key {error.full_key}: {what}{new}"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

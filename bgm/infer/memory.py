@@ -22,8 +22,9 @@ class MemoryPlan(NamedTuple):
     at_once: int = 1  # frames that the network computes, where it can, see `Model.frames_at_once`
 
 
-# Plans, and about what they take for each pixel, in bytes: the first two measured at 4K (5.4 and
-# 4.7 GiB), the last one at 8K (3.9 GiB), the others reckoned from the arrays that wait.
+# Plans, and about what they take for each pixel, in bytes: the first two measured with predict.py
+# on 8 frames of 4K, one run each (5.4 and 4.7 GiB), the last one at 8K (3.9 GiB), the others
+# reckoned from the arrays that wait.
 PLANS = {
     MemoryPlan(3, True, None, 2): 600,
     MemoryPlan(3, True, None): 500,

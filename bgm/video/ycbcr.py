@@ -82,8 +82,8 @@ def _to_codes(planes: Planes) -> tuple[Tensor, Tensor]:
 
 def _product(matrix: Tensor, offset: Tensor, x: Tensor) -> Tensor:
     """matrix @ x + offset of (3, H, W): in one pass, since fresh memory is what takes the time."""
-    flat = torch.addmm(offset.float()[:, None], matrix.float(), x.reshape(3, -1))
-    return flat.view(x.shape)
+    matrix, offset = matrix.to(x), offset.to(x)  # mattes may lie on a GPU
+    return torch.addmm(offset[:, None], matrix, x.reshape(3, -1)).view(x.shape)
 
 
 def _weights(matrix: int) -> tuple[float, float]:

@@ -209,17 +209,29 @@ def blend_weights(before: Stored, after: Stored, share: Share) -> dict[str, Tens
     missing = [name for name in report.missing if not name.startswith("refiner.")]
     if missing or report.left_over or report.reshaped:
         raise BadInput(f"before is no network that after was trained from: {report}")
+    check_parts(after.state, share)
     shares = {name: share_of(name, share) for name in after.state}
     return {name: _between(old.get(name), new, shares[name]) for name, new in after.state.items()}
 
 
+def check_parts(state: Mapping[str, Tensor], share: Share, above: str = "") -> None:
+    """Raise BadInput for a share of a part that no weight is in."""
+    if not isinstance(share, Mapping):
+        return
+    parts = {name.removeprefix(above).partition(".")[0] for name in state if name.startswith(above)}
+    for part, inner in share.items():
+        if part not in parts:
+            raise BadInput(f"share names {above}{part}, expected one of {', '.join(sorted(parts))}")
+        check_parts(state, inner, f"{above}{part}.")
+
+
 def share_of(name: str, share: Share) -> float:
     """The share of the part that a weight of this name is in."""
-    rest = name.split(".")
-    while isinstance(share, Mapping):
-        part = rest.pop(0)
+    for part in name.split("."):
+        if not isinstance(share, Mapping):
+            break
         if part not in share:
-            raise BadInput(f"share has {', '.join(share)}, but none for {part} of {name}")
+            raise BadInput(f"share has none for {part} of {name}")
         share = share[part]
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise BadInput(f"share is {share}, expected 0 (all before) to 1 (all after)")

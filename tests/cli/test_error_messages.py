@@ -113,7 +113,11 @@ def test_a_batch_too_small_for_batchnorm_is_a_sentence():
         ("predict", "modle=x", "there is no key modle: did you mean model=?"),
         ("predict", "ckpt=x", "there is no key ckpt: did you mean model=?"),
         ("export", "model=x", "there is no key model: did you mean ckpt=?"),
-        ("train", "trainer.max_step=3", "there is no key trainer.max_step: did you mean max_steps"),
+        (
+            "train",
+            "trainer.max_step=3",
+            "there is no key trainer.max_step: did you mean max_steps=? (+trainer.max_step=",
+        ),
         ("train", "data.zzz=3", "there is no key data.zzz: expected one of _target_, "),
     ],
 )

@@ -29,6 +29,12 @@ def test_there_and_back_is_within_a_code(bits, full, matrix):
     assert (to_rgb(*from_rgb(x, planes), planes) - x).abs().max() < 1.7 / 2**bits
 
 
+def test_mattes_on_another_device_become_codes_there():
+    x = torch.empty(3, 8, 8, device="meta")  # any device that will not be mixed with the CPU
+    for halved in ((False, False), (True, True)):
+        assert all(v.is_meta for v in from_rgb(x, Planes(10, halved, False, 1)))
+
+
 @pytest.mark.parametrize("halved", [(True, True), (False, True)])
 @pytest.mark.parametrize("size", [(48, 64), (47, 63), (1, 1), (2, 3)])
 def test_smooth_colours_survive_halved_chroma_in_place(halved, size):

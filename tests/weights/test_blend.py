@@ -65,7 +65,14 @@ def test_each_part_has_its_own_share():
     )
     tree = {"base": {"backbone": 0.3, "decoder": 0.5}, "refiner": 1}
     assert [round(x.item(), 5) for x in blend_weights(before, after, tree).values()] == [3, 5, 10]
-    with pytest.raises(BadInput, match=r"share has base, but none for refiner of refiner\.conv\.w"):
-        blend_weights(before, after, {"base": 0.5})
-    with pytest.raises(BadInput, match="share is 2, expected 0"):
-        blend_weights(before, after, {"base": 2, "refiner": 1})
+    for share, said in (
+        ({"base": 0.5}, r"share has none for refiner of refiner\.conv\.w"),
+        ({"base": 2, "refiner": 1}, "share is 2, expected 0"),
+        (
+            {"base": {"backbone": 1, "decodr": 1}, "refiner": 1},
+            r"share names base\.decodr, ",
+        ),
+        ({"base": 1, "refiner": {"conv": {"w": {"x": 1}}}}, r"share names refiner\.conv\.w\.x"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            blend_weights(before, after, share)
