@@ -1,5 +1,6 @@
 """What benchmarks of speed measure: times in turns, memory, multiply-adds, a machine's rates."""
 
+import ctypes
 import multiprocessing
 import resource
 import statistics
@@ -82,6 +83,7 @@ def peak_memory(prepare: Callable[..., Run], *args: object) -> float:
 
 def send_peak(send: Connection, prepare: Callable[..., Run], *args: object) -> None:
     run = prepare(*args)
+    ctypes.CDLL(None).malloc_trim(0)  # what preparing freed would hide as much of the pass
     Path("/proc/self/clear_refs").write_text("5")  # what preparing needed does not count
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     run()

@@ -1,6 +1,6 @@
 """Time, memory and limit of the network, plain and optimized, in eager PyTorch and exported files.
 
-    python benchmarks/network.py --everything --out docs/performance     # 15 minutes on two cores
+    python benchmarks/network.py --everything --out docs/performance     # a quarter of an hour
     python benchmarks/network.py [--backbones mobilenetv2 resnet50] [--sizes hd 4k]
         [--selects sampling full] [--batch 1] [--training 1024] [--files hd.onnx]
         [--reference BackgroundMattingV2] [--compile] [--memory] [--rounds 10] [--out TABLE]
@@ -8,8 +8,8 @@
 The picture is the example's, enlarged. In every round each way of a case runs once, so that a busy
 machine slows all alike; printed are medians. Ways: `plain` (tests/plain.py: the reference's work),
 `net` (as trained), `optimized` (bgm.load(optimize=True)), `still` (the plate shared between
-frames), `bfloat16` and `float16` (of the optimized base network), `compiled` (--compile: that
-through torch.compile), `reference` (a checkout of BackgroundMattingV2 with the same weights) and
+frames), `bfloat16` (of the optimized base network), `compiled` (--compile: that through
+torch.compile), `reference` (a checkout of BackgroundMattingV2 with the same weights) and
 every file of --files whose backbone_scale and selection are those of the case, in onnxruntime and
 OpenVINO. --training SIDES: forward and backward of the refine stage, batch 2. `4k, k of hd` is
 timed in turns with hd, of_hd is how many times as long it takes.
@@ -55,7 +55,7 @@ COLUMNS = ["backbone", "size", "select", "batch", "way", "rounds", "ms", "fps", 
 COLUMNS += ["peak_MiB", "GMAC", "limit_ms", "share", "binds"]
 KEY = len(Case._fields) - 1  # columns that name a case
 COUNTED = ("plain", "net", "optimized")  # of the others torch sees no or the same multiply-adds
-WAYS = (*COUNTED, "still", "bfloat16", "float16")
+WAYS = (*COUNTED, "still", "bfloat16")
 SAME_K = "4k, k of hd"
 
 
@@ -73,7 +73,7 @@ def everything(options: argparse.Namespace) -> list[Case]:
         Case("mobilenetv2", "hd", "sampling", 8, COUNTED),
         Case("mobilenetv2", "8k", "sampling", 1, ("net", "optimized")),
         *(
-            Case(backbone, size, "sampling", 1, WAYS[:5])
+            Case(backbone, size, "sampling", 1, WAYS)
             for backbone, size in product(BACKBONES[1:], ("hd", "4k"))
         ),
     ]

@@ -130,7 +130,6 @@ def prepared(way: str, at: Setting, reference: str | None) -> Run:
         "net": lambda: net,
         "optimized": lambda: optimize(net),
         "bfloat16": lambda: optimize(net, torch.bfloat16),
-        "float16": lambda: optimize(net, torch.float16),
         "compiled": lambda: optimize(net, compile=True),
         "reference": lambda: referenced(str(reference), net, size),
     }

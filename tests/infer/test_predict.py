@@ -3,8 +3,9 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 
+from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.models import Model
+from bgm.infer.models import Model, open_model
 from bgm.infer.plate.exposure import MISMATCH
 from bgm.infer.plate.fixes import AlignPlate, fix_exposure
 from bgm.infer.predict import StillPlate, predict
@@ -152,3 +153,12 @@ def test_how_many_frames_are_computed_at_once(monkeypatch, change, left, frames)
     assert model.frames_at_once(2, left) == frames
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert model.frames_at_once(2, left) == 1
+
+
+@pytest.mark.parametrize(
+    ("precision", "said"),
+    [("float16", "precision=float16 is for GPUs"), ("half", "half is none of float32, bfloat16")],
+)
+def test_a_precision_that_a_cpu_has_not_is_refused(precision, said):
+    with pytest.raises(BadInput, match=said):
+        open_model("mobilenetv2", device="cpu", precision=precision)
