@@ -1,14 +1,15 @@
 """How well plates are moved onto their shots: known movements, and what the network makes of it.
 
-    python benchmarks/alignment.py [--cases N] [--photographs FOLDER] [--mad SCENES]
+    python benchmarks/alignment.py [--cases N] [--photographs FOLDER] [--mad N] [--scenes FOLDER]
 
 Every case is a place seen twice, the second time by a camera that moved by up to 3 % of the
 picture's width and turned by up to 2 degrees, under another exposure and white balance, both with
 noise, with a drawn subject in the shot. Printed are, for drawn places and for the photographs in
 FOLDER/bgr (subjects: FOLDER/fgr and FOLDER/pha), the cases whose error is below 0.5 px in the mean
 over the picture, the error's median, the cases that failed and said so, those that are wrong
-without a word, and seconds of one core. Then MAD x1e3 of the network that comes with bgm on drawn
-scenes, their plates 0 to 4 px out of place, with align=false and with align=auto.
+without a word, and seconds of one core. Then MAD x1e3 of a network that comes with bgm with
+align=false and with align=auto: on N drawn scenes, their plates 0 to 4 px out of place, and on the
+composed ones in FOLDER (src/ bgr/ pha/, as bgm compose writes them).
 """
 
 import argparse
@@ -24,10 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bgm.compose.drawing import draw
+from bgm.data import Scenes
 from bgm.eval.robustness import DIRECTIONS
 from bgm.infer.any_size import run_any_size
 from bgm.infer.frame import Frame, Shot
-from bgm.infer.models import open_model
+from bgm.infer.models import Model, open_model
 from bgm.infer.plate.align import align
 from bgm.infer.plate.fixes import AlignPlate
 from bgm.pictures import to_uint8
@@ -115,7 +117,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--photographs", type=Path, help="folder of bgr/ fgr/ pha/")
-    parser.add_argument("--mad", type=int, default=8, help="scenes whose MAD is measured")
+    parser.add_argument("--mad", type=int, default=8, help="drawn scenes whose MAD is measured")
+    parser.add_argument("--scenes", type=Path, help="composed scenes whose MAD is measured")
+    parser.add_argument("--every", type=int, default=1, help="of these take each so many-th")
+    parser.add_argument("--model", default="mobilenetv2", help="whose MAD it is")
     args = parser.parse_args()
     kinds: dict[str, Callable[[int], Case]] = {"drawn": drawn_case}
     if folder := args.photographs:
@@ -125,8 +130,11 @@ def main() -> None:
         print("| --- " * 7 + "|")
     for kind, make in kinds.items() if args.cases else ():
         print_recovery(kind, make, args.cases)
+    model = open_model(args.model, optimize=True)
     if args.mad:
-        print_mad(args.mad)
+        print_drawn(args.mad, model)
+    if args.scenes:
+        print_composed(args.scenes, args.every, model)
 
 
 def print_recovery(kind: str, make: Callable[[int], Case], cases: int) -> None:
@@ -149,26 +157,40 @@ def print_recovery(kind: str, make: Callable[[int], Case], cases: int) -> None:
     )
 
 
-def print_mad(scenes: int) -> None:
-    """MAD x1e3 of the network that comes with bgm, plates out of place by 0 to 4 px."""
-    model = open_model("mobilenetv2", optimize=True)
+def print_drawn(scenes: int, model: Model) -> None:
+    """MAD x1e3 of a network on drawn scenes, plates out of place by 0 to 4 px."""
     print("\n| plate off by, px | align=false | align=auto |\n| --- | --- | --- |")
     totals = []
     for px in range(5):
-        mads = []
-        for seed in range(scenes):
-            frame, true = shifted_scene(seed, px)
-            both = []
-            for fixes in ([], [AlignPlate()]):
-                bgr = fixes[0](frame)[0] if fixes else frame.bgr
-                inputs = (x.input_on(model.device) for x in (frame.src, bgr))
-                pha = run_any_size(model.net, *inputs, scale=model.scale).pha[0, 0]
-                both.append(1e3 * (pha.cpu() - true).abs().mean().item())
-            mads.append(both)
+        mads = [both_mads(model, *shifted_scene(seed, px)) for seed in range(scenes)]
         totals.append(np.mean(mads, axis=0))
         print(f"| {px} | {totals[-1][0]:.2f} | {totals[-1][1]:.2f} |", flush=True)
     none, auto = np.mean(totals, axis=0)
     print(f"| mean | {none:.2f} | {auto:.2f} |")
+
+
+def print_composed(folder: Path, every: int, model: Model) -> None:
+    """The same on composed scenes, and on how many of them it is worse by more than 1 %."""
+    scenes = Scenes(folder)
+    mads = []
+    for index in range(0, len(scenes), every):
+        scene = scenes[index]
+        src, bgr = (Shot(to_uint8(x)) for x in (scene.src, scene.bgr))
+        mads.append(both_mads(model, Frame(str(index), src, bgr), scene.pha[0]))
+    none, auto = np.mean(mads, axis=0)
+    worse = sum(b > 1.01 * a for a, b in mads)
+    print(f"\n| composed scenes | align=false | align=auto | auto worse by 1 % |\n{'| --- ' * 4}|")
+    print(f"| {len(mads)} | {none:.2f} | {auto:.2f} | {worse} |")
+
+
+def both_mads(model: Model, frame: Frame, true: Tensor) -> list[float]:
+    """MAD x1e3 with the plate as it is, and as align=auto has it. true: (H, W)."""
+    mads = []
+    for bgr in (frame.bgr, AlignPlate()(frame)[0]):
+        inputs = (x.input_on(model.device) for x in (frame.src, bgr))
+        pha = run_any_size(model.net, *inputs, scale=model.scale).pha[0, 0]
+        mads.append(1e3 * (pha.cpu() - true).abs().mean().item())
+    return mads
 
 
 def shifted_scene(seed: int, px: int, size: tuple[int, int] = (360, 640)) -> tuple[Frame, Tensor]:

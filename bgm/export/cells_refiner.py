@@ -5,11 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bgm.model import PatchRefiner, ScatterNdReplace
-from bgm.model.cells import half_pixels_around, half_rows_around
+from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around
 from bgm.model.sparse import SparseRefiner, sliding
 from bgm.ops import resize
-
-MARGIN = 2  # cells around every picture, see `bgm.model.cells.CellGrid`
 
 
 class SharedCells(nn.Module):
@@ -21,34 +19,37 @@ class CellsRefiner(SparseRefiner):
 
     refiner: in evaluation mode. What it gathers are rows of a matrix, which runtimes copy as they
     are: four pixels of a picture, a half-size pixel's channels. Its number of cells depends on the
-    picture (NonZero).
+    picture (NonZero). Written for torch.export and, which takes no loop over tuples, torch.jit.
     """
 
     def __init__(self, refiner: PatchRefiner):
         super().__init__(refiner)
         self.crop, self.replace = SharedCells(), ScatterNdReplace()
+        self.margin = CellGrid.MARGIN  # cells around every picture
 
     def forward(  # type: ignore[override]
         self, src: Tensor, bgr: Tensor, pha: Tensor, fgr: Tensor, err: Tensor, hid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `PatchRefiner.forward`."""
-        B, _, H, W = src.shape
-        h, w, wide, ring = H // 4, W // 4, W // 4 + 2 * MARGIN, self.ring
+        B, H, W = src.shape[0], src.shape[2], src.shape[3]
+        h, w, ring, margin = H // 4, W // 4, self.ring, self.margin
+        wide = w + 2 * margin
         ref = self.select(resize(err, [h, w])).ref
-        own = F.pad(ref[:, 0], (MARGIN,) * 4)
-        near = F.max_pool2d(own, 3, 1, 1) if ring else own
-        far = F.max_pool2d(own, 5, 1, 2) if ring else own
+        own = F.pad(ref[:, 0], [margin, margin, margin, margin])
+        near = F.max_pool2d(own, 3, 1, 1) if ring > 0 else own
+        far = F.max_pool2d(own, 5, 1, 2) if ring > 0 else own
         far_at, far_number = list_cells(far)
         near_at, near_number = list_cells(near)
-        own_at, _ = list_cells(own)
-        b, y, x = place(far_at, h, w)
+        own_at = list_cells(own)[0]
+        b, y, x = place(far_at, h, w, margin)
         maps = torch.cat([pha, fgr, err, hid], 1)
-        half = self.half_size(maps, b, y, x, h, w)
+        half = half_size(maps, b, y + margin, x + margin, h, w, margin)
         inside = ((y >= 0) & (y < h) & (x >= 0) & (x < w)).to(src.dtype)[:, None]
-        y, x = (torch.clamp(at, 0, most - 1) for at, most in ((y, h), (x, w)))
+        y, x = torch.clamp(y, 0, h - 1), torch.clamp(x, 0, w - 1)
         at = rows_of(b, y, x, 3, h, w)
-        cells = [p.reshape(-1, 4).index_select(0, at).view(-1, 48) for p in (src, bgr)]
-        rgb = torch.cat(cells, 1) * inside
+        shot = src.reshape(-1, 4).index_select(0, at).view(-1, 48)
+        plate = bgr.reshape(-1, 4).index_select(0, at).view(-1, 48)
+        rgb = torch.cat([shot, plate], 1) * inside
         halved = torch.mm(rgb, self.halved).view(-1, 6)
         opened = torch.mm(rgb, self.opened).view(-1, 24)
         side = self.side
@@ -70,45 +71,53 @@ class CellsRefiner(SparseRefiner):
         x3 = sliding(x3, self.third_rgb, 2 + ring, side, self.third_bias)
         x3 = (x3 + sliding(x2, self.third, 2 + ring, side)).relu()
         answer = torch.addmm(self.fourth_bias, x3, self.fourth)
-        b, y, x = place(own_at, h, w)
-        out = []
-        for coarse, patches in ((pha, answer[:, :16]), (fgr, answer[:, 16:])):
-            at = rows_of(b, y, x, coarse.shape[1], h, w)
-            full = resize(coarse, [H, W]).view(-1, 4)
-            full = full.index_put((at,), patches.reshape(-1, 4).to(coarse.dtype))
-            out.append(full.view(B, coarse.shape[1], H, W))
-        return out[0], out[1], ref
-
-    def half_size(self, maps: Tensor, b: Tensor, y: Tensor, x: Tensor, h: int, w: int) -> Tensor:
-        """Coarse maps (B, 37, Hc, Wc) at half size in cells (b, y, x): (4 * cells, 37)."""
-        hc, wc = maps.shape[2], maps.shape[3]
-        table = maps.permute(0, 2, 3, 1).reshape(-1, 37)
-        low, high, share, alive = taps(h, hc, maps)
-        y, x = y + MARGIN, x + MARGIN
-        rows = [(t[y] + (b * hc)[:, None])[:, :, None] * wc for t in (low, high)]
-        heights = [t[y][:, :, None] for t in (alive * (1 - share), alive * share)]
-        low, high, share, alive = taps(w, wc, maps)
-        columns = [t[x][:, None] for t in (low, high)]
-        widths = [t[x][:, None] for t in (alive * (1 - share), alive * share)]
-        found = []
-        for row, height in zip(rows, heights, strict=True):
-            for column, width in zip(columns, widths, strict=True):
-                taken = table.index_select(0, (row + column).flatten())
-                found.append(taken * (height * width).view(-1, 1))
-        return found[0] + found[1] + found[2] + found[3]
+        b, y, x = place(own_at, h, w, margin)
+        at = rows_of(b, y, x, 1, h, w)
+        full_pha = resize(pha, [H, W]).view(-1, 4)
+        full_pha = full_pha.index_put((at,), answer[:, :16].reshape(-1, 4).to(pha.dtype))
+        at = rows_of(b, y, x, 3, h, w)
+        full_fgr = resize(fgr, [H, W]).view(-1, 4)
+        full_fgr = full_fgr.index_put((at,), answer[:, 16:].reshape(-1, 4).to(fgr.dtype))
+        return full_pha.view(B, 1, H, W), full_fgr.view(B, 3, H, W), ref
 
 
-def taps(cells: int, source: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def half_size(maps: Tensor, b: Tensor, y: Tensor, x: Tensor, h: int, w: int, margin: int) -> Tensor:
+    """Coarse maps (B, 37, Hc, Wc) at half size in cells (b, y, x), counted with the margin.
+
+    Returns (4 * cells, 37).
+    """
+    hc, wc = maps.shape[2], maps.shape[3]
+    table = maps.permute(0, 2, 3, 1).reshape(-1, 37)
+    top, bottom, share, alive = taps(h, hc, margin, maps)
+    first = (b * hc)[:, None]
+    up, down = (top[y] + first)[:, :, None] * wc, (bottom[y] + first)[:, :, None] * wc
+    of_up, of_down = (alive * (1 - share))[y][:, :, None], (alive * share)[y][:, :, None]
+    left, right, share, alive = taps(w, wc, margin, maps)
+    left, right = left[x][:, None], right[x][:, None]
+    of_left, of_right = (alive * (1 - share))[x][:, None], (alive * share)[x][:, None]
+    return (
+        table.index_select(0, (up + left).flatten()) * (of_up * of_left).view(-1, 1)
+        + table.index_select(0, (up + right).flatten()) * (of_up * of_right).view(-1, 1)
+        + table.index_select(0, (down + left).flatten()) * (of_down * of_left).view(-1, 1)
+        + table.index_select(0, (down + right).flatten()) * (of_down * of_right).view(-1, 1)
+    )
+
+
+def taps(
+    cells: int, source: int, margin: int, like: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of each cell's two half-size pixels along an axis (cells + 4, 2): taps, share, inside.
 
     Resizing a ramp of numbers tells where each pixel lies, whatever the sizes: graphs keep no
     arithmetic on them.
     """
     ramp = torch.arange(source, device=like.device).to(torch.float32)
-    at = F.interpolate(ramp.view(1, 1, source, 1), size=[2 * cells, 1], mode="bilinear")
+    at = resize(ramp.view(1, 1, source, 1), [2 * cells, 1]).flatten(0, 2)
     low = at.floor()
-    alive = F.pad(torch.ones_like(at), (0, 0, 2 * MARGIN, 2 * MARGIN)).view(-1, 2)
-    low, share = (F.pad(t, (0, 0, 2 * MARGIN, 2 * MARGIN)).view(-1, 2) for t in (low, at - low))
+    around = [0, 0, 2 * margin, 2 * margin]
+    alive = F.pad(torch.ones_like(at), around).view(-1, 2)
+    share = F.pad(at - low, around).view(-1, 2)
+    low = F.pad(low, around).view(-1, 2)
     high = torch.minimum(low + 1, ramp[-1])
     return low.long(), high.long(), share.to(like.dtype), alive.to(like.dtype)
 
@@ -119,11 +128,11 @@ def list_cells(mask: Tensor) -> tuple[Tensor, Tensor]:
     return flat.nonzero()[:, 0], flat.long().cumsum(0) - 1
 
 
-def place(at: Tensor, h: int, w: int) -> tuple[Tensor, Tensor, Tensor]:
+def place(at: Tensor, h: int, w: int, margin: int) -> tuple[Tensor, Tensor, Tensor]:
     """Picture, row and column of flat positions in the grid with margins."""
-    row = at // (w + 2 * MARGIN)
-    b = row // (h + 2 * MARGIN)
-    return b, row - b * (h + 2 * MARGIN) - MARGIN, at - row * (w + 2 * MARGIN) - MARGIN
+    row = at // (w + 2 * margin)
+    b = row // (h + 2 * margin)
+    return b, row - b * (h + 2 * margin) - margin, at - row * (w + 2 * margin) - margin
 
 
 def rows_of(b: Tensor, y: Tensor, x: Tensor, channels: int, h: int, w: int) -> Tensor:

@@ -117,7 +117,7 @@ class Target:
                 "networks; this base network refines nothing"
             )
         if isinstance(self.crop, SharedCells) and not self.shares_cells:
-            raise BadInput(f"crop=cells is for onnx and openvino files, not for {self.name}")
+            raise BadInput(f"crop=cells is not for {self.name} files: unfold or gather are")
         if self.precision == "int8" and self.calibration is None:
             raise BadInput(
                 "precision=int8 needs pictures to calibrate with: name a data=... config"

@@ -31,7 +31,11 @@ def names(target):
     ("overrides", "kind", "methods"),
     [
         ([], OnnxExport, ["RoiAlignCrop", "ScatterElementReplace", "NoneType"]),
-        (["export=torchscript"], TorchScriptExport, ["UnfoldCrop", "ScatterNdReplace", "NoneType"]),
+        (
+            ["export=torchscript"],
+            TorchScriptExport,
+            ["SharedCells", "ScatterNdReplace", "NoneType"],
+        ),
         (
             ["crop=gather", "replace=scatter_nd", "select=thresholding"],
             OnnxExport,

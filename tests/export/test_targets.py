@@ -13,8 +13,10 @@ from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, open_exported, provenance
 from bgm.export.cells_refiner import SharedCells
 from bgm.export.certify.test_pictures import smooth
+from bgm.export.targets.executorch import ExecuTorchExport
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
+from bgm.export.targets.pt2 import Pt2Export
 from bgm.export.targets.torchscript import TorchScriptExport
 from bgm.model import (
     Full,
@@ -90,8 +92,9 @@ def test_shared_cells_compute_the_network(tmp_path, select, shape):
 
 
 def test_shared_cells_are_refused_where_they_cannot_be_written(tmp_path):
-    with pytest.raises(BadInput, match="crop=cells is for onnx and openvino files"):
-        TorchScriptExport(crop=SharedCells()).check_request(tiny(), tmp_path / "net.pt")
+    mobile = ExecuTorchExport(crop=SharedCells(), shape=[1, 64, 96])
+    with pytest.raises(BadInput, match="crop=cells is not for executorch files"):
+        mobile.check_request(tiny(), tmp_path / "net.pte")
     with pytest.raises(BadInput, match="crop=cells needs opset 18"):
         OnnxExport(opset=16, crop=SharedCells()).check_request(tiny(), tmp_path / "net.onnx")
 
@@ -111,6 +114,25 @@ def test_a_certified_onnx_file(tmp_path):
     assert methods == (net.refiner.crop, net.refiner.replace, net.refiner.select)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert open_onnx(out, threads=1).metadata["checkpoint_sha256"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("target", "select"),
+    [
+        (TorchScriptExport, Sampling(800)),
+        (TorchScriptExport, Thresholding(2.0)),
+        (TorchScriptExport, Full()),
+        (Pt2Export, Thresholding(0.02)),
+        (Pt2Export, Thresholding(2.0)),
+    ],
+)
+def test_shared_cells_in_programs_of_pytorch(tmp_path, target, select):
+    """Thresholding(2.0): nothing is refined."""
+    net = tiny()
+    net.refiner.select = select.eval()
+    file = write(target(crop=SharedCells()), net, tmp_path / f"net{target.suffix}")
+    assert worst(net, file, (1, 64, 64), (2, 68, 132), (3, 76, 116)) < 1e-5
+    assert file.metadata["crop"] == "SharedCells"
 
 
 @pytest.mark.parametrize("select", [None, Thresholding(0.1), Full()])

@@ -35,6 +35,7 @@ class AotiExport(Target):
     name: ClassVar[str] = "aoti"
     suffix: ClassVar[str] = ".aoti.pt2"
     runtimes: ClassVar[Runtimes] = {"AOTInductor": open_aoti}
+    shares_cells: ClassVar[bool] = True
 
     def check_request(self, net: nn.Module, out: Path) -> None:
         super().check_request(net, out)

@@ -42,6 +42,7 @@ class Pt2Export(Target):
     suffix: ClassVar[str] = ".pt2"
     runtimes: ClassVar[Runtimes] = {"torch.export": open_pt2}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
+    shares_cells: ClassVar[bool] = True
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         # Not straight to the file: on a full disk that ends the process, not the function.
