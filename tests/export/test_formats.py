@@ -154,6 +154,18 @@ def test_an_unknown_runtime_names_the_known_ones(onnx_file):
         open_model("net.ckpt", **OPTIONS, runtime="openvino")
 
 
+@pytest.mark.parametrize(
+    "content", [bytes(range(128, 256)) * 9, b"", b"text\n" * 9, b"\0\0\0\0ET12"]
+)
+@pytest.mark.parametrize("suffix", [".pte", ".ncnn.param", ".xml", ".onnx", ".pt", ".pt2"])
+def test_what_is_no_model_of_a_format_is_one_sentence(tmp_path, suffix, content):
+    """ExecuTorch's runtime ends the process where a file does not begin as its own do."""
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=rf"net{suffix} is no "):
+        open_exported(path)
+
+
 @slow
 def test_openvino_stores_half_the_weights(tmp_path):
     pytest.importorskip("openvino")

@@ -20,6 +20,8 @@ def open_executorch(path: str | Path, device: str | torch.device = "cpu") -> Exp
     """Open a .pte on the CPU, whatever device says."""
     runtime = require_package("executorch.runtime")
     with opening(path, "ExecuTorch program of ours") as file:
+        if not holds_program(file):
+            raise ValueError("it does not begin as one")
         program = runtime.Runtime.get().load_program(file)
         (text,) = program.load_method(METADATA_METHOD).execute([])
         method = program.load_method("forward")
@@ -29,6 +31,12 @@ def open_executorch(path: str | Path, device: str | torch.device = "cpu") -> Exp
         return [x.clone() for x in method.execute([src, bgr])]
 
     return Exported(run, json.loads(bytes(text.tolist())), path)
+
+
+def holds_program(path: Path) -> bool:
+    """Whether a file has ExecuTorch's identifier; the runtime ends the process of one without."""
+    with path.open("rb") as file:
+        return file.read(6)[4:] == b"ET"
 
 
 class ExecuTorchExport(Target):
