@@ -135,8 +135,10 @@ def direct_colours(
     blind = torch.ones_like(a) if bounded else highlight(shot, plate, alpha, err, misfit)
     if network is not None:
         colours.append(network.clamp(0, HIGHEST))
-        # Where alpha is nearly 0 the network never learnt a colour.
-        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness * blind) ** 2)
+        # Where alpha is nearly 0 the network never learnt a colour; its white, bent back, may be
+        # any light above white.
+        bent = blind if bounded else blind.maximum(bending(network.amax(1, keepdim=True) - 1))
+        variances.append((NETWORK_ERROR / a.clamp(min=0.05) ** 0.5 * brightness * bent) ** 2)
     return *weighted(colours, variances), (SPREAD_ERROR * brightness * blind) ** 2
 
 
@@ -164,8 +166,12 @@ def highlight(shot: Tensor, plate: Tensor, alpha: Tensor, err: Tensor, misfit: T
     most = (alpha + SURE * err.clamp(min=ALPHA_ERROR)).clamp(0, 1)
     least = plate + (shot - plate) / most
     noise = (SHOT_NOISE * shot.clamp(min=1)) ** 2 + ((1 - most) * misfit) ** 2
-    above = (least - SURE * noise.sqrt() / most - 1).amax(1, keepdim=True).clamp(min=0)
-    return (1 + above / (1 - KNEE)) ** 2
+    return bending((least - SURE * noise.sqrt() / most - 1).amax(1, keepdim=True))
+
+
+def bending(above: Tensor) -> Tensor:
+    """The slope of the curve from a screen back to light, `above` white: 1 below it."""
+    return (1 + above.clamp(min=0) / (1 - KNEE)) ** 2
 
 
 def weighted(colours: list[Tensor], variances: list[Tensor]) -> tuple[Tensor, Tensor]:

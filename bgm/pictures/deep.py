@@ -85,11 +85,16 @@ def deep_size(path: str | Path) -> tuple[int, int]:
     return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
 
 
-def deep_channels(path: str | Path) -> list[str]:
-    """Names of all channels of the part of a file that is read."""
-    file, spec, _ = _opened(path)
+def deep_channels(path: str | Path) -> tuple[list[str], list[str]]:
+    """Names of all channels of a file, part by part, and of those that its colours are read of."""
+    file, spec, index = _opened(path)
+    read = [spec.channelnames[i] for i in index]
+    names, part = [], 0
+    while file.seek_subimage(part, 0):
+        names += list(file.spec().channelnames)
+        part += 1
     file.close()
-    return list(spec.channelnames)
+    return names, read
 
 
 def deep_aspect(path: str | Path) -> float:

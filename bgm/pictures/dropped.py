@@ -15,7 +15,12 @@ def dropped(path: str | Path) -> list[str]:
     """
     sentences = []
     if is_deep(path):
-        alpha = any(name.rpartition(".")[2] in ("A", "a", "alpha") for name in deep_channels(path))
+        names, read = deep_channels(path)
+        alpha = any(is_alpha(name) for name in names)
+        others = [name for name in names if name not in read and not is_alpha(name)]
+        if others:
+            some = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
+            sentences.append(f"its colours are {', '.join(read)}, left out are {some}")
     else:
         with open_image(path) as image:
             alpha, avif = image.has_transparency_data, image.format == "AVIF"
@@ -24,6 +29,11 @@ def dropped(path: str | Path) -> list[str]:
     if alpha:
         sentences.append("its alpha channel is not looked at, colours are taken as they are")
     return sentences
+
+
+def is_alpha(channel: str) -> bool:
+    """Whether a channel of an EXR is an alpha, of whichever layer."""
+    return channel.rpartition(".")[2] in ("A", "a", "alpha")
 
 
 def _is_high_avif(path: str | Path) -> bool:

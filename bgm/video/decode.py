@@ -37,6 +37,7 @@ class Header(NamedTuple):
     start: Fraction  # seconds, of the first frame, on the clock that its audio shares
     interlaced: bool  # each frame is two fields, of two moments
     alpha: bool  # it has an alpha channel, which is not looked at
+    left_out: str  # what else is in the file, in words: "its subtitles (2), its chapters (3)"
 
     @property
     def encoding(self) -> Encoding:
@@ -56,6 +57,8 @@ class Header(NamedTuple):
             sentences.append(
                 "its alpha channel is not looked at, its colours are taken as they are"
             )
+        if self.left_out:
+            sentences.append(f"{self.left_out} are left out")
         return sentences
 
 
@@ -132,8 +135,22 @@ def _header(
     alpha = any(c.is_alpha for c in frame.format.components)
     return Header(
         *(path, size, rate, stream.frames, tags, bits, aspect, timecode, audio, start),
-        *(frame.interlaced_frame, alpha),
+        *(frame.interlaced_frame, alpha, _left_out(container, stream)),
     )
+
+
+def _left_out(container: Any, stream: Any) -> str:
+    """What of a file goes into no output: all but its pictures, audio and timecode."""
+    streams = container.streams
+    timecodes = [s for s in streams.data if any(key.lower() == "timecode" for key in s.metadata)]
+    found = {
+        "its other video tracks": len(streams.video) - 1,
+        "its subtitles": len(streams.subtitles),
+        "its tracks of data": len(streams.data) - len(timecodes),
+        "its attachments": len(streams.attachments),
+        "its chapters": len(container.chapters()),
+    }
+    return ", ".join(f"{what} ({count})" for what, count in found.items() if count)
 
 
 def _timecode(container: Any) -> str:

@@ -1,5 +1,7 @@
 """What reading a shot or a plate leaves out is said, once and by name; of plain files, nothing."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from PIL import Image, features
@@ -96,3 +98,30 @@ def test_a_broken_file_is_left_to_who_reads_it(tmp_path):
 def test_gray_with_transparency_counts(tmp_path):
     Image.new("LA", (8, 8), (9, 9)).save(tmp_path / "la.png")
     assert ALPHA in dropped(tmp_path / "la.png")[0]
+
+
+def test_other_layers_of_an_exr_are_named(tmp_path):
+    plane = np.full((8, 8), 0.5)
+    layers = {f"left.{c}": plane for c in "RGB"} | {"right.R": plane, "depth.Z": plane}
+    (said,) = dropped(files.exr(tmp_path / "layers.exr", layers))
+    assert said.startswith("its colours are left.R, left.G, left.B, left out are ")
+    assert "right.R" in said
+    assert "depth.Z" in said
+
+
+def test_what_else_a_video_holds_is_said(tmp_path, capsys):
+    path = tmp_path / "two.mkv"
+    with clips.av.open(str(path), "w") as container:
+        streams = [container.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        chapter = {"id": 1, "start": 0, "end": 40, "time_base": Fraction(1, 1000), "metadata": {}}
+        container.set_chapters([chapter])
+        for stream in streams:
+            for _ in range(2):
+                frame = clips.av.VideoFrame.from_ndarray(np.full((48, 64, 3), 99, np.uint8))
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    open_frames(str(path), str(files.picture(tmp_path / "plate.png", np.zeros((48, 64, 3), "u1"))))
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "its other video tracks (1), its chapters (1) are left out" in said

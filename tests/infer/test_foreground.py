@@ -5,7 +5,7 @@ import torch
 
 from bgm.colour import Encoding
 from bgm.infer.any_size import Matte
-from bgm.infer.foreground import auto_foreground, network_foreground
+from bgm.infer.foreground import auto_foreground, clean_light, network_foreground
 from bgm.infer.frame import Frame, Shot
 
 ENCODINGS = [
@@ -67,3 +67,18 @@ def test_an_error_of_alpha_before_a_bright_plate_makes_no_highlight():
     matte = Matte(wrong[None], network, torch.full((1, 1, 16, 16), 0.05), None, (64, 64))
     frame = Frame("a", Shot(values, linear), Shot(plate, linear))
     assert auto_foreground(frame, matte).fgr[0, :, :, 30:34].max() < 0.5
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.02, 0.3, 0.9])
+def test_a_white_of_the_network_is_no_highlight_where_the_shot_is_dull(alpha):
+    """On a screen 0.99 and 1.0 are neighbours; bent back they are light of 2 and of 100."""
+    generator = torch.Generator().manual_seed(0)
+    shot = torch.rand(1, 3, 32, 32, generator=generator) * 0.8
+    plate, pha = shot.flip(3), torch.zeros(1, 1, 32, 32)
+    pha[..., 8:24, 8:24] = alpha
+    pha[..., 12:20, 12:20] = 1
+    white = torch.rand(1, 1, 32, 32, generator=generator) < 0.2
+    network = torch.where(white, torch.full_like(shot, 100.0), shot)
+    err = torch.full_like(pha, 0.05)
+    light = clean_light(shot, plate, pha, err, network, bounded=False)
+    assert light[..., 8:24, 8:24].max() < 2
