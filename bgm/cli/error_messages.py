@@ -88,7 +88,9 @@ def unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
     """What stands in the place where a key was looked for: the one that is like it, or all."""
     name = str(error.key)
     there = [str(key) for key in error.parent_node or () if key != "hydra"]
-    like = [key for key in SAME.get(name, ()) if key in there] or get_close_matches(name, there, 1)
+    like = [key for key in SAME.get(name, ()) if key in there]
+    like = like or [key for key in there if name in key.split("_")]  # scale: backbone_scale
+    like = like or get_close_matches(name, there, 1, 0.7)
     what = f"did you mean {like[0]}=?" if like else f"expected one of {', '.join(there)}"
     new = f" (+{error.full_key}=... adds it)" if "." in str(error.full_key) else ""
     return f"there is no key {error.full_key}: {what}{new}"

@@ -52,6 +52,8 @@ def open_frames(
         raise BadInput(f"linear is {linear}, expected true, false or auto")
     meaning = None if linear == AUTO else bool(linear)
     read = picture_reader(meaning, OcioSpaces(ocio, ocio_space) if ocio else None)
+    if bgr is not None and Path(src).exists() and Path(src).resolve() == Path(bgr).resolve():
+        say(f"bgr {bgr} is the shot itself: nothing stands before it, alpha will be 0")
     path, plate = Path(src), open_plate(src, bgr, read)
     if path.is_file() and not is_picture(path):
         if ocio is not None:

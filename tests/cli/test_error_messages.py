@@ -112,6 +112,8 @@ def test_a_batch_too_small_for_batchnorm_is_a_sentence():
     [
         ("predict", "modle=x", "there is no key modle: did you mean model=?"),
         ("predict", "ckpt=x", "there is no key ckpt: did you mean model=?"),
+        ("predict", "scale=1", "there is no key scale: did you mean backbone_scale=?"),
+        ("predict", "teapot=1", "there is no key teapot: expected one of model, src, "),
         ("export", "model=x", "there is no key model: did you mean ckpt=?"),
         (
             "train",

@@ -36,7 +36,7 @@ def test_an_alpha_channel_is_said(tmp_path, capsys, name, make):
     assert f"{name}: {ALPHA}" in said.replace("\n", "")
     open_frames(str(bgr), str(src))
     assert f"{name}: {ALPHA}" in capsys.readouterr().out.replace("\n", "")
-    open_frames(str(bgr), str(bgr))
+    open_frames(str(files.picture(tmp_path / "plain.png", files.shades())), str(bgr))
     assert not capsys.readouterr().out
 
 
@@ -125,3 +125,11 @@ def test_what_else_a_video_holds_is_said(tmp_path, capsys):
     open_frames(str(path), str(files.picture(tmp_path / "plate.png", np.zeros((48, 64, 3), "u1"))))
     said = capsys.readouterr().out.replace("\n", " ")
     assert "its other video tracks (1), its chapters (1) are left out" in said
+
+
+def test_a_shot_that_is_its_own_plate_is_said(tmp_path, capsys):
+    shot = files.picture(tmp_path / "shot.png", files.shades())
+    (tmp_path / "link.png").symlink_to(shot)
+    for plate in (shot, tmp_path / "link.png"):
+        open_frames(str(shot), str(plate))
+        assert "is the shot itself: nothing" in capsys.readouterr().out.replace("\n", " ")
