@@ -1,5 +1,7 @@
 """Export: python export.py ckpt=FILE export=onnx (conf/export lists the targets)."""
 
+from pathlib import Path
+
 import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -27,7 +29,8 @@ def main(cfg: DictConfig) -> None:
             target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
-        out = cfg.out or beside(cfg.ckpt, target.suffix)
+        out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
+        target.check_request(net, out)  # what is refused at once needs no word of minutes
         say(f"writing {out} and certifying it against PyTorch: this takes minutes")
         certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
         say(f"{certificate.report}\n{out}\n{out}.certificate.md")
