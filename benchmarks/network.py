@@ -5,14 +5,15 @@
         [--selects sampling full] [--batch 1] [--training 1024] [--files hd.onnx]
         [--reference BackgroundMattingV2] [--compile] [--memory] [--rounds 10] [--out TABLE]
 
-The picture is the example's, enlarged. In every round each way of a case runs once, so that a busy
-machine slows all alike; printed are medians. Ways: `plain` (tests/plain.py: the reference's work),
-`net` (as trained), `optimized` (bgm.load(optimize=True)), `still` (the plate shared between
-frames), `bfloat16` (of the optimized base network), `compiled` (--compile: that through
-torch.compile), `reference` (a checkout of BackgroundMattingV2 with the same weights) and
-every file of --files whose backbone_scale and selection are those of the case, in onnxruntime and
-OpenVINO. --training SIDES: forward and backward of the refine stage, batch 2. `4k, k of hd` is
-timed in turns with hd, of_hd is how many times as long it takes.
+The picture is the example's, enlarged. Each case has a process of its own, and in every round each
+way of a case runs once, so that a busy machine slows all alike; printed are medians. Ways: `plain`
+(tests/plain.py: the reference's work), `net` (as trained), `optimized` (bgm.load(optimize=True)),
+`still` (the plate shared between frames), `bfloat16` (of the optimized base network), `compiled`
+(--compile: that through torch.compile), `reference` (a checkout of BackgroundMattingV2 with the
+same weights) and every file of --files whose backbone_scale and selection are those of the case, in
+onnxruntime and OpenVINO. --training SIDES: forward and backward of the refine stage, batch 2.
+`4k, k of hd` is timed in turns with hd, of_hd is how many times as long it takes. alpha_error: the
+mean absolute difference of alpha from that of the case's first way.
 
 Rows are added to OUT.csv case by case, and a case that is there is not measured again: a run that
 was stopped goes on. Peak memory is that of a process of its own, above what it holds before its
@@ -35,7 +36,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no package of an installation
 
-from benchmarks.measure import Run, macs, medians, peak_memory, rates
+from benchmarks.measure import Run, in_own_process, macs, medians, peak_memory, rates
 from benchmarks.network_cases import (
     BACKBONES,
     SELECTS,
@@ -52,7 +53,7 @@ from benchmarks.network_cases import (
 from bgm.run_info import hardware, versions
 
 COLUMNS = ["backbone", "size", "select", "batch", "way", "rounds", "ms", "fps", "ratio", "of_hd"]
-COLUMNS += ["peak_MiB", "GMAC", "limit_ms", "share", "binds"]
+COLUMNS += ["peak_MiB", "GMAC", "limit_ms", "share", "binds", "alpha_error"]
 KEY = len(Case._fields) - 1  # columns that name a case
 COUNTED = ("plain", "net", "optimized")  # of the others torch sees no or the same multiply-adds
 WAYS = (*COUNTED, "still", "bfloat16")
@@ -93,6 +94,16 @@ def training(sides: list[int]) -> list[Case]:
     return [Case("mobilenetv2", f"{x} px", TRAINING, 2, ("plain", "net")) for x in sides]
 
 
+def measured(
+    case: Case, options: argparse.Namespace, rate: float, bandwidth: float, sizes: dict[str, Size]
+) -> list[list[str]]:
+    """The rows of a case, as text, wherever it runs: sizes are those of the program that asks."""
+    torch.set_num_threads(options.threads)
+    SIZES.update(sizes)
+    with torch.no_grad():
+        return [[str(x) for x in row] for row in rows(case, options, rate, bandwidth)]
+
+
 def rows(case: Case, options: argparse.Namespace, rate: float, bandwidth: float) -> Iterator[list]:
     """The rows of a case: one for each way."""
     at = setting(case, SIZES[case.size])
@@ -108,6 +119,7 @@ def rows(case: Case, options: argparse.Namespace, rate: float, bandwidth: float)
     binds = "arithmetic" if fewest / rate > moved / bandwidth else "memory"
     if case.select == TRAINING:  # backward's bytes and products are not counted
         counted, limit, binds = {}, 0.0, ""
+    alphas = {} if at.net.training else {way: runs[way]() for way in ways}
     clock = time.process_time if options.busy else time.perf_counter
     times, rounds = medians(runs, options.rounds, clock, options.seconds)
     for way in ways:
@@ -128,6 +140,7 @@ def rows(case: Case, options: argparse.Namespace, rate: float, bandwidth: float)
             f"{limit * 1e3:.0f}" if limit else "",
             f"{limit / took:.2f}" if limit else "",
             binds,
+            f"{(alphas[way] - alphas[ways[0]]).abs().mean():.1e}" if alphas else "",
         ]
 
 
@@ -226,17 +239,17 @@ def main(words: list[str] | None = None) -> None:
     found = read(table)
     done = {tuple(row[:KEY]) for row in found}
     print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS))
-    with torch.no_grad():
-        for case in everything(options) if options.everything else chosen(options):
-            if case.key in done:
-                continue
-            start = time.monotonic()
-            for row in rows(case, options, rate, bandwidth):
-                found.append([str(x) for x in row])
-                print("| " + " | ".join(found[-1]) + " |", flush=True)
-            print(f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-            if table:
-                write(table, found)
+    for case in everything(options) if options.everything else chosen(options):
+        if case.key in done:
+            continue
+        start = time.monotonic()
+        found_now = in_own_process(measured, case, options, rate, bandwidth, SIZES)
+        for row in found_now:
+            print("| " + " | ".join(row) + " |", flush=True)
+        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        found += found_now
+        if table:
+            write(table, found)
     if options.out:
         plot(found, options.out.with_suffix(".svg"))
 

@@ -66,14 +66,18 @@ def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
     return x[..., : size[0], : size[1]]
 
 
-def bilinear_taps(size: int, source: int) -> tuple[Tensor, Tensor, Tensor]:
+def bilinear_taps(
+    size: int, source: int, dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor, Tensor]:
     """How `resize` makes `size` pixels of `source` ones along an axis: low, high, share.
 
     Pixel i is (1 - share[i]) * x[low[i]] + share[i] * x[high[i]]. Positions are rounded as
-    F.interpolate rounds them, once: at 4K another rounding moves a pixel's value by 5e-5.
+    F.interpolate rounds them for pictures of dtype, once: at 4K another rounding moves a pixel's
+    value by 5e-5. share is float64 for a float64 picture, float32 for others.
     """
-    scale = torch.tensor(source / size, dtype=torch.float32).double()
-    at = ((torch.arange(size, dtype=torch.float64) + 0.5) * scale - 0.5).float().clamp(min=0)
+    rounded = torch.float64 if dtype == torch.float64 else torch.float32
+    scale = torch.tensor(source / size, dtype=rounded).double()
+    at = ((torch.arange(size, dtype=torch.float64) + 0.5) * scale - 0.5).to(rounded).clamp(min=0)
     low = at.long().clamp(max=source - 1)
     return low, (low + 1).clamp(max=source - 1), at - low
 
@@ -84,7 +88,7 @@ def shrink(x: Tensor, size: list[int]) -> Tensor:
     Four pixels make one, whatever the factor; F.interpolate takes 12 times as long at 4K and 1/8.
     """
     for axis in (2, 3):
-        low, high, share = bilinear_taps(size[axis - 2], x.shape[axis])
+        low, high, share = bilinear_taps(size[axis - 2], x.shape[axis], x.dtype)
         share = (share[:, None] if axis == 2 else share).to(x)
         x = torch.lerp(select_along(x, axis, low), select_along(x, axis, high), share)
     return x

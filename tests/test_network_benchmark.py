@@ -2,12 +2,14 @@
 
 import csv
 import sys
+from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks import network, network_cases
-from benchmarks.measure import medians
+from benchmarks.measure import medians, peak_memory
 from benchmarks.network import COLUMNS, SAME_K
 from benchmarks.network_cases import Case, Size, exported, prepared, setting
 from tests.networks import tiny
@@ -48,6 +50,7 @@ class MattingRefine(nn.Module):
     def forward(self, src, bgr):
         return tuple(Plain(self.ours[0].eval())(src, bgr))
 '''
+LARGE = dict(network_cases.SIZES)
 SMALL = {
     "hd": Size(64, 96, 1 / 4, 480),
     "4k": Size(128, 192, 1 / 8, 960),
@@ -88,6 +91,10 @@ def test_rows_beside_a_checkout_and_going_on(checkout, tmp_path, capsys, monkeyp
     assert {r["way"] for r in rows if r["select"] == "training"} == {"plain", "net"}
     assert all((float(r["ratio"]) == 1) for r in rows if r["way"] == "plain")
     assert all(bool(r["of_hd"]) == (r["size"] == SAME_K) for r in rows)
+    assert all(bool(r["alpha_error"]) == (r["select"] != "training") for r in rows)
+    for row in rows:
+        if row["alpha_error"]:
+            assert float(row["alpha_error"]) < (1e-2 if row["way"] == "bfloat16" else 1e-6)
     assert {r["binds"] for r in rows if r["select"] != "training"} <= {"arithmetic", "memory"}
     assert out.with_suffix(".svg").stat().st_size < 200_000
     capsys.readouterr()
@@ -102,8 +109,7 @@ def test_a_checkout_computes_what_the_network_computes(checkout):
     at = setting(network.chosen(network.asked(["--backbones", "mobilenetv2"]))[0], SMALL["hd"])
     with torch.no_grad():
         theirs, ours = prepared("reference", at, checkout)(), prepared("plain", at, None)()
-    for a, b in zip(theirs, ours, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+    torch.testing.assert_close(theirs, ours, atol=1e-6, rtol=0)
 
 
 @pytest.mark.slow  # writes an ONNX graph of every size
@@ -112,7 +118,8 @@ def test_files_and_memory(tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setattr(network, "WAYS", ("plain", "still"))
     monkeypatch.setattr("bgm.load", lambda name: tiny())  # a graph that is soon written
-    files = exported(tmp_path / "files", ["hd", "8k"])  # hd and 4k have files
+    files = exported(tmp_path / "files", ["hd", "8k"], "brief")  # hd and 4k have files
+    assert Path(f"{files[0]}.certificate.md").exists()
     out = tmp_path / "table"
     words = ["--backbones", "mobilenetv2", "--rounds", "1", "--threads", "1", "--memory"]
     network.main([*words, "--sizes", "hd", "--files", *files, "--out", str(out)])
@@ -122,6 +129,23 @@ def test_files_and_memory(tmp_path, monkeypatch):
     assert network_cases.file_ways(Case("mobilenetv2", "4k", "sampling", 1, ()), files) == ()
     assert float(rows["plain"]["peak_MiB"]) > 0
     assert not rows["still"]["peak_MiB"]
+
+
+def peak(way, size):
+    """MiB of a first pass at a size that users have, not at SMALL's."""
+    options = Namespace(threads=1, reference=None)
+    case = Case("mobilenetv2", size, "sampling", 1, ())
+    return peak_memory(network.alone, way, case, LARGE[size], options)
+
+
+def test_a_pass_at_4k_needs_a_third_of_the_plain_memory():
+    most = peak("plain", "4k") / 3
+    for way in ("net", "optimized"):
+        assert 0 < peak(way, "4k") <= most, way
+
+
+def test_a_pass_at_8k_needs_little_memory():
+    assert 0 < peak("optimized", "8k") < 3 * 1024
 
 
 def test_rounds_end_with_the_time_but_never_before_three():

@@ -47,7 +47,7 @@ class CellGrid:
 
         Shares of the margin are 0.
         """
-        low, high, share = bilinear_taps(2 * cells, source)
+        low, high, share = bilinear_taps(2 * cells, source, like.dtype)
         around = (0, 0, 2 * self.MARGIN, 2 * self.MARGIN)
         index = F.pad(torch.stack([low, high], 1), around).to(like.device)
         shares = F.pad(torch.stack([1 - share, share], 1), around)
