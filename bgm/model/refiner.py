@@ -122,6 +122,8 @@ class PatchRefiner(nn.Module):
             halved.index_select(0, at).view(len(near.at), -1),
             matrix(impulses(side, side, 6), weight[:, 36:]),
         ).view(-1, 48)
+        if self.conv1.bias is not None:  # of a BatchNorm that was folded into it
+            features = features + self.conv1.bias.repeat(2)
         row_step, row = half_rows_around(ring, grid.wide, src.device)
         rows = (near.number[own_at[:, None] + row_step] * 2 + row).flatten()
         x = features.index_select(0, rows).view(len(index), 2 + 4 * ring, 2 + 4 * ring, 24)

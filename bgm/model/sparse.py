@@ -61,7 +61,7 @@ class SparseRefiner(nn.Module):
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
         ring = self.ring = refiner.kernel_size // 2
         one, two, three = (
-            fuse_conv_bn_eval(conv, bn)
+            fuse_conv_bn_eval(conv, bn) if isinstance(bn, nn.BatchNorm2d) else conv
             for conv, bn in (
                 (refiner.conv1, refiner.bn1),
                 (refiner.conv2, refiner.bn2),

@@ -33,6 +33,7 @@ from bgm.model import (
     swap_patches,
 )
 from bgm.model.hidden import CoarseMaps, LastLayer
+from bgm.model.optimize import folded
 from bgm.model.upsample import upsampled
 from bgm.ops import resize, shrink
 from tests.networks import mobile
@@ -234,6 +235,15 @@ def test_an_optimized_network_gives_the_plain_picture_and_leaves_all_as_it_was(n
     for a, b in zip(before, (src, bgr, *net.state_dict().values()), strict=True):
         assert torch.equal(a, b)
     assert fast.at_scale(0.5)(src, bgr).pha_sm.shape == (2, 1, 48, 64)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_folded_network_gives_the_picture(dtype):
+    net = mobile(Sampling(640)).eval().to(dtype)
+    src, bgr = (x.to(dtype) for x in smooth(2, 64, 96))
+    with torch.no_grad():
+        for a, b in zip(folded(copy.deepcopy(net))(src, bgr), net(src, bgr), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
 def test_an_optimized_base_network_gives_its_picture():

@@ -29,7 +29,7 @@ class Report:
 
     @property
     def eager(self) -> float:
-        """The largest absolute error of the network in eager float32; 0 where none was needed."""
+        """The largest absolute error that rounding costs the network; 0 where none was needed."""
         return max(error for x in self.comparisons for error in x.eager.values())
 
     @property
@@ -48,7 +48,8 @@ class Report:
         }
 
     def __str__(self) -> str:
-        eager = f", of PyTorch in float32 {self.eager:.1e}" if self.eager else ""
+        whose = "the network with float16 weights" if self.limits.half else "PyTorch in float32"
+        eager = f", of {whose} {self.eager:.1e}" if self.eager else ""
         return (
             f"{len(self.comparisons)} comparisons, {self.refined} patches refined, largest error "
             f"{self.largest:.1e}{eager}"

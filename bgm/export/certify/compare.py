@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bgm.errors import BadInput, first_line
 from bgm.export.prepare import copy_to_cpu, refiner_of
 from bgm.export.tolerances import Tolerance
+from bgm.model.optimize import folded
 from bgm.model.patches import Patches
 from bgm.ops import resize
 from bgm.types import Coarse, Refined
@@ -30,7 +31,7 @@ class Comparison:
 
     Errors are absolute, by output, on the patches that the file chose: from the network in eager
     float32 where the fixed part of the limits allows them, else from float64, which takes thrice as
-    long.
+    long; then `Tolerance.rounding` allows more where rounding costs the network itself so much.
     """
 
     pictures: str
@@ -39,7 +40,7 @@ class Comparison:
     width: int
     largest: dict[str, float]
     mean: dict[str, float]
-    eager: dict[str, float]  # largest errors of eager float32 from float64; 0 where not needed
+    eager: dict[str, float]  # largest errors that rounding costs the network; 0 where not needed
     refined_by_picture: list[int] = field(default_factory=list)  # patches that the file refined
     ties: int = 0  # patches in which file and network chose differently, all ties up to rounding
     seconds: float = 0.0  # in the file
@@ -61,6 +62,7 @@ class Truth:
     def __init__(self, net: nn.Module):
         self.net = copy_to_cpu(net)
         self.single, self.double = copy_to_cpu(net), copy_to_cpu(net).double()
+        self.half = folded(copy_to_cpu(net)).half().double()  # folded as exported files are
 
     def in_float32(self, src: Tensor, bgr: Tensor, ref: Tensor) -> Any:
         """Outputs in float32, refining exactly the patches of ref."""
@@ -69,9 +71,17 @@ class Truth:
 
     def in_float64(self, src: Tensor, bgr: Tensor, ref: Tensor | None) -> Any:
         """Outputs in float64, refining exactly the patches of ref; None for a base network."""
-        if ref is not None:
-            self.double.refiner.select = FixedChoice(ref.double())  # type: ignore[method-assign]
-        return self.double(src.double(), bgr.double())
+        return exactly(self.double, src, bgr, ref)
+
+    def with_half_weights(self, src: Tensor, bgr: Tensor, ref: Tensor | None) -> Any:
+        """The same, of the network with weights rounded to float16."""
+        return exactly(self.half, src, bgr, ref)
+
+
+def exactly(net: Any, src: Tensor, bgr: Tensor, ref: Tensor | None) -> Any:
+    if ref is not None:
+        net.refiner.select = FixedChoice(ref.double())
+    return net(src.double(), bgr.double())
 
 
 class FixedChoice(nn.Module):
@@ -118,7 +128,8 @@ def compare(
     if any(largest[n] > limits.largest or mean[n] > limits.mean for n in largest):
         # Either may be the one that rounds. Whatever passed above would pass here as well.
         double = truth.in_float64(src, bgr, ref)
-        (largest, mean), (eager, eager_mean) = errors(found, double), errors(single, double)
+        rounded = truth.with_half_weights(src, bgr, ref) if limits.half else single
+        (largest, mean), (eager, eager_mean) = errors(found, double), errors(rounded, double)
     for name in largest:
         check_error(name, "", largest[name], limits.largest + limits.rounding * eager[name], where)
         at_most = limits.mean + limits.rounding * eager_mean[name]
