@@ -4,8 +4,8 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bgm.errors import BadInput
@@ -23,21 +23,36 @@ def refusals_named(path: str | Path) -> Iterator[None]:
         raise BadInput(f"cannot write {path} ({error.strerror or error})") from error
 
 
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and what is above it; returns those that were not there, the deepest first."""
+    missing = [x for x in (folder, *folder.parents) if not os.path.lexists(x)]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders as long as they are empty: of a file that did not come to be."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a name beside path to write a file under; rename it to path when the block ends.
 
-    An exception in the block leaves path as it was. Raises BadInput as `refusals_named`.
+    An exception in the block leaves all as it was. Raises BadInput as `refusals_named`.
     """
     path = Path(path)
     partial = _partial_name(path)
     with refusals_named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made = make_folder(path.parent)
         try:
             yield partial
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+            remove_empty(made)
 
 
 @contextmanager
@@ -70,11 +85,12 @@ def _partial_folder(path: str | Path) -> Iterator[Path]:
     """A folder beside path that is gone after the block."""
     partial = _partial_name(Path(path))
     with refusals_named(path):
+        made = make_folder(partial)  # now rather than after the minutes of work
         try:
-            partial.mkdir(parents=True)  # now rather than after the minutes of work
             yield partial
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+            remove_empty(made[1:])
 
 
 def write_text(path: str | Path, text: str) -> None:

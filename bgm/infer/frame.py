@@ -16,12 +16,14 @@ from bgm.pictures import to_uint8
 class Shot:
     """A picture in the encoding of its file.
 
-    stored: (3, H, W), uint8 (255 is 1), uint16 (65535 is 1) or float. One object, one picture: who
-    changes it makes a new one.
+    stored: (3, H, W), uint8 (255 is 1), uint16 (65535 is 1) or float. undefined: how many pixels of
+    the file were infinite or no number, and are not in stored. One object, one picture: who changes
+    it makes a new one.
     """
 
     stored: Tensor
     encoding: Encoding = SRGB
+    undefined: int = 0
 
     @property
     def values(self) -> Tensor:
@@ -66,7 +68,7 @@ class Shot:
             return self
         values = self.values
         changed = convert(values, self.encoding, encoding)
-        return Shot(self.stored if changed is values else changed, encoding)
+        return Shot(self.stored if changed is values else changed, encoding, self.undefined)
 
     @property
     def shown_as_stored(self) -> bool:

@@ -81,6 +81,10 @@ def predict(
     def fixed(frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
             check()
+            for what, shot in (("shot", frame.src), ("plate", frame.bgr)):
+                if shot.undefined and (what, "") not in said:
+                    said.add((what, ""))  # a fault of the renderer is in every frame
+                    say(f"{frame.name}: {undefined_numbers(what, shot.undefined)}")
             for fix in fixes:
                 bgr, sentence = fix(frame)
                 frame = frame._replace(bgr=bgr)
@@ -145,6 +149,14 @@ class StillPlate:
         self.keep, self._last = False, None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def undefined_numbers(what: str, count: int) -> str:
+    """What to say about a file with pixels that are infinite or no number."""
+    return (
+        f"{count} pixels of the {what} are infinite or no number: taken as 65504 or 0, here and in"
+        " later frames"
+    )
 
 
 def mismatch_warning(number: float) -> str:

@@ -1,6 +1,6 @@
 """Picture files: find them by relative stem, read them of any kind, write them."""
 
-from bgm.pictures.deep import is_deep
+from bgm.pictures.deep import finite, is_deep
 from bgm.pictures.dropped import dropped
 from bgm.pictures.encoded import read_encoded
 from bgm.pictures.finding import (

@@ -109,8 +109,8 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
 
     Of an EXR with layers the default one, else the first that has R, G and B; gray is three times
     gray. Where its data window leaves the display window empty it is black, and what lies outside
-    is left out. Infinite and undefined numbers become the largest half and 0. Raises BadInput for
-    files without a picture in them.
+    is left out. Numbers may be infinite or undefined, see `finite`. Raises BadInput for files
+    without a picture in them.
     """
     oiio = openimageio(path)
     file, spec, index = _opened(path)
@@ -127,8 +127,6 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
     pixels = pixels[..., [i - first for i in index]]
     if spec.get_int_attribute("tiff:PhotometricInterpretation", -1) == INVERTED:
         pixels = (1 if kind == "float" else np.iinfo(pixels.dtype).max) - pixels
-    if kind == "float":
-        pixels = np.nan_to_num(pixels, nan=0.0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
     pixels = upright_array(
         in_display_window(pixels, spec), spec.get_int_attribute("Orientation", 1)
     )
@@ -136,6 +134,18 @@ def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
         pixels = np.repeat(pixels, 3, axis=2)
     tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     return tensor, _encoding(path, spec, file.format_name(), kind)
+
+
+def finite(x: Tensor) -> tuple[Tensor, int]:
+    """(3, H, W) without infinite and undefined numbers, and the number of pixels that had some.
+
+    They become the largest half and 0.
+    """
+    if not x.is_floating_point():
+        return x, 0
+    count = int((~x.isfinite()).any(0).sum())
+    most = LARGEST_HALF
+    return (x.nan_to_num(0.0, most, -most) if count else x), count
 
 
 def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:

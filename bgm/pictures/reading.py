@@ -16,7 +16,7 @@ from torch import Tensor
 from bgm.colour import to_display
 from bgm.errors import BadInput
 from bgm.extras import pip_install
-from bgm.pictures.deep import deep_aspect, deep_size, is_deep, read_deep, several
+from bgm.pictures.deep import deep_aspect, deep_size, finite, is_deep, read_deep, several
 from bgm.pictures.finding import COMMON, File, Member
 from bgm.pictures.size_limit import take_limit, too_large
 from bgm.pictures.writing import to_image, to_uint8
@@ -116,6 +116,7 @@ def open_picture(
         if mode == "RGBA":
             raise BadInput(f"the alpha channel of {path} is not read here: give it as a matte")
         x, encoding = read_deep(str(path))
+        x, _ = finite(x)
         # The numbers of a matte are no light.
         shown = _as_float(x) if mode == "L" else to_display(_as_float(x), encoding)
         image = to_image(to_uint8(shown))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bgm.colour import SRGB, Encoding, to_display
 from bgm.errors import BadInput
+from bgm.files import make_folder, remove_empty
 from bgm.video.audio import AudioTracks
 from bgm.video.colour_tags import RGB, ColourTags, tags_for
 from bgm.video.decode import Header
@@ -50,8 +51,9 @@ class VideoFile:
         self._audio: AudioTracks | None = None
         self.failed = False
         os.environ.setdefault("SVT_LOG", "1")  # AV1's encoder prints a page about itself
+        self._made: list[Path] = []
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made = make_folder(path.parent)
             # A file of Python's, not FFmpeg's own: a full disk is then an error at every write.
             self._file = open(self._partial, "w+b")  # noqa: SIM115
             self._container = self._av.open(self._file, "w", format=self._form.container)
@@ -156,6 +158,7 @@ class VideoFile:
                     found.close()
         with suppress(OSError):  # its folder may be none
             self._partial.unlink(missing_ok=True)
+        remove_empty(self._made)
 
 
 def reason(error: Exception) -> str:

@@ -8,7 +8,11 @@ from PIL import Image, features
 
 from bgm.errors import BadInput
 from bgm.infer.options import open_frames
+from bgm.infer.predict import predict
+from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import pictures
 from bgm.pictures import dropped, read_encoded
+from tests.infer import networks
 from tests.pictures import files
 
 ALPHA = "its alpha channel is not looked at"
@@ -44,6 +48,25 @@ def test_an_exr_with_alpha_and_one_without(tmp_path):
     rgb = dict.fromkeys("RGB", np.full((8, 8), 0.5))
     assert dropped(files.exr(tmp_path / "rgb.exr", rgb)) == []
     assert ALPHA in dropped(files.exr(tmp_path / "rgba.exr", rgb | {"A": rgb["R"]}))[0]
+
+
+@pytest.mark.parametrize("broken", ["src", "bgr"])
+def test_numbers_that_are_none_are_counted_once_a_run(tmp_path, broken):
+    values = np.full((8, 8), 0.5)
+    holed = values.copy()
+    holed[0, 0], holed[1, 1:3] = np.nan, np.inf
+    for name in ("1", "2"):
+        for part in ("src", "bgr"):
+            (tmp_path / part).mkdir(exist_ok=True)
+            rgb = {"R": holed if part == broken else values, "G": values, "B": values}
+            files.exr(tmp_path / part / f"{name}.exr", rgb)
+    said = []
+    frames = pictures(tmp_path / "src", tmp_path / "bgr")
+    predict(networks.base, frames, PictureSink(tmp_path / "out", ["com"]), say=said.append)
+    kind = {"src": "shot", "bgr": "plate"}[broken]
+    assert [x for x in said if "no number" in x][0].startswith(f"1: 3 pixels of the {kind}")
+    assert sum("no number" in x for x in said) == 1
+    assert read_encoded(tmp_path / "out/com/2.exr")[0].isfinite().all()
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")

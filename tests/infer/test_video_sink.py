@@ -184,7 +184,7 @@ def test_a_run_that_fails_leaves_no_video(tmp_path, error):
     with pytest.raises(type(error)):
         fail()
     assert partial
-    assert left(tmp_path) == []
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_a_sink_finishes_one_clip_before_the_next(tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, features
 from bgm.colour import LINEAR, SRGB, Encoding, to_display
 from bgm.errors import BadInput
 from bgm.infer.sources import is_picture
-from bgm.pictures import limit_megapixels, picture_size, read_encoded, read_picture
+from bgm.pictures import finite, limit_megapixels, picture_size, read_encoded, read_picture
 from bgm.pictures.profiles import encoding_of_profile, profile_of
 from tests.pictures import files
 
@@ -81,7 +81,11 @@ def test_an_exrs_primaries_and_broken_numbers(tmp_path):
     path = files.exr(tmp_path / "a.exr", layer("", broken), attributes={"chromaticities": xy})
     x, encoding = read_encoded(path)
     assert encoding == Encoding("acescg", "linear")
-    assert (x[0, 0, 0], x[1, 0, 1]) == (0, 65504)
+    assert x[0, 0, 0].isnan()
+    assert x[1, 0, 1].isinf()
+    x, count = finite(x)
+    assert (x[0, 0, 0], x[1, 0, 1], count) == (0, 65504, 2)
+    assert read_picture(path)[0, 0, 0] == 0
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
