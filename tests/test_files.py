@@ -19,9 +19,13 @@ def test_a_failure_leaves_no_folders_but_those_that_were_there(tmp_path, writer)
 
 
 def test_a_folder_that_somebody_else_uses_stays(tmp_path):
-    with pytest.raises(RuntimeError), atomic_write(tmp_path / "new/name"):
-        (tmp_path / "new/other").write_text("of another program")
-        raise RuntimeError
+    def fail():
+        with atomic_write(tmp_path / "new/name"):
+            (tmp_path / "new/other").write_text("of another program")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert [x.name for x in tmp_path.rglob("*")] == ["new", "other"]
 
 
