@@ -1,5 +1,6 @@
 """What an export target is: a file format that writes a network and opens it again."""
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -87,6 +88,14 @@ class Target:
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         """Write a prepared network, and what the file says about itself, to path."""
         raise NotImplementedError
+
+    def unquantised(self) -> "Target | None":
+        """The target that writes the graph which this one rounds to int8; None where none is."""
+        if self.precision != "int8":
+            return None
+        exact = copy.copy(self)
+        exact.precision, exact.tolerance, exact.calibration = "float32", PRECISIONS["float32"], None
+        return exact
 
     def open(self, path: Path) -> Exported:
         """Open what `write` wrote in the runtime that it is certified in."""

@@ -100,8 +100,12 @@ def certify(
     if (shape := target.shape) is not None:
         shapes = [shape]
         name, grid = "one shape", ShapeGrid(lambda _: shapes, shape)
-    run = target.open(model)
-    report = compare_everywhere(target, net, run, model, metadata, grid.shapes(net))
+    run, shapes = target.open(model), grid.shapes(net)
+    exact = target.unquantised()
+    if exact is None:
+        report = compare_everywhere(target, net, run, model, metadata, shapes)
+    else:  # noise is like no picture that it was calibrated with
+        report = check(net, run, target.tolerance, shapes, {"smooth": smooth})
     operators = target.operators(model)
     if unsupported := sorted(target.unsupported_ops & operators.keys()):
         found = ", ".join(unsupported)
@@ -119,6 +123,7 @@ def certify(
         "limits": target.tolerance._asdict(),
         "worst": {n: {"largest": a, "mean": b} for n, (a, b) in report.worst().items()},
         "coverage": coverage(net, report),
+        "unquantised": {} if exact is None else prove_graph(exact, net, model, metadata, shapes),
         "matting": compare_mattes(net, run, options.matting_set, target.tolerance),
         "operators": operators,
         "unsupported_operators": sorted(target.unsupported_ops),
@@ -126,6 +131,20 @@ def certify(
         "comparisons": [asdict(comparison) for comparison in report.comparisons],
     }
     return Certificate(facts, report)
+
+
+def prove_graph(
+    exact: Target, net: nn.Module, model: Path, metadata: dict[str, str], shapes: list[Shape]
+) -> dict[str, Any]:
+    """Compare with net, as strictly as float32 files are, the graph that model was rounded from.
+
+    It is written anew beside model, in a folder "float32".
+    """
+    path = model.parent / "float32" / model.name
+    path.parent.mkdir()
+    exact.write(exact.prepare(net), path, metadata)
+    report = compare_everywhere(exact, net, exact.open(path), path, metadata, shapes)
+    return {"comparisons": len(report.comparisons), "largest": report.largest}
 
 
 def compare_everywhere(
