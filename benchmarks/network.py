@@ -221,6 +221,12 @@ def asked(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="also peak memory: a process a row")
     parser.add_argument("--out", type=Path, help="OUT.csv and OUT.svg")
     options = parser.parse_args(words)
+    if options.everything:
+        ignored = ["backbones", "selects", "batch", "compile", "training", "sizes"]
+        if given := [x for x in ignored if getattr(options, x) != parser.get_default(x)]:
+            parser.error(f"--everything has its own --{' --'.join(given)}")
+    if options.reference and not options.everything and options.backbones != ["mobilenetv2"]:
+        parser.error("--reference is timed with --backbones mobilenetv2")
     options.threads = 1 if options.busy else options.threads
     options.memory = options.memory or options.everything
     if options.everything and not options.files:

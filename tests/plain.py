@@ -1,15 +1,16 @@
 """The refined network written down plainly: the reference's work, for truth and for timing.
 
-Whole-picture resizes, zero padding, concatenation, strided windows and an indexed write; BatchNorm
-is not folded. `bgm.model` computes the same picture with less work, and is tested and timed against
-this. A `Plain` shares the modules of the network it is made from, so that gradients compare.
+Whole-picture resizes, zero padding, concatenation, strided windows and an indexed write, no windows
+where everything is refined; BatchNorm is not folded. `bgm.model` computes the same picture with
+less work, and is tested and timed against this. A `Plain` shares the modules of the network it is
+made from, so that gradients compare.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bgm.model import MattingRefine
+from bgm.model import Full, MattingRefine
 from bgm.model.base import LEAK
 from bgm.ops import clamp01, resize
 from bgm.types import Refined
@@ -57,13 +58,19 @@ def refined(
     full = torch.cat([src, bgr], 1)
     coarse = torch.cat([hid, pha, fgr], 1)
     half = torch.cat([resize(coarse, [H // 2, W // 2]), resize(full, [H // 2, W // 2])], 1)
-    x = windows(half, patches.index, 2, half_pad)
-    y = windows(full, patches.index, 4, full_pad)
+    everywhere = isinstance(refiner.select, Full) and not refiner.training
+    if everywhere:  # as the reference's mode `full`: the picture is one window
+        x, y = (F.pad(x, [pad] * 4) for x, pad in ((half, half_pad), (full, full_pad)))
+    else:
+        x = windows(half, patches.index, 2, half_pad)
+        y = windows(full, patches.index, 4, full_pad)
     x = F.relu(refiner.bn1(refiner.conv1(x)))
     x = F.relu(refiner.bn2(refiner.conv2(x)))
     x = F.interpolate(x, size=y.shape[2:], mode="nearest")
     x = F.relu(refiner.bn3(refiner.conv3(torch.cat([x, y], 1))))
     x = refiner.conv4(x)
+    if everywhere:
+        return x[:, 0:1], x[:, 1:4], patches.ref
     out = resize(torch.cat([pha, fgr], 1), [H, W])
     kept = patches.index[patches.keep]
     out = scattered(out, x[patches.keep].to(out.dtype), kept)

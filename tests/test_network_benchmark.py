@@ -157,8 +157,24 @@ def test_rounds_end_with_the_time_but_never_before_three():
     assert medians(runs, 10, iter(range(100)).__next__)[1] == 10
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--everything", "--sizes", "hd", "--batch", "2"],
+            "--everything has its own --batch --sizes",
+        ),
+        (["--reference", "x", "--backbones", "resnet50"], "--reference is timed with"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(words, says, capsys):
+    with pytest.raises(SystemExit):
+        network.asked(words)
+    assert says in capsys.readouterr().err
+
+
 def test_everything_has_a_case_for_each_promise():
-    cases = network.everything(network.asked(["--reference", "x"]))
+    cases = network.everything(network.asked(["--everything", "--files", "x", "--reference", "x"]))
     assert len({case.key for case in cases}) == len(cases)
     assert {case.select for case in cases} == {"sampling", "thresholding", "full", "training"}
     assert {case.backbone for case in cases} == {"mobilenetv2", "resnet50", "resnet101"}

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bgm.model import PatchRefiner, ScatterNdReplace
 from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around
-from bgm.model.sparse import SparseRefiner, sliding
+from bgm.model.sparse import RefinerMatrices, sliding
 from bgm.ops import resize
 
 
@@ -14,12 +14,13 @@ class SharedCells(nn.Module):
     """In the place of a crop: no window is cut, neighbouring patches share cells."""
 
 
-class CellsRefiner(SparseRefiner):
+class CellsRefiner(RefinerMatrices):
     """`SparseRefiner` with the inputs and answers of `PatchRefiner`, in one pass and out of place.
 
-    refiner: in evaluation mode. What it gathers are rows of a matrix, which runtimes copy as they
-    are: four pixels of a picture, a half-size pixel's channels. Its number of cells depends on the
-    picture (NonZero). Written for torch.export and, which takes no loop over tuples, torch.jit.
+    refiner: in evaluation mode. It has no strips: cells everywhere, however many there are. What it
+    gathers are rows of a matrix, which runtimes copy as they are: four pixels of a picture, a
+    half-size pixel's channels. Its number of cells depends on the picture (NonZero). Written for
+    torch.export and, which takes no loop over tuples, torch.jit.
     """
 
     def __init__(self, refiner: PatchRefiner):
@@ -27,7 +28,7 @@ class CellsRefiner(SparseRefiner):
         self.crop, self.replace = SharedCells(), ScatterNdReplace()
         self.margin = CellGrid.MARGIN  # cells around every picture
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, src: Tensor, bgr: Tensor, pha: Tensor, fgr: Tensor, err: Tensor, hid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `PatchRefiner.forward`."""

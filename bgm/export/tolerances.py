@@ -27,10 +27,10 @@ class Tolerance(NamedTuple):
 # float16 has 11 significant bits: alpha within 2e-3 in the mean. Its largest error tells boxes in
 # float16 (0.3 at a width of 3840) from rounding (7e-3 with the demo's network), and where a trained
 # network decides sharply, rounded weights alone move single pixels of noise by 2e-2.
-# int8: its graph is proved in float32, before it is rounded (`certificate.prove_graph`); rounded, it
-# is judged by the matting set. Noise is like no calibration picture, and the shipped networks are
-# off by 0.05 to 0.6 there whose mattes lose nothing; on smooth pictures the mean catches what is
-# broken. int8_weights rounds no activation: MAD next to nothing.
+# int8: its graph is proved in float32, before it is rounded (`certificate.prove_graph`); rounded,
+# it is judged by the matting set. Noise is like no calibration picture, and the shipped networks
+# are off by 0.05 to 0.6 there whose mattes lose nothing; on smooth pictures the mean catches what
+# is broken. int8_weights rounds no activation: MAD next to nothing.
 PRECISIONS = {
     "float32": Tolerance(2e-5, 5e-6, 5e-6, 4.0, 0.01),
     "float16": Tolerance(2e-2, 2e-3, 2e-3, 3.0, 0.05, half=True),

@@ -94,10 +94,16 @@ def open_model(
                 "precision=float16 is for GPUs, many CPUs take several times as long as in float32:"
                 " take precision=bfloat16 or float32 here"
             )
+        if not optimize and (precision != "float32" or compile):
+            raise BadInput("precision and compile are for optimize=true, found optimize=false")
         net = load(path, optimize, PRECISIONS[precision], compile)
         check_kernel_size(net, kernel_size, path)
         model = model_of(net.to(place), path, backbone_scale, base_scale, chosen)
         return model._replace(compiled=compile)
+    if precision != "float32" or compile:
+        raise BadInput(
+            f"precision and compile are for checkpoints, {path} was exported with its own"
+        )
     exported = open_exported(path, runtime, place)
     set_exported_options(exported, path, backbone_scale, chosen, kernel_size)
     if exported.shape is not None:

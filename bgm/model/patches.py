@@ -68,11 +68,7 @@ class Thresholding(nn.Module):
 
 
 class Full(nn.Module):
-    """Everywhere, patch by patch: bit for bit what selecting every patch computes.
-
-    Convolving the whole picture as one window would save memory (here about 17 KB a patch, 9 GB at
-    4K), but convolutions of another shape round differently.
-    """
+    """Everywhere: bit for bit what selecting every patch computes, in whatever way."""
 
     def forward(self, err: Tensor) -> Patches:
         B, _, h, w = err.shape

@@ -27,17 +27,17 @@ from bgm.model.cells import (
 )
 from bgm.model.hidden import CoarseMaps
 from bgm.model.refiner import PatchRefiner
-from bgm.ops import resize
+from bgm.model.strips import StripRefiner, strips
+from bgm.ops import repeat_pixels, resize
 
 CHUNK = 8192  # patches that share one list of cells: about 60 MB
 BLOCK = 512  # patches a matrix product: its operands stay in a core's cache
 
 
-class SparseRefiner(nn.Module):
-    """What a `PatchRefiner` computes in evaluation mode, for pictures that need no gradient.
+class RefinerMatrices(nn.Module):
+    """The selection of a `PatchRefiner`, and its convolutions as matrices, in evaluation mode.
 
-    refiner: stays as it is; its weights are copied, BatchNorm folded into them. Its crop and its
-    replace have no part in this, its select has. Cost and memory follow the number of patches.
+    refiner: stays as it is; its weights are copied, BatchNorm folded into them.
     """
 
     first: Tensor
@@ -55,20 +55,11 @@ class SparseRefiner(nn.Module):
 
     def __init__(self, refiner: PatchRefiner):
         super().__init__()
-        refiner = copy.deepcopy(refiner).eval()
-        self.select = refiner.select
+        self.select = copy.deepcopy(refiner.select).eval()
         self.kernel_size = refiner.kernel_size
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
         ring = self.ring = refiner.kernel_size // 2
-        one, two, three = (
-            fuse_conv_bn_eval(conv, bn) if isinstance(bn, nn.BatchNorm2d) else conv
-            for conv, bn in (
-                (refiner.conv1, refiner.bn1),
-                (refiner.conv2, refiner.bn2),
-                (refiner.conv3, refiner.bn3),
-            )
-        )
-        four = refiner.conv4
+        one, two, three, four = folded_convolutions(refiner)
         side = 2 + 2 * ring  # half-size pixels that one cell's conv1, and one patch's conv3, see
         self.side = side
         # conv1: a cell's half-size window -> its 2x2 pixels.
@@ -94,6 +85,23 @@ class SparseRefiner(nn.Module):
     def keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value.detach().clone(), persistent=False)
 
+
+class SparseRefiner(RefinerMatrices):
+    """What a `PatchRefiner` computes in evaluation mode, for pictures that need no gradient.
+
+    Its crop and its replace have no part in this, its select has. Cost and memory follow the number
+    of patches, up to that of convolving the picture strip by strip (`bgm.model.strips`).
+    """
+
+    def __init__(self, refiner: PatchRefiner):
+        super().__init__(refiner)
+        convs = folded_convolutions(refiner)
+        weight = convs[0].weight
+        convs[0].weight = nn.Parameter(
+            torch.cat([in_base_order(weight[:, :36]), weight[:, 36:]], 1), requires_grad=False
+        )
+        self.strip = StripRefiner(convs)
+
     @torch.no_grad()
     def forward(
         self,
@@ -115,6 +123,14 @@ class SparseRefiner(nn.Module):
         ref = self.select(err if list(err.shape[2:]) == small else resize(err, small)).ref
         grid = CellGrid(src, coarse)
         chosen = grid.tall(ref)
+        for b, top, bottom in strips(ref):
+            answer = self.strip(grid, src, bgr, coarse, b, top, bottom)
+            wanted = repeat_pixels(ref[b : b + 1, :, top:bottom], list(answer.shape[2:])) > 0
+            shot, pha_of, fgr_of = (x[b : b + 1, :, 4 * top : 4 * bottom] for x in (src, pha, fgr))
+            place(pha_of, answer[:, :1], wanted)
+            place(fgr_of, answer[:, 1:] + shot, wanted)
+            first = b * (grid.h + 2 * grid.MARGIN) + grid.MARGIN
+            chosen[first + top : first + bottom] = False
         for top, bottom in bands(chosen.sum(1)):
             rows = F.pad(chosen[top:bottom], (0, 0, grid.MARGIN, grid.MARGIN))
             self.refine(rows, top - grid.MARGIN, grid, src, bgr, coarse, pha, fgr)
@@ -190,6 +206,21 @@ class SparseRefiner(nn.Module):
             x = (sliding(x.relu(), self.third, 2 + self.ring, side) + y).relu()
             found[i : i + BLOCK] = torch.addmm(self.fourth_bias, x, self.fourth)
         return found.view(-1, 4, 4, 4)
+
+
+def folded_convolutions(refiner: PatchRefiner) -> list[nn.Conv2d]:
+    """Copies of a refiner's four convolutions, with its BatchNorm folded into them."""
+    refiner = copy.deepcopy(refiner).eval()
+    pairs = ((refiner.conv1, refiner.bn1), (refiner.conv2, refiner.bn2))
+    return [
+        fuse_conv_bn_eval(conv, bn) if isinstance(bn, nn.BatchNorm2d) else conv
+        for conv, bn in (*pairs, (refiner.conv3, refiner.bn3), (refiner.conv4, None))
+    ]
+
+
+def place(picture: Tensor, values: Tensor, wanted: Tensor) -> None:
+    """Write values, clamped to [0, 1], into picture (a view) where wanted, all (1, C, h, w)."""
+    picture.copy_(torch.where(wanted, values.clamp(0, 1), picture))
 
 
 def bands(counts: Tensor) -> Iterator[tuple[int, int]]:

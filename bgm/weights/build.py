@@ -102,6 +102,8 @@ def load(
     """
     if optimize:
         return optimized(load(path), dtype, compile)
+    if dtype != torch.float32 or compile:
+        raise BadInput("dtype and compile are for inference: expected optimize=True beside them")
     stored = read_weights(path)
     return load_strictly(build(config_of(stored, path)), own_names(stored), str(path))
 

@@ -3,6 +3,7 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 
+import bgm
 from bgm.errors import BadInput
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import Model, open_model
@@ -162,3 +163,14 @@ def test_how_many_frames_are_computed_at_once(monkeypatch, change, left, frames)
 def test_a_precision_that_a_cpu_has_not_is_refused(precision, said):
     with pytest.raises(BadInput, match=said):
         open_model("mobilenetv2", device="cpu", precision=precision)
+
+
+@pytest.mark.parametrize("option", [{"precision": "bfloat16"}, {"compile": True}])
+def test_what_only_an_optimized_network_can_do_is_not_ignored(option, tmp_path):
+    with pytest.raises(BadInput, match=r"for optimize=true, found optimize=false"):
+        open_model("mobilenetv2", device="cpu", optimize=False, **option)
+    with pytest.raises(BadInput, match=r"a\.onnx was exported with its own"):
+        open_model(tmp_path / "a.onnx", device="cpu", **option)
+    more = {"dtype": torch.bfloat16} if "precision" in option else option
+    with pytest.raises(BadInput, match="expected optimize=True"):
+        bgm.load("mobilenetv2", **more)

@@ -30,8 +30,10 @@ from bgm.model import (
     optimize,
     resnet50,
     sparse,
+    strips,
     swap_patches,
 )
+from bgm.model.cells import cut
 from bgm.model.hidden import CoarseMaps, LastLayer
 from bgm.model.optimize import folded
 from bgm.model.upsample import upsampled
@@ -138,6 +140,25 @@ def test_every_selection_and_chunk_gives_the_plain_picture(select, chunk, monkey
     for found in (by_sparse(net, *given), unfolded):
         for a, b in zip(found, expected, strict=True):
             assert_close(a, b)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sides, sides, st.integers(1, 3), st.integers(1, 900), scales, st.sampled_from([3, 1]),
+    st.sampled_from([0.0, 0.4]), st.booleans(), seeds,
+)  # fmt: skip
+def test_strips_give_the_plain_picture(
+    height, width, batch, k, scale, kernel_size, share, still, seed
+):
+    net = refiner(kernel_size, Sampling(16 * k)).eval()
+    src, bgr, *maps = inputs(batch, height, width, scale, seed)
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(strips, "SHARE", share)
+        patch.setattr(strips, "CELLS", 8)  # LOWEST rows a strip
+        expected = clamped(refined(net, src, bgr, *maps), src)
+        found = by_sparse(net, src, cut(bgr) if still else bgr, *maps)
+    for a, b in zip(found, expected, strict=True):
+        assert_close(a, b)
 
 
 @settings(max_examples=50, deadline=None)
