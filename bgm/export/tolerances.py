@@ -28,12 +28,13 @@ class Tolerance(NamedTuple):
 # float16 (0.3 at a width of 3840) from rounding (7e-3 with the demo's network), and where a trained
 # network decides sharply, rounded weights alone move single pixels of noise by 2e-2.
 # int8: its graph is proved in float32, before it is rounded (`certificate.prove_graph`); rounded,
-# it is judged by the matting set. Noise is like no calibration picture, and the shipped networks
-# are off by 0.05 to 0.6 there whose mattes lose nothing; on smooth pictures the mean catches what
-# is broken. int8_weights rounds no activation: MAD next to nothing.
+# it is judged by the matting set alone. Drawn pictures are like none that it was calibrated with:
+# the shipped networks are off by 0.05 to 0.6 in the mean there, small ones above all, and on
+# composed photographs MAD moves by -2 to 19 %. int8_weights rounds no activation: MAD next to
+# nothing.
 PRECISIONS = {
     "float32": Tolerance(2e-5, 5e-6, 5e-6, 4.0, 0.01),
     "float16": Tolerance(2e-2, 2e-3, 2e-3, 3.0, 0.05, half=True),
-    "int8": Tolerance(1.0, 0.15, 0.15, 4.0, 0.2),
+    "int8": Tolerance(1.0, 1.0, 1.0, 4.0, 0.2),
     "int8_weights": Tolerance(1.0, 5e-2, 5e-2, 4.0, 0.05),
 }

@@ -79,7 +79,8 @@ def try_export(words: list[str], grid: str) -> Result:
 
 def certify(net: nn.Module, target: Target, grid: str) -> dict:
     """What the certificate of a file that is thrown away says."""
-    mattes = MattingSet(SCORED_SCENES, target.shape) if grid == "default" else None
+    scored = grid == "default" or target.precision == "int8"  # which nothing else judges
+    mattes = MattingSet(SCORED_SCENES, target.shape) if scored else None
     with tempfile.TemporaryDirectory(prefix="bgm-matrix-") as folder:
         out = Path(folder) / f"model{target.suffix}"
         certificate = export_and_certify(target, net, out, options=CertifyOptions(grid, mattes))
