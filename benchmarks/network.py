@@ -70,7 +70,7 @@ def everything(options: argparse.Namespace) -> list[Case]:
         Case("mobilenetv2", SAME_K, "sampling", 1, ("net", "optimized")),
         *training([512, 1024, 2048]),
         *(Case("mobilenetv2", size, "thresholding", 1, more) for size in ("hd", "4k")),
-        Case("mobilenetv2", "hd", "full", 1, COUNTED),
+        *(Case("mobilenetv2", size, "full", 1, COUNTED) for size in ("hd", "4k")),
         Case("mobilenetv2", "hd", "sampling", 8, COUNTED),
         Case("mobilenetv2", "8k", "sampling", 1, ("net", "optimized")),
         *(
