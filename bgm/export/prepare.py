@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bgm.export.cells_refiner import CellsRefiner, SharedCells
+from bgm.export.whole_refiner import WholePicture, WholeRefiner
 from bgm.model import UnfoldCrop
 from bgm.model.optimize import folded
 
@@ -20,13 +21,16 @@ def prepare_network(
     """A folded copy of net in eval mode with crop and replace in its refiner; net stays as it is.
 
     None keeps the network's own method; one that has no crop gets unfold. `SharedCells` for a crop
-    makes the refiner a `CellsRefiner`. A base network has no
+    makes the refiner a `CellsRefiner`, `WholePicture` a `WholeRefiner`. A base network has no
     refiner and nothing to swap. dtype: of the weights, after folding in float32, and so of all
     pictures that go in and come out.
     """
     copied: Any = copy_to_cpu(net)
     if isinstance(crop, SharedCells) and refiner_of(copied) is not None:
         copied.refiner = CellsRefiner(copied.refiner).eval()
+        return folded(copied).to(dtype)
+    if isinstance(crop, WholePicture) and refiner_of(copied) is not None:
+        copied.refiner = WholeRefiner(copied.refiner).eval()
         return folded(copied).to(dtype)
     copied = folded(copied).to(dtype)
     refiner = refiner_of(copied)

@@ -15,7 +15,8 @@ from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
 from bgm.export.runtime import Exported
 from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS
-from bgm.model import Thresholding, UnfoldCrop
+from bgm.export.whole_refiner import WholePicture
+from bgm.model import Full, Thresholding, UnfoldCrop
 
 Runtimes = dict[str, Callable[..., Exported]]
 
@@ -31,6 +32,7 @@ class Target:
     in. packages: modules that writing and certifying import. precisions: those that it can write.
     unsupported_ops: operators that a file must not hold, as readers of the format fail on them.
     shares_cells: whether it can write `SharedCells`, which the network then has for a crop.
+    selects_later: whether who opens its files may choose another selection.
 
     Arguments: crop, replace: modules of `bgm.model.patches`, None keeps the network's own. select:
     another selection than the network's, None keeps that. part: "base" writes the base network
@@ -50,6 +52,7 @@ class Target:
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
     unsupported_ops: ClassVar[frozenset[str]] = frozenset()
     shares_cells: ClassVar[bool] = False
+    selects_later: ClassVar[bool] = False
     calibration: Iterable[tuple[Tensor, Tensor]] | None = None
 
     def __init__(
@@ -127,6 +130,21 @@ class Target:
             )
         if isinstance(self.crop, SharedCells) and not self.shares_cells:
             raise BadInput(f"crop=cells is not for {self.name} files: unfold or gather are")
+        if isinstance(self.crop, WholePicture):
+            if not (is_base or isinstance(self.method(net, "select"), Full)):
+                raise BadInput("crop=whole refines everywhere: it is for select=full")
+            if self.selects_later:
+                raise BadInput(
+                    f"crop=whole is not for {self.name} files, whose selection can be changed when"
+                    " they are opened: unfold or cells are"
+                )
+        select = self.method(net, "select")
+        if self.precision == "int8" and isinstance(select, Full | Thresholding):
+            # Of drawn scenes MAD x1e3 went from 24 to 200 (OpenVINO) and 347, with 23 for sampling.
+            raise BadInput(
+                "precision=int8 is for select=sampling: its refiner spoils what was right where it"
+                " refines much; take precision=int8_weights, a file as small"
+            )
         if self.precision == "int8" and self.calibration is None:
             raise BadInput(
                 "precision=int8 needs pictures to calibrate with: name a data=... config"

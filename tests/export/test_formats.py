@@ -256,6 +256,8 @@ REFUSED = [
     (lambda: OnnxExport(threshold_input=True), "is for select=thresholding"),
     (lambda: OnnxExport(part="base", select=Full()), "refines nothing"),
     (lambda: with_calibration(OnnxExport(), []), "data=... calibrates precision=int8"),
+    (lambda: OnnxExport(precision="int8", select=Full()), "int8 is for select=sampling"),
+    (lambda: OnnxExport(precision="int8", select=Thresholding()), "int8 is for select=sampling"),
 ]
 
 

@@ -18,6 +18,7 @@ from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.export.targets.pt2 import Pt2Export
 from bgm.export.targets.torchscript import TorchScriptExport
+from bgm.export.whole_refiner import WholePicture
 from bgm.model import (
     Full,
     GatherCrop,
@@ -89,6 +90,30 @@ def test_shared_cells_compute_the_network(tmp_path, select, shape):
     assert worst(net, file, *sizes) < 1e-5
     assert "RoiAlign" not in target.operators(tmp_path / "net.onnx")
     assert file.metadata["crop"] == "SharedCells"
+
+
+@pytest.mark.parametrize(
+    "target", [OnnxExport, pytest.param(Pt2Export, marks=slow), ExecuTorchExport]
+)
+@pytest.mark.parametrize("kernel_size", [3, 1])
+def test_the_whole_picture_is_convolved_where_everything_is_refined(tmp_path, target, kernel_size):
+    net, shape = tiny(Full(), kernel_size=kernel_size), [2, 68, 132]
+    written = target(crop=WholePicture(), shape=shape)
+    if target is ExecuTorchExport:
+        pytest.importorskip("executorch")
+    file = write(written, net, tmp_path / f"net{written.suffix}")
+    assert worst(net, file, shape) < 1e-5
+    assert file.metadata["crop"] == "WholePicture"
+    gathers = {"RoiAlign", "NonZero", "GatherND", "ScatterND", "ScatterElements"}
+    assert not gathers & written.operators(tmp_path / f"net{written.suffix}").keys()
+
+
+def test_a_whole_picture_needs_a_selection_of_everything_that_stays(tmp_path):
+    with pytest.raises(BadInput, match="crop=whole refines everywhere"):
+        OnnxExport(crop=WholePicture()).check_request(tiny(), tmp_path / "net.onnx")
+    script = TorchScriptExport(crop=WholePicture())
+    with pytest.raises(BadInput, match="crop=whole is not for torchscript files"):
+        script.check_request(tiny(Full()), tmp_path / "net.pt")
 
 
 def test_shared_cells_are_refused_where_they_cannot_be_written(tmp_path):

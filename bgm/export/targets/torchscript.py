@@ -68,6 +68,7 @@ class TorchScriptExport(Target):
     runtimes: ClassVar[Runtimes] = {"libtorch": open_torchscript}
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
     shares_cells: ClassVar[bool] = True
+    selects_later: ClassVar[bool] = True
 
     def write(self, net: nn.Module, path: Path, metadata: dict[str, str]) -> None:
         scripted = WithRuntimeOptions(net).eval() if isinstance(net, MattingRefine) else net
