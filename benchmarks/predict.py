@@ -1,6 +1,6 @@
 """Time predict.py on a video, whole and in its parts, and watch its memory.
 
-    python benchmarks/predict.py                          # 1080p, 60 frames, the network of bgm
+    python benchmarks/predict.py                          # 1080p, 60 frames, as predict.py runs
     python benchmarks/predict.py --memory 1000            # flat memory over 1,000 small frames
 
 Decoding, network and encoding run at the same time, so the whole should last little longer than
@@ -66,7 +66,7 @@ def sink_of(clip: Clip, folder: Path, args: argparse.Namespace) -> VideoSink:
 
 def speed(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     clip = write_shot(folder, (args.height, args.width), args.frames)
-    model = open_model(args.model, device="cpu")
+    model = open_model(args.model, device="cpu", optimize=True)
     frames = [frame for _, frame in zip(range(4), clip, strict=False)]
     net = StillPlate(model.net)
     plate = frames[0].bgr.input_on("cpu")
@@ -111,7 +111,7 @@ def speed(folder: Path, args: argparse.Namespace) -> dict[str, float]:
 def memory(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     """Resident memory in MiB after a tenth of the frames, at most after that, and what it grew."""
     clip = write_shot(folder, (180, 320), args.memory)
-    model = open_model(args.model, device="cpu")
+    model = open_model(args.model, device="cpu", optimize=True)
     resident: list[float] = []
 
     def watched() -> Iterator[Frame]:

@@ -66,11 +66,11 @@ def as_encoded(src: Shot, fgr: Tensor) -> Tensor:
     What the network changes of the shot is added to the shot's own values: where it changes
     nothing, they come back to the last bit, values above 1 too.
     """
-    if src.shown_as_stored:
+    if src.shown_as_stored or src.display is src.stored:  # of floats in [0, 1] that are shown so
         return fgr
     display = src.display[None].to(fgr.device)
     change = from_display(fgr, src.encoding) - from_display(display, src.encoding)
-    return src.values[None].to(fgr.device) + change
+    return change.add_(src.values[None].to(fgr.device))
 
 
 def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:
