@@ -52,7 +52,7 @@ def number(text: str) -> float | None:
 class Marks(NamedTuple):
     """What stands beside a result: the number of its message, the letter of what it was made with.
 
-    The newest has no letter.
+    The newest, of one day the larger, has no letter.
     """
 
     messages: dict[str, int]
@@ -64,6 +64,8 @@ def as_markdown(results: list[Result]) -> str:
     runs: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda r: r.date, reverse=True):
         runs.setdefault(result.made_with, []).append(result)
+    newest_first = sorted(runs.items(), key=lambda x: (x[1][0].date, len(x[1])), reverse=True)
+    runs = dict(newest_first)  # of one day the larger
     marks = Marks({}, {origin: chr(ord("`") + n) if n else "" for n, origin in enumerate(runs)})
     results = sorted(results, key=lambda r: (list(runs).index(r.made_with), r.words))
     groups: dict[str, list[Result]] = {}
