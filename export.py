@@ -9,12 +9,14 @@ from omegaconf import DictConfig
 import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
+from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
 from bgm.model.selection import check_kernel_size
 from bgm.paths import conf_dir
+from bgm.weights import read_weights
 
 
 @hydra.main(config_path=conf_dir(), config_name="export", version_base="1.3")
@@ -23,6 +25,7 @@ def main(cfg: DictConfig) -> None:
         net = bgm.load(cfg.ckpt)
         check_kernel_size(net, cfg.kernel_size, cfg.ckpt)
         target = instantiate(cfg.export)
+        target.licence = cfg.licence or read_weights(cfg.ckpt).about.get("licence")
         if cfg.get("data") is not None:
             scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)
             count = min(cfg.calibration.scenes, len(scenes))
@@ -30,6 +33,8 @@ def main(cfg: DictConfig) -> None:
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
         out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
+        if target.precision == "int8" and matting_set is None:
+            raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
         target.check_request(net, out)  # what is refused at once needs no word of minutes
         say(f"writing {out} and certifying it against PyTorch: this takes minutes")
         certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)

@@ -64,7 +64,7 @@ class Target:
         precision: str = "float32",
         shape: Sequence[int] | None = None,
         tolerance: float | None = None,
-        licence: str = "not stated",
+        licence: str | None = None,
         backbone_scale: float | None = None,
     ):
         if part not in (None, "base", "refine"):
@@ -194,6 +194,6 @@ class Target:
             "target": self.name,
             "precision": self.precision,
             "io": str(self.dtype).removeprefix("torch."),
-            "licence": self.licence,
+            "licence": self.licence or "not stated",
             "shape": "dynamic" if self.shape is None else str(list(self.shape)),
         }

@@ -106,6 +106,8 @@ def open_model(
         )
     exported = open_exported(path, runtime, place)
     set_exported_options(exported, path, backbone_scale, chosen, kernel_size)
+    if base_scale is not None and exported.output_type is not Coarse:
+        raise BadInput(f"{path} has a refiner: base_scale is for base networks")
     if exported.shape is not None:
         return Model(FixedShapeModel(exported, path), place, 1.0)
     if exported.output_type is not Coarse:

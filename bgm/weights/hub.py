@@ -20,6 +20,7 @@ from bgm.weights.named_files import HUB, MODEL_FILE, check_name, require_hub, we
 CARD = "README.md"
 TAGS = ["background-matting", "image-matting", "alpha-matting", "video-matting", "bgm"]
 NOT_STATED = "not stated"
+LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 NO_TEXT = "Background matting: alpha and foreground from a shot and a picture of the empty place."
 RELATIVE = re.compile(r"!?\[([^\]]*)\]\((?!https?:)[^)]*\)")  # links to files that stay behind
 PAGE = """{text}
@@ -85,12 +86,13 @@ def check_card(path: Path) -> None:
 
 def stated(licence: object, where: str) -> str:
     """A licence as the Hub spells it; BadInput where there is none."""
-    if not isinstance(licence, str) or licence.strip().lower() in ("", NOT_STATED, "none"):
+    given = licence.strip().lower() if isinstance(licence, str) else ""
+    if given in ("", NOT_STATED, "none") or not LICENCE.fullmatch(given):
         raise BadInput(
             f'{where} states no licence: expected one such as licence="mit" '
             "(huggingface.co/docs/hub/repositories-licenses has the words)"
         )
-    return licence.strip().lower()
+    return given
 
 
 def plain(network: Mapping, prefix: str) -> dict[str, str]:
@@ -143,8 +145,12 @@ def save_pretrained(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there already: expected a new or an empty folder")
     with atomic_folder(folder) as partial:
-        if file.suffix == ".safetensors":
+        stored = read_weights(ckpt)
+        if file.suffix == ".safetensors" and licence in (None, stored.about.get("licence")):
             shutil.copyfile(file, partial / MODEL_FILE)
+        elif file.suffix == ".safetensors":  # card and file say the same
+            about = stored.about | {"licence": licence}
+            write_safetensors(partial / MODEL_FILE, stored.state, network, about)
         else:  # not the optimizer, nor the folders that a training's run card names
             about = {"licence": licence, "bgm_version": bgm.__version__}
             write_safetensors(partial / MODEL_FILE, load(ckpt).state_dict(), network, about)
@@ -172,6 +178,8 @@ def push_to_hub(
     hub = require_hub()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(source)
+        if folder.is_dir() and (licence is not None or text is not None):
+            raise BadInput(f"licence and text are for a checkpoint, {folder} has its own {CARD}")
         if not folder.is_dir():
             folder = save_pretrained(source, Path(temporary) / "network", licence, text, name)
         check_folder(folder)

@@ -49,9 +49,15 @@ def hub_file(name: str) -> Path:
     return Path(path)
 
 
+LONGEST = 96  # characters of an owner or a name on the Hub
+
+
 def check_name(name: str) -> None:
     """Raise BadInput unless name is one of a repository on the Hub."""
-    if not NAME.fullmatch(name):
+    parts = name.split("/")
+    strange = any(x in name for x in ("--", "..")) or name.endswith(".git")
+    edges = any(x[:1] in "-." or x[-1:] in "-." or len(x) > LONGEST for x in parts)
+    if not NAME.fullmatch(name) or strange or edges:
         raise BadInput(f"{HUB}{name} is no name on the Hub, expected {HUB}owner/name")
 
 

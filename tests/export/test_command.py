@@ -176,13 +176,17 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
             "kernel_size=1",
             ["has a refiner of kernel_size 3, found kernel_size=1"],
         ),
+        (
+            "export=onnx precision=int8 data=procedural certify.scenes=0",
+            ["certify.scenes=0 leaves nothing that judges precision=int8"],
+        ),
         ("export=teapot", ["export=teapot is none of aoti, ", "torchscript"]),
     ],
 )
 def test_what_cannot_be_written_is_one_sentence(words, sentences, command, tmp_path, capsys):
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit) as stopped:
-        command(words)
+        command(*words.split())
     assert stopped.value.code == 1
     said = capsys.readouterr().err
     assert all(sentence in said for sentence in sentences)

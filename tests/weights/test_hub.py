@@ -132,7 +132,13 @@ def test_only_safetensors_are_loaded(checkpoint, cache):
         bgm.load("hf:owner/mine")
 
 
-@pytest.mark.parametrize("name", ["hf:mine", "hf:owner/mine/more", "hf:", "hf:owner/m ine"])
+STRANGE = ["-a/b", "a/b.", "a/b--c", "a/b.git", "../..", "a/" + "b" * 97]  # to the client as well
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["hf:mine", "hf:owner/mine/more", "hf:", "hf:owner/m ine", *(f"hf:{x}" for x in STRANGE)],
+)
 def test_no_name_on_the_hub(name):
     with pytest.raises(BadInput, match=r"hf:.* is no name on the Hub, expected hf:owner/name"):
         bgm.load(name)
@@ -193,6 +199,17 @@ def test_push(checkpoint, tmp_path, monkeypatch):
     bgm.push_to_hub(checkpoint, "owner/other")
     assert sent["owner/other"] == ["README.md", "model.safetensors"]
     assert 'bgm.load("hf:owner/other")' in sent["card"]
+
+
+def test_card_and_file_state_one_licence(checkpoint, tmp_path):
+    first = bgm.save_pretrained(checkpoint, tmp_path / "a")
+    second = bgm.save_pretrained(first / "model.safetensors", tmp_path / "b", licence="cc0-1.0")
+    assert "license: cc0-1.0" in (second / "README.md").read_text()
+    assert read_weights(second / "model.safetensors").about["licence"] == "cc0-1.0"
+    with pytest.raises(BadInput, match="states no licence"):
+        bgm.save_pretrained(checkpoint, tmp_path / "c", licence="mit\nevil: true")
+    with pytest.raises(BadInput, match=r"licence and text are for a checkpoint, .* has its own"):
+        bgm.push_to_hub(first, "owner/mine", licence="mit")
 
 
 def test_push_that_cannot_be(checkpoint, tmp_path, monkeypatch):
