@@ -26,6 +26,8 @@ def main(cfg: DictConfig) -> None:
         check_kernel_size(net, cfg.kernel_size, cfg.ckpt)
         target = instantiate(cfg.export)
         target.licence = cfg.licence or read_weights(cfg.ckpt).about.get("licence")
+        if target.precision == "int8" and not cfg.certify.scenes:
+            raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
         if cfg.get("data") is not None:
             scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)
             count = min(cfg.calibration.scenes, len(scenes))
@@ -33,8 +35,6 @@ def main(cfg: DictConfig) -> None:
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
         out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
-        if target.precision == "int8" and matting_set is None:
-            raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
         target.check_request(net, out)  # what is refused at once needs no word of minutes
         say(f"writing {out} and certifying it against PyTorch: this takes minutes")
         certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
