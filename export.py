@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.errors import BadInput
 from bgm.export import CertifyOptions, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
@@ -26,14 +25,13 @@ def main(cfg: DictConfig) -> None:
         check_kernel_size(net, cfg.kernel_size, cfg.ckpt)
         target = instantiate(cfg.export)
         target.licence = cfg.licence or read_weights(cfg.ckpt).about.get("licence")
-        if target.precision == "int8" and not cfg.certify.scenes:
-            raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
+        matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
+        options = CertifyOptions(cfg.certify.grid, matting_set)
+        options.check_judges(target.precision)  # before pictures are drawn to calibrate with
         if cfg.get("data") is not None:
             scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)
             count = min(cfg.calibration.scenes, len(scenes))
             target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
-        matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
-        options = CertifyOptions(cfg.certify.grid, matting_set)
         out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
         target.check_request(net, out)  # what is refused at once needs no word of minutes
         say(f"writing {out} and certifying it against PyTorch: this takes minutes")

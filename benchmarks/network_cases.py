@@ -177,11 +177,13 @@ def file_ways(case: Case, files: list[str]) -> tuple[str, ...]:
     size, found = SIZES[case.size], []
     for file in files:
         about = onnx_metadata(Path(file))
-        wanted = {"name": "Sampling", "sample_pixels": size.sample_pixels}
+        wanted = {"name": case.select.capitalize()}
+        if case.select == "sampling":
+            wanted |= {"sample_pixels": size.sample_pixels}
         fits = (
             json.loads(about["select"]) == wanted and float(about["backbone_scale"]) == size.scale
         )
-        if fits and case.select == "sampling" and case.backbone == "mobilenetv2":
+        if fits and case.backbone == "mobilenetv2":
             found += [f"{file} {way}" for way in ("onnxruntime", "openvino f32", "openvino bf16")]
     return tuple(found)
 

@@ -22,7 +22,8 @@ from bgm.weights.build import build, load_strictly
 from bgm.weights.formats import from_eight_bits, to_eight_bits
 
 MOST = 11_900_000  # bytes of weights
-LIMITS = PRECISIONS["float16"]._replace(largest=1.0)  # single pixels of noise: the mean decides
+# Single pixels of noise: the mean decides. What rounding the weights costs is what is judged here.
+LIMITS = PRECISIONS["float16"]._replace(largest=1.0, half=False)
 FOLDER = re.compile(r"(?<![\w.])/(?:[^\s/'\",\]]+/)*")  # of absolute paths
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bgm.model import PatchRefiner, ScatterNdReplace
 from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around
-from bgm.model.sparse import RefinerMatrices, sliding
+from bgm.model.sparse import RefinerMatrices, folded_convolutions, sliding
 from bgm.ops import resize
 
 
@@ -24,7 +24,7 @@ class CellsRefiner(RefinerMatrices):
     """
 
     def __init__(self, refiner: PatchRefiner):
-        super().__init__(refiner)
+        super().__init__(refiner, folded_convolutions(refiner))
         self.crop, self.replace = SharedCells(), ScatterNdReplace()
         self.margin = CellGrid.MARGIN  # cells around every picture
 

@@ -23,7 +23,8 @@ def export_and_certify(
     file has to pass, the default grid if None. Raises BadInput when out cannot be written or the
     file does not compute what net computes; an older out and its certificate are then untouched.
     """
-    out = Path(out)
+    out, options = Path(out), options or CertifyOptions()
+    options.check_judges(target.precision)
     target.check_request(net, out)
     for package in target.packages:
         require_package(package)
@@ -33,6 +34,6 @@ def export_and_certify(
     with atomic_files(out) as folder:
         model = folder / out.name
         target.write(prepared, model, metadata)
-        certificate = certify(target, truth, model, metadata, options or CertifyOptions())
+        certificate = certify(target, truth, model, metadata, options)
         certificate.write(model)
     return certificate

@@ -37,7 +37,7 @@ BLOCK = 512  # patches a matrix product: its operands stay in a core's cache
 class RefinerMatrices(nn.Module):
     """The selection of a `PatchRefiner`, and its convolutions as matrices, in evaluation mode.
 
-    refiner: stays as it is; its weights are copied, BatchNorm folded into them.
+    refiner: stays as it is. convs: its `folded_convolutions`, whose weights are copied.
     """
 
     first: Tensor
@@ -53,13 +53,13 @@ class RefinerMatrices(nn.Module):
     halved: Tensor
     opened: Tensor
 
-    def __init__(self, refiner: PatchRefiner):
+    def __init__(self, refiner: PatchRefiner, convs: list[nn.Conv2d]):
         super().__init__()
         self.select = copy.deepcopy(refiner.select).eval()
         self.kernel_size = refiner.kernel_size
         # Two 3x3 convolutions a step reach one cell beyond the patch, 1x1 none.
         ring = self.ring = refiner.kernel_size // 2
-        one, two, three, four = folded_convolutions(refiner)
+        one, two, three, four = convs
         side = 2 + 2 * ring  # half-size pixels that one cell's conv1, and one patch's conv3, see
         self.side = side
         # conv1: a cell's half-size window -> its 2x2 pixels.
@@ -94,8 +94,8 @@ class SparseRefiner(RefinerMatrices):
     """
 
     def __init__(self, refiner: PatchRefiner):
-        super().__init__(refiner)
         convs = folded_convolutions(refiner)
+        super().__init__(refiner, convs)
         weight = convs[0].weight
         convs[0].weight = nn.Parameter(
             torch.cat([in_base_order(weight[:, :36]), weight[:, 36:]], 1), requires_grad=False
@@ -127,8 +127,8 @@ class SparseRefiner(RefinerMatrices):
             answer = self.strip(grid, src, bgr, coarse, b, top, bottom)
             wanted = repeat_pixels(ref[b : b + 1, :, top:bottom], list(answer.shape[2:])) > 0
             shot, pha_of, fgr_of = (x[b : b + 1, :, 4 * top : 4 * bottom] for x in (src, pha, fgr))
-            place(pha_of, answer[:, :1], wanted)
-            place(fgr_of, answer[:, 1:] + shot, wanted)
+            write_where(pha_of, answer[:, :1], wanted)
+            write_where(fgr_of, answer[:, 1:] + shot, wanted)
             first = b * (grid.h + 2 * grid.MARGIN) + grid.MARGIN
             chosen[first + top : first + bottom] = False
         for top, bottom in bands(chosen.sum(1)):
@@ -218,7 +218,7 @@ def folded_convolutions(refiner: PatchRefiner) -> list[nn.Conv2d]:
     ]
 
 
-def place(picture: Tensor, values: Tensor, wanted: Tensor) -> None:
+def write_where(picture: Tensor, values: Tensor, wanted: Tensor) -> None:
     """Write values, clamped to [0, 1], into picture (a view) where wanted, all (1, C, h, w)."""
     picture.copy_(torch.where(wanted, values.clamp(0, 1), picture))
 

@@ -26,7 +26,6 @@ class StripRefiner(nn.Module):
 
     def __init__(self, convs: list[nn.Conv2d]):
         super().__init__()
-        self.weights, self.biases = list[Tensor](), list[Tensor]()
         self.kernel_size = convs[1].kernel_size[0]
         for i, conv in enumerate(convs):
             assert conv.bias is not None

@@ -69,6 +69,11 @@ class CertifyOptions:
     grid: str = "default"
     matting_set: "MattingSet | None" = None
 
+    def check_judges(self, precision: str) -> None:
+        """Raise BadInput where nothing here would judge a file of this precision."""
+        if precision == "int8" and self.matting_set is None:
+            raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
+
 
 @dataclass(frozen=True)
 class Certificate:
