@@ -24,8 +24,8 @@ def export_and_certify(
     file does not compute what net computes; an older out and its certificate are then untouched.
     """
     out, options = Path(out), options or CertifyOptions()
+    target.check_request(net, out)  # first: what no option of the certificate would mend
     options.check_judges(target.precision)
-    target.check_request(net, out)
     for package in target.packages:
         require_package(package)
     truth = target.truth(net)
