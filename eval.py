@@ -19,11 +19,12 @@ from bgm.eval.robustness import perturbation_names, show_curves, write_curves
 from bgm.eval.scoring import Rules, show_scores, write_scores
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
+from bgm.signals import StopOnSignal
 
 
 @hydra.main(config_path=conf_dir(), config_name="eval", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences():
+    with errors_as_sentences(), StopOnSignal("the same command starts again"):
         limit_megapixels(cfg.max_megapixels)
         perturbations = perturbation_names(cfg.robustness)
         check_inputs_and_outputs(cfg.ckpt, cfg.pred, cfg.out, cfg.report, perturbations)

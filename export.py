@@ -9,31 +9,34 @@ from omegaconf import DictConfig
 import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.console import say
-from bgm.export import CertifyOptions, export_and_certify, provenance
+from bgm.export import CertifyOptions, check_export, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
 from bgm.model.selection import check_kernel_size
 from bgm.paths import conf_dir
+from bgm.signals import StopOnSignal
 from bgm.weights import read_weights
 
 
 @hydra.main(config_path=conf_dir(), config_name="export", version_base="1.3")
 def main(cfg: DictConfig) -> None:
-    with errors_as_sentences():
+    with errors_as_sentences(), StopOnSignal("the same command starts again"):
         net = bgm.load(cfg.ckpt)
-        check_kernel_size(net, cfg.kernel_size, cfg.ckpt)
         target = instantiate(cfg.export)
+        what = cfg.ckpt if target.part is None else f"part={target.part} of {cfg.ckpt}"
+        check_kernel_size(target.refiner(net), cfg.kernel_size, what)
         target.licence = cfg.licence or read_weights(cfg.ckpt).about.get("licence")
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
-        options.check_judges(target.precision)  # before pictures are drawn to calibrate with
-        if cfg.get("data") is not None:
+        out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
+        has_data = cfg.get("data") is not None
+        target.calibration = [] if has_data else None
+        check_export(target, net, out, options)  # before pictures are drawn, and minutes announced
+        if has_data:
             scenes = instantiate(cfg.data).finished_scenes(cfg.calibration.split)
             count = min(cfg.calibration.scenes, len(scenes))
             target.calibration = calibration_pairs(target, net, (scenes[i] for i in range(count)))
-        out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
-        target.check_request(net, out)  # what is refused at once needs no word of minutes
         say(f"writing {out} and certifying it against PyTorch: this takes minutes")
         certificate = export_and_certify(target, net, out, provenance(cfg.ckpt), options)
         say(f"{certificate.report}\n{out}\n{out}.certificate.md")

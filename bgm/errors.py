@@ -14,15 +14,20 @@ def check_at_least(what: str, least: int, **numbers: int) -> None:
         raise BadInput(f"{what} has {', '.join(too_small)}, expected {expected}")
 
 
-class Stopped(Exception):
-    """A run that was asked to stop, and left what it takes to go on; the message says where."""
+class Stopped(BaseException):
+    """A run that was asked to stop, and left what it takes to go on; the message says where.
+
+    No Exception, as KeyboardInterrupt is none: who handles whatever another library raises would
+    take it for that.
+    """
 
     code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of another package says first, without terminal colours."""
+    """What an error of another package says first: no terminal colours, no line of its source."""
     lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines()
+    lines = [x for x in lines if not re.fullmatch(r"Exception from \S+:\d+:", x)] or lines
     return lines[0] if lines else type(error).__name__
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a sentence, at a moment at which nothing is half done."""
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -13,12 +14,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopOnSignal:
     """Inside its block a signal ends the run at the next `check`, and a second one at once.
 
-    Both raise `Stopped`. Before the first check a signal ends at once. Outside of the main thread,
-    where Python has no signals, it does nothing. then: the end of the sentence, what goes on.
+    Both raise `Stopped`. Before the first check a signal ends at once: a block without checks is
+    one that leaves nothing half done wherever it ends. Outside of the main thread, where Python has
+    no signals, it does nothing; processes that are forked inside end as if it were not there. then:
+    the end of the sentence, what goes on.
     """
 
     def __init__(self, then: str = "resume=true goes on") -> None:
         self._then = then
+        self._process = os.getpid()
         self._signal = ""
         self._waits = False
         self._before: dict[signal.Signals, Any] = {}
@@ -39,6 +43,9 @@ class StopOnSignal:
         self._waits = True
 
     def _take(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         again, self._signal = bool(self._signal), signal.Signals(number).name
         if again or not self._waits:
             self._stop()

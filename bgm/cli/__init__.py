@@ -4,7 +4,7 @@ import importlib
 import runpy
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from bgm.extras import missing_extra
 from bgm.paths import conf_dir, script_path
@@ -13,6 +13,8 @@ SCRIPTS = ("train", "eval", "export", "predict")
 COMMANDS = ("demo", "matrix", "report", "show")  # modules with main(arguments)
 # Modules with main(config), over conf/COMMAND.yaml.
 CONFIGURED = ("blend", "compose", "doctor", "pack", "release", "render", "serve")
+OWN_SIGNALS = ("render", "serve")  # they say what a signal means; the rest starts again
+AGAIN = "the same command starts again"
 USAGE = """usage: bgm COMMAND ...
 
   bgm train experiment=...     the same as python train.py ...; likewise eval, export, predict
@@ -72,18 +74,21 @@ def run(command: str, rest: list[str]) -> None:
 
     from bgm.cli.launch import command_line, errors_as_sentences
     from bgm.pictures import limit_megapixels
+    from bgm.signals import StopOnSignal
 
     body = importlib.import_module(f"bgm.cli.{command}").main
+    signals = nullcontext() if command in OWN_SIGNALS else StopOnSignal(AGAIN)
 
     def task(cfg: DictConfig) -> None:
         with errors_as_sentences():
             limit_megapixels(cfg.get("max_megapixels"))
-            body(cfg)
+            with signals:
+                body(cfg)
 
     if command in CONFIGURED:
         sys.argv = [f"bgm {command}", *rest]
         with command_line():
             hydra.main(conf_dir(), command, version_base="1.3")(task)()
     else:
-        with errors_as_sentences():
+        with errors_as_sentences(), signals:
             body(rest)

@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
 from bgm.console import is_first, say, say_error
-from bgm.errors import Stopped
+from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
 
 
@@ -68,8 +68,9 @@ def command_line() -> Iterator[None]:
     os.environ.setdefault("BGM_RUN_ID", run_id())
     # Hydra raises its errors then; else it prints a page about them and exits by itself.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    sys.argv[1:] = as_typed(sys.argv[1:])
     with errors_as_sentences():
+        check_single_choices(sys.argv[1:])
+        sys.argv[1:] = as_typed(sys.argv[1:])
         yield
 
 
@@ -137,6 +138,18 @@ def silence_lightning() -> None:
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
     ):
         warnings.filterwarnings("ignore", message=message)
+
+
+# Of these one is meant: of several, Hydra would mix what they say, the last one winning.
+SINGLE = {"backbone", "crop", "data", "export", "network", "preset", "replace", "stage"}
+
+
+def check_single_choices(args: list[str]) -> None:
+    """Raise BadInput for preset=[hd,4k] and the like."""
+    for arg in args:
+        key, _, value = arg.partition("=")
+        if key in SINGLE and value[:1] == "[":
+            raise BadInput(f"{arg}: expected one {key}, not a list ({key}=A,B with -m runs both)")
 
 
 def as_typed(args: list[str]) -> list[str]:

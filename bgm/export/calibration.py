@@ -1,6 +1,6 @@
 """Pictures that an int8 export is calibrated with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 
@@ -12,9 +12,10 @@ from bgm.types import Batch
 
 def calibration_pairs(
     target: Target, net: nn.Module, scenes: Iterable[Batch]
-) -> list[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """src and bgr (B, 3, H, W) of scenes, single composites (3, H, W), as target's file takes them.
 
+    Each is drawn or read when it is asked for: what refuses the export comes before that.
     They are resized to the file's one shape if it has one. Else they keep their size, times the
     backbone scale for a base network alone, and are padded to multiples of 4.
     """
@@ -28,4 +29,4 @@ def calibration_pairs(
         small = [round(n * scale) for n in x.shape[1:]]
         return pad_to(x[None] if scale == 1 else resize(x[None], small))
 
-    return [(fit(scene.src), fit(scene.bgr)) for scene in scenes]
+    return ((fit(scene.src), fit(scene.bgr)) for scene in scenes)

@@ -25,6 +25,7 @@ class NukeMatte(nn.Module):
     """
 
     smallest: torch.jit.Final[int] = SMALLEST
+    outputs: torch.jit.Final[int] = len(OUTPUTS)
 
     def __init__(self, net: MattingRefine):
         super().__init__()
@@ -45,10 +46,9 @@ class NukeMatte(nn.Module):
     @torch.jit.export
     def refine(self, x: Tensor) -> Refined:
         """What the network says of the padded picture, in the type of its weights."""
-        if x.ndim != 4 or x.shape[1] != 6 or x.shape[2] == 0 or x.shape[3] == 0:
+        if x.ndim != 4 or x.shape[1] != 6 or x.numel() == 0:
             raise ValueError(f"input {list(x.shape)}: expected (1, 6, H, W), src and bgr, RGB each")
-        if self.selection < 0 or self.selection >= len(self.selections):
-            raise ValueError(f"selection {self.selection}: expected 0, 1 or 2")
+        self.check_knobs()
         self.net.backbone_scale = self.scale
         self.net.refine_mode = self.selections[self.selection]
         self.net.refine_sample_pixels = self.sample_pixels
@@ -64,6 +64,24 @@ class NukeMatte(nn.Module):
             x = F.pad(x, [0, right, 0, below], mode="replicate")
         x = x.to(self.net.net.refiner.conv1.weight.dtype)
         return self.net(x[:, 0:3], x[:, 3:6])
+
+    @torch.jit.export
+    def check_knobs(self) -> None:
+        """Raise ValueError, by the knob's own name, for what no knob can mean."""
+        for name, value, most in [
+            ("selection", self.selection, len(self.selections) - 1),
+            ("linear", self.linear, 1),
+            ("premultiplied", self.premultiplied, 1),
+            ("output", self.output, self.outputs - 1),
+        ]:
+            if value < 0 or value > most:
+                raise ValueError(f"{name} {value}: expected a whole number from 0 to {most}")
+        if not (self.scale > 0.0 and self.scale <= 0.5):
+            raise ValueError(f"scale {self.scale}: expected a number above 0 and at most 0.5")
+        if self.sample_pixels < 16:
+            raise ValueError(f"sample_pixels {self.sample_pixels}: expected 16 (one patch) or more")
+        if not (self.threshold >= 0.0 and self.threshold <= 1.0):
+            raise ValueError(f"threshold {self.threshold}: expected a number from 0 to 1")
 
     @torch.jit.export
     def picture(self, x: Tensor, refined: Refined) -> Tensor:
@@ -86,11 +104,9 @@ class NukeMatte(nn.Module):
         elif self.output == 3:
             size = [refined.pha.shape[2], refined.pha.shape[3]]
             return opaque(resize(refined.err_sm.float(), size)[:, :, :H, :W], x)
-        elif self.output == 4:
+        else:
             size = [refined.pha.shape[2], refined.pha.shape[3]]
             return opaque(repeat_pixels(refined.ref_sm.float(), size)[:, :, :H, :W], x)
-        else:
-            raise ValueError(f"output {self.output}: expected 0 to 4")
         if self.premultiplied != 0:
             colour = colour * pha
         return torch.cat([colour, pha], 1).to(x.dtype)

@@ -10,6 +10,14 @@ from bgm.export.target import Target
 from bgm.files import atomic_files
 
 
+def check_export(target: Target, net: nn.Module, out: Path, options: CertifyOptions) -> None:
+    """Raise BadInput for all that can be told before minutes of work."""
+    target.check_request(net, out)  # first: what no package and no option of options would mend
+    options.check_judges(target.precision)
+    for package in target.packages:
+        require_package(package)
+
+
 def export_and_certify(
     target: Target,
     net: nn.Module,
@@ -24,10 +32,7 @@ def export_and_certify(
     file does not compute what net computes; an older out and its certificate are then untouched.
     """
     out, options = Path(out), options or CertifyOptions()
-    target.check_request(net, out)  # first: what no option of the certificate would mend
-    options.check_judges(target.precision)
-    for package in target.packages:
-        require_package(package)
+    check_export(target, net, out, options)
     truth = target.truth(net)
     prepared = target.prepare(truth)
     metadata = target.describe(prepared) | (provenance or {})

@@ -1,6 +1,7 @@
 """Exported files as callables: (src, bgr) -> Refined or Coarse, in torch tensors."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -76,6 +77,18 @@ def opening(path: str | Path, what: str) -> Iterator[Path]:
         raise
     except Exception as error:
         raise BadInput(f"{path} is no {what}, or a broken one ({first_line(error)})") from None
+
+
+@contextmanager
+def only_errors_of(name: str) -> Iterator[None]:
+    """Let a package's logger say errors only: its warnings are about its own affairs."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def require_package(name: str) -> Any:

@@ -108,7 +108,8 @@ class Target:
         """How often each operator occurs in the file; empty where a format does not tell."""
         return {}
 
-    def files(self, path: Path) -> list[Path]:
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
         """Every file that `write` makes for path, path itself first."""
         return [path]
 

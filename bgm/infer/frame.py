@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bgm.colour import SRGB, Encoding, convert, to_display
 from bgm.pictures import to_uint8
+from bgm.pictures.deep import finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,12 @@ class Shot:
     stored: Tensor
     encoding: Encoding = SRGB
     undefined: int = 0
+
+    @classmethod
+    def of_finite(cls, stored: Tensor, encoding: Encoding = SRGB) -> "Shot":
+        """A shot of numbers of which some may be infinite or undefined, see `finite`."""
+        stored, undefined = finite(stored)
+        return cls(stored, encoding, undefined)
 
     @property
     def values(self) -> Tensor:
@@ -96,3 +103,8 @@ def as_float(stored: Tensor) -> Tensor:
     if stored.dtype == torch.uint16:
         return stored.to(torch.float32) / 65535
     return stored.float()
+
+
+def undefined_numbers(what: str, count: int) -> str:
+    """What to say about a picture with pixels that are infinite or no number."""
+    return f"{count} pixels of the {what} are infinite or no number: taken as 65504 or 0"

@@ -1,5 +1,6 @@
 """`bgm.matte`: pictures in memory to mattes in memory, with the defaults of predict.py."""
 
+import warnings
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte, run_any_size
 from bgm.infer.foreground import choose_foreground
-from bgm.infer.frame import Frame, Shot
+from bgm.infer.frame import Frame, Shot, undefined_numbers
 from bgm.infer.models import AUTO, Model, model_of
 from bgm.infer.outputs import render
 from bgm.infer.plate.fixes import plate_fixes
@@ -71,9 +72,14 @@ def matte(
             "one size, and one plate or as many plates as shots"
         )
     foreground = choose_foreground(fgr)
+    sources = [Shot.of_finite(shot) for shot in shots]
+    places = [Shot.of_finite(plate) for plate in plates]
+    for name, taken in (("src", sources), ("bgr", places)):
+        if count := sum(shot.undefined for shot in taken):
+            warnings.warn(undefined_numbers(name, count), stacklevel=2)
     frames = [
-        with_fixed_plate(Frame("", Shot(shot), Shot(plate)), align, exposure)
-        for shot, plate in zip(shots, plates.expand_as(shots), strict=True)
+        with_fixed_plate(Frame("", shot, plate), align, exposure)
+        for shot, plate in zip(sources, places * (len(shots) // len(places)), strict=True)
     ]
     inputs = (
         torch.cat([shot.input_on(net.device) for shot in pictures])

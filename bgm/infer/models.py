@@ -97,7 +97,7 @@ def open_model(
         if not optimize and (precision != "float32" or compile):
             raise BadInput("precision and compile are for optimize=true, found optimize=false")
         net = load(path, optimize, PRECISIONS[precision], compile)
-        check_kernel_size(net, kernel_size, path)
+        check_kernel_size(getattr(net, "refiner", None), kernel_size, path)
         model = model_of(net.to(place), path, backbone_scale, base_scale, chosen)
         return model._replace(compiled=compile)
     if precision != "float32" or compile:

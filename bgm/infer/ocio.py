@@ -1,5 +1,6 @@
 """Colours through an OpenColorIO config: pictures in any of its colour spaces (PyOpenColorIO)."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,7 +45,9 @@ class OcioSpaces:
 
     def to_light(self, shot: Shot, path: str | Path) -> Shot:
         """A picture, whose numbers are in a space of the config, as linear light of BT.709."""
-        return Shot(self.applied(shot.values, self.space_of(path), self.linear), LINEAR)
+        light = self.applied(shot.values, self.space_of(path), self.linear)
+        found = Shot.of_finite(light, LINEAR)
+        return replace(found, undefined=max(found.undefined, shot.undefined))
 
     def applied(self, x: Tensor, source: str, target: str) -> Tensor:
         """(3, H, W) float from one space of the config into another."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from bgm.errors import first_line
 from bgm.infer.any_size import Matte, Network, run_any_size
 from bgm.infer.foreground import MatteStep, network_foreground
-from bgm.infer.frame import Frame, Shot
+from bgm.infer.frame import Frame, Shot, undefined_numbers
 from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.plate.fixes import PlateFix
@@ -84,7 +84,8 @@ def predict(
             for what, shot in (("shot", frame.src), ("plate", frame.bgr)):
                 if shot.undefined and (what, "") not in said:
                     said.add((what, ""))  # a fault of the renderer is in every frame
-                    say(f"{frame.name}: {undefined_numbers(what, shot.undefined)}")
+                    sentence = undefined_numbers(what, shot.undefined)
+                    say(f"{frame.name}: {sentence}, in later frames too")
             for fix in fixes:
                 bgr, sentence = fix(frame)
                 frame = frame._replace(bgr=bgr)
@@ -149,14 +150,6 @@ class StillPlate:
         self.keep, self._last = False, None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def undefined_numbers(what: str, count: int) -> str:
-    """What to say about a file with pixels that are infinite or no number."""
-    return (
-        f"{count} pixels of the {what} are infinite or no number: taken as 65504 or 0, here and in"
-        " later frames"
-    )
 
 
 def mismatch_warning(number: float) -> str:

@@ -12,7 +12,6 @@ from bgm.pictures import (
     EXTENSIONS,
     RAW,
     find_pictures,
-    finite,
     is_deep,
     open_image,
     pair_by_stem,
@@ -109,9 +108,7 @@ class Pictures:
 
 def read_shot(path: str | Path, linear: bool | None = None) -> Shot:
     """A picture file in its own encoding, see `read_encoded`; of finite numbers, see `finite`."""
-    stored, encoding = read_encoded(path, linear)
-    stored, undefined = finite(stored)
-    return Shot(stored, encoding, undefined)
+    return Shot.of_finite(*read_encoded(path, linear))
 
 
 def pictures(

@@ -53,9 +53,9 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def check_kernel_size(net: nn.Module, wanted: int | None, name: str) -> None:
-    """Raise BadInput unless net's refiner has the wanted kernel size; None is any."""
-    own = getattr(getattr(net, "refiner", None), "kernel_size", None)
+def check_kernel_size(refiner: nn.Module | None, wanted: int | None, name: str) -> None:
+    """Raise BadInput unless the refiner of `name` has the wanted kernel size; None is any."""
+    own = getattr(refiner, "kernel_size", None)
     if wanted is not None and wanted != own:
         has = "no refiner" if own is None else f"a refiner of kernel_size {own}"
         raise BadInput(f"{name} has {has}, found kernel_size={wanted}: it is trained, not set")

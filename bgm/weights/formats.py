@@ -102,17 +102,20 @@ def read_safetensors(path: Path) -> dict:
 
 def read_pickle(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            known = file.read(1) in (b"P", b"\x80")  # a zip archive, a pickle of protocol 2
+        content = torch.load(path, map_location="cpu", weights_only=True) if known else None
     except pickle.UnpicklingError as error:
         if "Unsupported" in str(error) or "GLOBAL" in str(error):
             raise BadInput(
                 f"{path} holds Python objects that could run code, not only weights: refused"
             ) from None
-        raise BadInput(
-            f"{path} is no checkpoint (it is neither a PyTorch file nor safetensors)"
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        known = False
+    except Exception as error:  # bytes that are no pickle are taken for any of its instructions
         raise BadInput(f"{path} is no checkpoint, or a broken one ({first_line(error)})") from None
+    if not known:
+        raise BadInput(f"{path} is no checkpoint (it is neither a PyTorch file nor safetensors)")
+    return content
 
 
 def identify(path: Path, content: dict) -> Stored:

@@ -117,6 +117,8 @@ def from_pretrained(name: str | Path, revision: str | None = None, **options: An
     local cache and its token are respected. Raises BadInput for a name that is neither here nor
     there, and for a repository without model.safetensors.
     """
+    if not str(name):
+        raise BadInput('the name is empty, expected a folder or "owner/name" on the Hub')
     if Path(name).is_dir():
         if revision is not None:
             raise BadInput(f"{name} is a folder, which has no revision {revision}")

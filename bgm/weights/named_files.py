@@ -84,6 +84,8 @@ def weights_file(path: str | Path) -> Path:
 
     "hf:owner/name" is downloaded, see `bgm.weights.named_files.hub_file`.
     """
+    if not str(path):
+        raise BadInput(f"the name of a network is empty, expected {', '.join(shipped())} or a file")
     path = Path(path)
     if str(path).startswith(HUB) and not path.exists():
         return hub_file(str(path))

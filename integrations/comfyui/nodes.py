@@ -90,6 +90,8 @@ class BgmMatte:
         background: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """image (B, H, W, 3) is the foreground over the background, or over black."""
+        if not isinstance(model, Model | torch.nn.Module):
+            raise BadInput(f"model is a {type(model).__name__}, expected what BgmLoadModel gives")
         images, plate = to_rgb(images, "images"), fitting(to_rgb(plate, "plate"), images, "plate")
         behind = torch.zeros_like(images[:1])
         if background is not None:
@@ -122,6 +124,8 @@ class BgmPlateFromBatch:
 
     def plate(self, images: Tensor, memory_mb: int) -> tuple[Tensor]:
         shots = to_rgb(images, "images").movedim(-1, 1)
+        if memory_mb < 1:
+            raise BadInput(f"memory_mb is {memory_mb}, expected 1 or more")
         return (median_plate(shots, memory_mb * MEGABYTE)[None].movedim(1, -1),)
 
 
@@ -140,6 +144,8 @@ class BgmReport:
 
     def report(self, images: Tensor, plate: Tensor, mask: Tensor) -> dict:
         images, plate = to_rgb(images, "images"), fitting(to_rgb(plate, "plate"), images, "plate")
+        if not isinstance(mask, Tensor):
+            raise BadInput(f"mask is a {type(mask).__name__}, expected a MASK (B, H, W)")
         if mask.shape != images.shape[:3]:
             image = ", an IMAGE: put ImageToMask before it" if mask.ndim == 4 else ""
             raise BadInput(f"mask is {list(mask.shape)}, expected {list(images.shape[:3])}{image}")
@@ -170,6 +176,8 @@ def to_rgb(x: Tensor, name: str) -> Tensor:
         raise BadInput(f"{name} has {len(x)} pictures of {size(x)}: there is nothing to matte")
     if x.shape[3] not in (3, 4):
         raise BadInput(f"{name} has {x.shape[3]} channels, expected RGB, or RGB and alpha")
+    if not x.is_floating_point():
+        raise BadInput(f"{name} has the type {x.dtype}, expected floats in [0, 1]")
     return x[..., :3]
 
 

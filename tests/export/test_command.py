@@ -1,7 +1,11 @@
 """The configs and the script: defaults of each target, overrides, exit code 1."""
 
+import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,11 +13,12 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 
 from bgm.cli.show import read_facts
+from bgm.errors import Stopped
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.torchscript import TorchScriptExport, open_torchscript
 from bgm.export.tolerances import PRECISIONS
 from bgm.model import Sampling
-from bgm.paths import conf_dir
+from bgm.paths import conf_dir, script_path
 from bgm.weights import write_safetensors
 from tests.networks import mobile, tiny, worst, write
 
@@ -161,6 +166,23 @@ def test_the_script_writes_beside_the_checkpoint(command, tmp_path):
     assert len(open_torchscript("my (best), net=1.pt").metadata["checkpoint_sha256"]) == 64
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_export_is_one_sentence_and_leaves_nothing(tmp_path, number):
+    words = ["ckpt=mobilenetv2", "export=torchscript", f"out={tmp_path / 'net.pt'}"]
+    command = [sys.executable, script_path("export"), *words]
+    run = subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, cwd=tmp_path)
+    assert "writing" in run.stdout.readline()
+    while not any(tmp_path.iterdir()):  # its folder with what is written so far
+        assert run.poll() is None
+    run.send_signal(number)
+    said, errors = run.communicate()
+    assert run.returncode == Stopped.code
+    assert re.search("stopped by (Ctrl-C|SIGTERM): .*the same command starts again", said)
+    assert "Traceback" not in errors
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         command("out=else/where.pt", "export.tolerance=1e-12")
@@ -179,6 +201,13 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
         (
             "export=onnx precision=int8 data=procedural certify.scenes=0",
             ["certify.scenes=0 leaves nothing that judges precision=int8"],
+        ),
+        ("part=base kernel_size=3", ["part=base of my (best)", "has no refiner"]),
+        ("preset=[hd,4k]", ["preset=[hd,4k]: expected one preset, not a list"]),
+        ("export=[onnx,pt2]", ["expected one export, not a list"]),
+        (
+            "export=onnx precision=int8 data=procedural select=full",
+            ["precision=int8 is for select=sampling"],
         ),
         ("export=teapot", ["export=teapot is none of aoti, ", "torchscript"]),
     ],

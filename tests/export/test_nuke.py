@@ -175,10 +175,18 @@ def test_half_precision_as_nuke_makes_it(nuke):
     [
         ((1, 3, 64, 64), {}, "expected \\(1, 6, H, W\\)"),
         ((1, 6, 0, 0), {}, "expected \\(1, 6, H, W\\)"),
-        ((1, 6, 64, 64), {"selection": 3}, "selection 3"),
-        ((1, 6, 64, 64), {"output": 5}, "output 5"),
-        ((1, 6, 64, 64), {"scale": 0.0}, "backbone_scale 0"),
-        ((1, 6, 64, 64), {"sample_pixels": 0}, "refine_sample_pixels 0"),
+        ((0, 6, 64, 64), {}, "expected \\(1, 6, H, W\\)"),
+        ((1, 6, 64, 64), {"selection": 3}, "selection 3: .* 0 to 2"),
+        ((1, 6, 64, 64), {"selection": -1}, "selection -1: .* 0 to 2"),
+        ((1, 6, 64, 64), {"output": 5}, "output 5: .* 0 to 4"),
+        ((1, 6, 64, 64), {"linear": 2}, "linear 2: .* 0 to 1"),
+        ((1, 6, 64, 64), {"premultiplied": 7}, "premultiplied 7: .* 0 to 1"),
+        ((1, 6, 64, 64), {"scale": 0.0}, " scale 0"),
+        ((1, 6, 64, 64), {"scale": 0.75}, " scale 0.75"),
+        ((1, 6, 64, 64), {"scale": float("nan")}, " scale nan"),
+        ((1, 6, 64, 64), {"sample_pixels": 0}, " sample_pixels 0"),
+        ((1, 6, 64, 64), {"threshold": -1.0}, "threshold -1"),
+        ((1, 6, 64, 64), {"threshold": float("nan")}, "threshold nan"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(nuke, shape, knobs, message):

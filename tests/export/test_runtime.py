@@ -1,6 +1,8 @@
 """Files that are not ours, and a runtime that is not there."""
 
+import json
 import sys
+from pathlib import Path
 
 import onnx
 import pytest
@@ -8,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export import export_and_certify
+from bgm.export import export_and_certify, open_exported
+from bgm.export.certify.bytes_as_certified import certificate_of, check_certified
+from bgm.export.targets.ncnn import NcnnExport
 from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.export.targets.torchscript import open_torchscript
+from bgm.files import sha256
 from tests.networks import tiny
 
 
@@ -38,6 +43,38 @@ def test_an_onnx_model_of_something_else_is_refused(tmp_path):
     )
     with pytest.raises(BadInput, match=r"m\.onnx is not a matting network: it does not say"):
         open_onnx(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("name", ["m.pt2", "m.xml", "m.onnx", "m.pt", "m.nuke.pt", "m.pte"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(99), b"<a>hello</a>"])
+def test_files_of_something_else_are_one_sentence(tmp_path, capfd, name, content):
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"{name} (is no|is empty)") as caught:
+        open_exported(file)
+    assert "Exception from" not in str(caught.value)
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("changed", [".ncnn.param", ".ncnn.bin"])
+def test_a_file_that_is_not_what_its_certificate_saw_is_refused(tmp_path, changed):
+    """ncnn computes with any weights, OpenVINO ends the process: neither says anything."""
+    for suffix in (".ncnn.param", ".ncnn.bin", ".ncnn.json"):
+        Path(tmp_path, f"m{suffix}").write_bytes(b"7767517 of " + suffix.encode())
+    model = tmp_path / "m.ncnn.param"
+    files = [{"sha256": sha256(x)} for x in NcnnExport.files(model)]
+    certificate_of(model).write_text(json.dumps({"files": files}))
+    check_certified(NcnnExport.files(model))
+    broken = Path(tmp_path, f"m{changed}")
+    broken.write_bytes(broken.read_bytes().replace(b"7", b"8", 1))
+    with pytest.raises(BadInput, match=rf"m{changed} is not the file that m\.ncnn\.param\.cert"):
+        open_exported(model)
+    broken.unlink()
+    with pytest.raises(BadInput, match=rf"m{changed} does not exist"):
+        open_exported(model)
+    certificate_of(model).write_text("[]")
+    with pytest.raises(BadInput, match="is no certificate"):
+        open_exported(model)
 
 
 class Sum(nn.Module):

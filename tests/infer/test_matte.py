@@ -181,3 +181,15 @@ def test_a_base_network_sees_no_more_than_the_picture():
     src, bgr = pair()
     with pytest.raises(BadInput, match="base_scale is 3, expected a number above 0 and at most 1"):
         bgm.matte(tiny().base.eval(), src, bgr, base_scale=3)
+
+
+@pytest.mark.parametrize("name", ["src", "bgr"])
+def test_numbers_that_are_none_are_said_and_spoil_no_other_pixel(name):
+    """The network takes a mean over the picture: one would make the whole matte none."""
+    given = dict(zip(("src", "bgr"), torch.rand(2, 1, 3, H, W), strict=True))
+    black = {key: x.clone() for key, x in given.items()}
+    given[name][0, 1, 5, 6], black[name][0, 1, 5, 6] = torch.nan, 0.0
+    with pytest.warns(UserWarning, match=f"1 pixels of the {name} are infinite or no number"):
+        found = bgm.matte(tiny(), **given, align=False)
+    for mine, other in zip(found, bgm.matte(tiny(), **black, align=False), strict=True):
+        torch.testing.assert_close(mine, other, atol=0, rtol=0)

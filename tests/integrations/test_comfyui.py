@@ -169,6 +169,14 @@ def test_what_cannot_be_is_one_sentence(nodes, model, images, plate, memory, mes
 def test_other_nodes_in_one_sentence(nodes):
     with pytest.raises(BadInput, match="the median of 2 pictures is no plate"):
         nodes["BgmPlateFromBatch"].plate(GOOD, 500)
+    with pytest.raises(BadInput, match="memory_mb is 0, expected 1 or more"):
+        nodes["BgmPlateFromBatch"].plate(torch.rand(3, 8, 8, 3), 0)
+    with pytest.raises(BadInput, match="model is a str, expected what BgmLoadModel gives"):
+        nodes["BgmMatte"].matte("mobilenetv2", *torch.rand(2, 1, 64, 64, 3), False, False, 100)
+    with pytest.raises(BadInput, match=r"images has the type torch\.uint8"):
+        nodes["BgmPlateFromBatch"].plate(torch.zeros(3, 8, 8, 3, dtype=torch.uint8), 100)
+    with pytest.raises(BadInput, match=r"mask is a NoneType, expected a MASK"):
+        nodes["BgmReport"].report(*torch.rand(2, 1, 64, 64, 3), None)
     with pytest.raises(BadInput, match="images has 3 pictures of 0x0"):
         nodes["BgmPlateFromBatch"].plate(torch.zeros(3, 0, 0, 3), 500)
     with pytest.raises(BadInput, match=r"mask is \[2, 32, 32\], expected \[2, 64, 64\]"):

@@ -43,11 +43,11 @@ def test_words_that_contradict_or_mean_nothing_are_one_sentence(words, sentence)
 def test_a_kernel_size_is_trained(own):
     net = PatchRefiner(own)
     for wanted in (None, own):
-        check_kernel_size(WithRefiner(net), wanted, "it")
+        check_kernel_size(net, wanted, "it")
     with pytest.raises(BadInput, match=f"it has a refiner of kernel_size {own}, found"):
-        check_kernel_size(WithRefiner(net), 4 - own, "it")
+        check_kernel_size(net, 4 - own, "it")
     with pytest.raises(BadInput, match="it has no refiner, found kernel_size=3"):
-        check_kernel_size(net, 3, "it")
+        check_kernel_size(None, 3, "it")
 
 
 class WithRefiner:

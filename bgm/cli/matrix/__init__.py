@@ -38,14 +38,16 @@ def main(args: list[str]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     say(f"{len(wanted)} command lines, {len(missing)} to try")
     worker = Worker()
-    for words, grid in tracked(missing, "exporting"):
-        result = worker.run(words, grid)
-        date = f"{datetime.now(UTC):%Y-%m-%d}"
-        results.pop(title(words, "brief"), None)  # the default grid holds more
-        results[title(words, grid)] = replace(result, date=date, made_with=here[words[0]])
-        say(f"{result.status:8} {' '.join(words)} {result.message}")
-        write_pages(out, list(results.values()))
-    worker.stop()
+    try:
+        for words, grid in tracked(missing, "exporting"):
+            result = worker.run(words, grid)
+            date = f"{datetime.now(UTC):%Y-%m-%d}"
+            results.pop(title(words, "brief"), None)  # the default grid holds more
+            results[title(words, grid)] = replace(result, date=date, made_with=here[words[0]])
+            say(f"{result.status:8} {' '.join(words)} {result.message}")
+            write_pages(out, list(results.values()))
+    finally:
+        worker.stop()
     say(*write_pages(out, list(results.values())), sep="\n")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from bgm.errors import BadInput
+from bgm.export.certify.bytes_as_certified import certificate_of
 from bgm.export.certify.check import Report, check, coverage
 from bgm.export.certify.compare import Run
 from bgm.export.certify.grid import ShapeGrid, grid_of
@@ -87,9 +88,9 @@ class Certificate:
 
     def write(self, model: Path) -> None:
         """Write both forms beside model, under its name."""
-        for kind, text in (("json", json.dumps(self.facts, indent=1)), ("md", str(self))):
-            path = model.with_name(f"{model.name}.certificate.{kind}")
-            path.write_text(f"{text}\n", encoding="utf-8")
+        path = certificate_of(model)
+        for suffix, text in ((".json", json.dumps(self.facts, indent=1)), (".md", str(self))):
+            path.with_suffix(suffix).write_text(f"{text}\n", encoding="utf-8")
 
 
 def certify(

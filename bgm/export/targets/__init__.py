@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from bgm.errors import BadInput
+from bgm.export.certify.bytes_as_certified import check_certified
 from bgm.export.runtime import Exported
 from bgm.export.target import Target
 
@@ -40,7 +41,8 @@ def open_exported(
     """Open an exported file in its first runtime, or in the one named.
 
     device: for the runtimes that have a choice. Raises BadInput for a file that no target writes,
-    for a runtime that does not open it, and for a broken file.
+    for a runtime that does not open it, for a broken file, and for one that is not what the
+    certificate beside it was written for.
     """
     target = target_of(path)
     if target is None:
@@ -48,6 +50,7 @@ def open_exported(
     if runtime is not None and runtime not in target.runtimes:
         known = ", ".join(target.runtimes)
         raise BadInput(f"runtime={runtime} does not open {path}, expected one of {known}")
+    check_certified(target.files(Path(path)))
     return target.runtimes[runtime or next(iter(target.runtimes))](path, device=device)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.runtime import Exported, opening, require_package
+from bgm.export.runtime import Exported, only_errors_of, opening, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import export_graph
 from bgm.model import RoiAlignCrop
@@ -18,7 +18,8 @@ METADATA_METHOD = "bgm_card"  # a second method of the program: its metadata as 
 
 def open_executorch(path: str | Path, device: str | torch.device = "cpu") -> Exported:
     """Open a .pte on the CPU, whatever device says."""
-    runtime = require_package("executorch.runtime")
+    with only_errors_of("torch.utils._pytree"):
+        runtime = require_package("executorch.runtime")
     with opening(path, "ExecuTorch program of ours") as file:
         if not holds_program(file):
             raise ValueError("it does not begin as one")

@@ -88,7 +88,8 @@ class NcnnExport(Target):
                 part.replace(name)
         path.with_suffix(".json").write_text(json.dumps(metadata, indent=1) + "\n")
 
-    def files(self, path: Path) -> list[Path]:
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
         return [path, path.with_suffix(".bin"), path.with_suffix(".json")]
 
     def operators(self, path: Path) -> dict[str, int]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -68,6 +69,8 @@ def open_openvino(
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
     with opening(path, "model that OpenVINO reads") as file:
+        if file.suffix == ".xml" and ElementTree.parse(file).getroot().tag != "net":
+            raise ValueError("its XML is no <net>")  # else OpenVINO asks TensorFlow's reader
         model = ov.Core().read_model(file)
         if file.suffix == ".xml":
             metadata = json.loads(model.get_rt_info(["bgm"]).value)

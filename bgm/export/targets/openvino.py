@@ -41,7 +41,8 @@ class OpenVinoExport(OnnxExport):
             # read_model maps the .onnx: save before its folder goes.
             ov.save_model(model, path, compress_to_fp16=self.precision == "float16")
 
-    def files(self, path: Path) -> list[Path]:
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
         return [path, path.with_suffix(".bin")]
 
     def operators(self, path: Path) -> dict[str, int]:

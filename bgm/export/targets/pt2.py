@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
-from bgm.export.runtime import METADATA_FILE, Exported, opening
+from bgm.export.runtime import METADATA_FILE, Exported, only_errors_of, opening
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.aoti import open_aoti
 from bgm.export.targets.graphs import export_graph
@@ -20,7 +20,9 @@ from bgm.export.targets.graphs import export_graph
 def open_pt2(path: str | Path, device: str | torch.device = "cpu") -> Exported:
     """Open a .pt2, a graph of torch.export or a package of AOTInductor, on a device."""
     extra = {METADATA_FILE: ""}
-    with opening(path, ".pt2 program") as file:
+    with opening(path, ".pt2 program") as file, only_errors_of("torch.export"):
+        if not zipfile.is_zipfile(file):
+            raise ValueError("no archive, or its end is missing")
         if holds_compiled_code(file):
             return open_aoti(file)
         program = torch.export.load(file, extra_files=extra)
