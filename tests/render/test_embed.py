@@ -43,7 +43,7 @@ def test_the_package_brings_people_with_hair():
     assert sum(file.stat().st_size for file in files) < 8e6
     for index in range(0, len(people), 9):
         pha, fgr = people[index]
-        assert max(pha.shape) <= 320
+        assert max(pha.shape) <= 400
         alpha = pha.float() / 255
         assert 0.02 < float(alpha.mean()) < 0.98
         assert float(((alpha > 0.02) & (alpha < 0.98)).float().mean()) > 0.002
