@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bgm.video.colour_tags import ColourTags
 from bgm.video.video_formats import pyav
-from bgm.video.ycbcr import Planes, from_rgb, to_rgb
+from bgm.video.ycbcr import ROWS, Planes, from_rgb, to_rgb
 
 YUV = re.compile(r"yuvj?(a?)(420|422|444)p(\d*)(?:le)?")
 GBR = re.compile(r"gbr(a?)p(\d*)(f?)(\d*)(?:le)?")
@@ -46,29 +46,38 @@ def frame_of(x: Tensor, layout: str, tags: ColourTags) -> Any:
     carries the tags: ProRes writes what its frames say.
     """
     av = pyav("writing video")
-    C, H, W = x.shape
+    H, W = x.shape[1:]
     frame = av.VideoFrame(W, H, layout)
     frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
     frame.colorspace, frame.color_range = tags.matrix, 2 if tags.full else 1
-    rgb, alpha = x[: min(C, 3)].float(), x[3] if C == 4 else None
+    x = x.cpu()
+    views = [_view(frame, plane)[:, : plane.width] for plane in frame.planes]
+    for top in range(0, H, ROWS):  # a few rows stay in the cache, whole pictures are fresh memory
+        for view, codes in zip(
+            views, _planes_of(x[:, top : top + ROWS], layout, tags), strict=True
+        ):
+            first = top * view.shape[0] // H
+            view[first : first + len(codes)] = codes.numpy()  # whole numbers, as the plane's type
+    return frame
+
+
+def _planes_of(x: Tensor, layout: str, tags: ColourTags) -> list[Tensor]:
+    """Rows of values (C, h, W) as the codes of each plane that layout has, whole numbers."""
+    rgb, alpha = x[:3].float(), x[3] if len(x) == 4 else None
     if gray := GRAY.fullmatch(layout):
-        _fill(frame, 0, _codes(rgb[0], int(gray[1] or 8)))
-    elif gbr := GBR.fullmatch(layout):
-        bits = int(gbr[2] or 8)
-        for plane, channel in enumerate((1, 2, 0)):
-            _fill(frame, plane, _codes(rgb[channel % rgb.shape[0]], bits))
-        if gbr[1]:
-            _fill(frame, 3, _codes(_opaque(alpha, rgb), bits))
+        return [_codes(rgb[0], int(gray[1] or 8))]
+    if gbr := GBR.fullmatch(layout):
+        bits, has_alpha = int(gbr[2] or 8), gbr[1]
+        codes = [_codes(rgb[channel % len(rgb)], bits) for channel in (1, 2, 0)]
     else:
         yuv = YUV.fullmatch(layout)
         assert yuv, layout
-        bits = int(yuv[3] or 8)
+        bits, has_alpha = int(yuv[3] or 8), yuv[1]
         planes = Planes(bits, HALVED[yuv[2]], tags.full, tags.matrix)
-        for plane, codes in enumerate(from_rgb(rgb.expand(3, -1, -1), planes)):
-            _fill(frame, plane, codes)
-        if yuv[1]:  # alpha has the full range in every codec that has it
-            _fill(frame, 3, _codes(_opaque(alpha, rgb), bits))
-    return frame
+        codes = list(from_rgb(rgb.expand(3, -1, -1), planes))
+    if has_alpha:  # it has the full range in every codec that has it
+        codes.append(_codes(_opaque(alpha, rgb), bits))
+    return codes
 
 
 def _in_planes(frame: Any) -> Any:
@@ -88,12 +97,6 @@ def _plane(frame: Any, index: int) -> Tensor:
     plane = frame.planes[index]
     codes = _view(frame, plane)
     return torch.from_numpy(codes[:, : plane.width].astype(np.float32))
-
-
-def _fill(frame: Any, index: int, codes: Tensor) -> None:
-    plane = frame.planes[index]
-    view = _view(frame, plane)
-    view[:, : plane.width] = codes.cpu().numpy()  # whole numbers, as the plane's type
 
 
 def _view(frame: Any, plane: Any) -> NDArray[Any]:

@@ -24,7 +24,7 @@ WEIGHTS = {
 }
 
 
-ROWS = 32  # of a picture that are converted at a time
+ROWS = 32  # of a picture that are converted at a time; even, as chroma's lines are pairs
 
 
 class Planes(NamedTuple):
