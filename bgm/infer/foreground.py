@@ -22,6 +22,7 @@ GAINS = (0.5, 1.6)  # of the plate, in shadows and light that came with the subj
 GAIN_CELL = 8  # px: shadows are smooth
 HIGHEST = 65504.0
 SURE = 2.0  # deviations by which light must be above white to be believed
+ROWS = 32  # of a picture at a time: what they need stays in the cache
 MatteStep = Callable[[Frame, Matte], Matte]
 
 
@@ -68,9 +69,15 @@ def as_encoded(src: Shot, fgr: Tensor) -> Tensor:
     """
     if src.shown_as_stored or src.display is src.stored:  # of floats in [0, 1] that are shown so
         return fgr
-    display = src.display[None].to(fgr.device)
-    change = from_display(fgr, src.encoding) - from_display(display, src.encoding)
-    return change.add_(src.values[None].to(fgr.device))
+    display, values = (x[None].to(fgr.device) for x in (src.display, src.values))
+    change = torch.empty_like(values)
+    for part, *rows in zip(
+        *(x.split(ROWS, 2) for x in (change, fgr, display, values)), strict=True
+    ):
+        found, shown = (from_display(x, src.encoding) for x in rows[:2])
+        torch.sub(found, shown, out=part)
+        part.add_(rows[2])
+    return change
 
 
 def _foreground(frame: Frame, matte: Matte, with_network: bool) -> Matte:

@@ -20,6 +20,7 @@ from bgm.video.video_formats import VIDEO_FORMATS, coding_of, pyav
 
 ALPHA = ("straight", "premultiplied")
 PLAIN = Encoding("bt709", "bt709")  # of mattes: players show their numbers as they are
+ROWS = 32  # of a picture at a time: what they need stays in the cache
 
 
 class VideoSink:
@@ -62,6 +63,7 @@ class VideoSink:
         self._source, self._say = source, say
         self._said: set[str] = set()
         self._name, self._count = "", 0
+        self._rgba = torch.empty(0)  # of the last frame: fresh memory takes longer than its numbers
         self._files: dict[str, VideoFile] = {}
         for kind in self.outputs:
             check_writable(self.out / kind)
@@ -140,7 +142,10 @@ class VideoSink:
                     f"output={form} cannot hold them here"
                 )
                 matte, encoding = for_screen(matte, encoding), PLAIN
-        return render_values(kind, matte, encoding, self.background, self.alpha)
+        if self._has_alpha(kind):
+            self._rgba = with_alpha(matte, self.alpha, self._rgba)
+            return self._rgba, encoding
+        return render_values(kind, matte, encoding, self.background)
 
     def _end(self) -> None:
         files, self._files = list(self._files.values()), {}
@@ -178,14 +183,30 @@ def incomplete(path: Path) -> Path:
     return path.with_name(f"{path.stem}.incomplete{path.suffix}")
 
 
+def with_alpha(matte: Matte, alpha: str, used: Tensor) -> Tensor:
+    """RGBA (4, H, W) of a matte whose foreground is straight, alpha being one of ALPHA.
+
+    used: an earlier answer, which is written over where it has the size. Straight colours are 0
+    where alpha is 0 of 8 bits: what was behind the subject must not come back when somebody drops
+    the alpha channel.
+    """
+    pha, fgr = matte.pha[0].float(), matte.fgr[0].float()
+    size = (4, *pha.shape[1:])
+    rgba = used if used.shape == size and used.device == fgr.device else fgr.new_empty(size)
+    for part, colours, cover in zip(*(x.split(ROWS, 1) for x in (rgba, fgr, pha)), strict=True):
+        shown = cover if alpha == "premultiplied" else (cover >= 0.5 / 255).float()
+        torch.mul(colours, shown, out=part[:3])
+        part[3:] = cover
+    return rgba
+
+
 def render_values(
-    kind: str, matte: Matte, encoding: Encoding, background: Background | None, alpha: str
+    kind: str, matte: Matte, encoding: Encoding, background: Background | None
 ) -> tuple[Tensor, Encoding]:
-    """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA), and its encoding.
+    """One output of one picture as float (C, H, W), C = 1 or 3, and its encoding.
 
     matte.fgr is in `encoding`, and so is what comes back; pha, err and ref are plain numbers. The
-    background is what a screen shows. A `com` without background has no colour where alpha is 0 of
-    8 bits: what was behind the subject must not come back when somebody drops the alpha channel.
+    background is what a screen shows.
     """
     pha, fgr = matte.pha[0].float(), matte.fgr[0].float()
     match kind:
@@ -193,11 +214,6 @@ def render_values(
             H, W = pha.shape[-2:]
             behind = convert(background(H, W).to(pha.device), SRGB, encoding)
             return composite(fgr, pha, behind), encoding
-        case "com":
-            rgba = fgr.new_empty(4, *pha.shape[1:])  # fresh memory takes longer than its numbers
-            torch.mul(fgr, pha if alpha == "premultiplied" else pha >= 0.5 / 255, out=rgba[:3])
-            rgba[3:] = pha
-            return rgba, encoding
         case "pha":
             return pha, PLAIN
         case "fgr":
