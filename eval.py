@@ -4,7 +4,7 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import command_line, errors_as_sentences
+from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
 from bgm.console import say
 from bgm.eval.evaluate import (
     MODEL_OPTIONS,
@@ -25,6 +25,7 @@ from bgm.signals import StopOnSignal
 @hydra.main(config_path=conf_dir(), config_name="eval", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences(), StopOnSignal("the same command starts again"):
+        check_kinds(cfg)
         limit_megapixels(cfg.max_megapixels)
         perturbations = perturbation_names(cfg.robustness)
         check_inputs_and_outputs(cfg.ckpt, cfg.pred, cfg.out, cfg.report, perturbations)

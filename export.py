@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.cli.launch import command_line, errors_as_sentences
+from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
 from bgm.console import say
 from bgm.export import CertifyOptions, check_export, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
@@ -22,6 +22,7 @@ from bgm.weights import read_weights
 @hydra.main(config_path=conf_dir(), config_name="export", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences(), StopOnSignal("the same command starts again"):
+        check_kinds(cfg)
         net = bgm.load(cfg.ckpt)
         target = instantiate(cfg.export)
         what = cfg.ckpt if target.part is None else f"part={target.part} of {cfg.ckpt}"

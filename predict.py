@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.launch import command_line, errors_of_a_job
+from bgm.cli.launch import check_kinds, command_line, errors_of_a_job
 from bgm.console import say, say_error
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
@@ -14,7 +14,7 @@ from bgm.infer.models import Model, open_model
 from bgm.infer.options import matte_steps, open_sink
 from bgm.infer.plate.fixes import plate_fixes
 from bgm.infer.predict import predict
-from bgm.infer.shot_list import ListedShot, choose_shots, list_shots, one_shot
+from bgm.infer.shot_list import ListedShot, check_apart, choose_shots, list_shots, one_shot
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.signals import StopOnSignal
@@ -23,6 +23,7 @@ from bgm.signals import StopOnSignal
 @hydra.main(config_path=conf_dir(), config_name="predict", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     with errors_of_a_job(), open_reports(cfg.progress) as reports, StopOnSignal() as stop:
+        check_kinds(cfg)
         limit_megapixels(cfg.max_megapixels)
         if cfg.shots is None:
             shots = [one_shot(cfg.src, cfg.bgr, cfg.out)]
@@ -59,6 +60,7 @@ def matte_shot(
 ) -> None:
     """Matte the frames of one shot that are not whole yet."""
     listed = cfg.shots is not None
+    check_apart(shot)
     frames = ShotFrames(
         shot,
         reports,
@@ -74,7 +76,7 @@ def matte_shot(
     sink = open_sink(
         frames.frames,
         shot.out,
-        list(cfg.outputs),
+        cfg.outputs,
         cfg.background,
         output=cfg.output,
         alpha=cfg.alpha,

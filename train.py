@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import run_curriculum
-from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
+from bgm.cli.launch import check_kinds, command_line, errors_as_sentences, silence_lightning
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run
@@ -19,6 +19,7 @@ from bgm.train.trainer import build_trainer, load_initial_weights, report_result
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float | None:
     with errors_as_sentences():
+        check_kinds(cfg)
         limit_megapixels(cfg.max_megapixels)
         if cfg.stages:
             run_curriculum(cfg)

@@ -72,7 +72,7 @@ def run(command: str, rest: list[str]) -> None:
     import hydra
     from omegaconf import DictConfig
 
-    from bgm.cli.launch import command_line, errors_as_sentences
+    from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
     from bgm.pictures import limit_megapixels
     from bgm.signals import StopOnSignal
 
@@ -81,6 +81,7 @@ def run(command: str, rest: list[str]) -> None:
 
     def task(cfg: DictConfig) -> None:
         with errors_as_sentences():
+            check_kinds(cfg)
             limit_megapixels(cfg.get("max_megapixels"))
             with signals:
                 body(cfg)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -18,11 +19,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.error_messages import error_message
 from bgm.console import is_first, say, say_error
 from bgm.errors import BadInput, Stopped
+from bgm.model.selection import is_number
 from bgm.paths import conf_dir
 
 
@@ -54,7 +56,8 @@ def start_of(pid: int) -> datetime | None:
 
 PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
 PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest", "ocio"}
-PATH_KEYS |= {"shots", "holdout", "garbage"}
+PATH_KEYS |= {"shots", "holdout", "garbage", "background"}
+COMMAS = {"outputs"}  # outputs=com,pha are two words, not two runs
 
 
 @contextmanager
@@ -152,6 +155,32 @@ def check_single_choices(args: list[str]) -> None:
             raise BadInput(f"{arg}: expected one {key}, not a list ({key}=A,B with -m runs both)")
 
 
+def check_kinds(cfg: DictConfig) -> None:
+    """Raise BadInput for a word where the command's own config has a number, or true or false.
+
+    And for null where it has no value of its own.
+    """
+    shipped = OmegaConf.load(f"{conf_dir()}/{HydraConfig.get().job.config_name}.yaml")
+    _check_kinds(cfg, shipped, "")
+
+
+def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
+    for key in shipped:
+        if key not in cfg or OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key):
+            continue
+        found, name = cfg[key], f"{prefix}{key}"
+        missing = OmegaConf.is_missing(shipped, key)
+        expected = None if OmegaConf.is_interpolation(shipped, key) else shipped.get(key)
+        if missing and found is None:
+            raise BadInput(f"{name}=null: expected a value")
+        if isinstance(expected, DictConfig) and isinstance(found, DictConfig):
+            _check_kinds(found, expected, f"{name}.")
+        elif isinstance(expected, bool) and not isinstance(found, bool):
+            raise BadInput(f"{name}={found}: expected true or false")
+        elif is_number(expected) and not (found is None or is_number(found)):
+            raise BadInput(f"{name}={found}: expected a number")
+
+
 def as_typed(args: list[str]) -> list[str]:
     """Quote the values that Hydra's grammar would refuse or split, so that paths work as typed."""
     sweep = any(a in ("-m", "--multirun") for a in args)
@@ -160,9 +189,13 @@ def as_typed(args: list[str]) -> list[str]:
 
 def quoted(arg: str, sweep: bool) -> str:
     key, equals, value = arg.partition("=")
-    if not equals or arg.startswith("-") or not value or value[0] in "'\"" or "${" in value:
+    if not equals or arg.startswith("-") or not value or value[0] in "'\"":
         return arg
-    is_path = key.lstrip("+~").split(".")[-1] in PATH_KEYS and value != "null"
+    name = key.lstrip("+~").split(".")[-1]
+    is_path = name in PATH_KEYS | COMMAS and value not in ("null", "true", "false")
+    if "${" in value:  # of Hydra, unless a file is really called so
+        literal = in_quotes(value).replace("${", "\\${")
+        return f"{key}={literal}" if is_path and os.path.lexists(value) else arg
     if value[0] + value[-1] in ("{}", "[]") and not Path(value).exists():
         is_path = False  # init=[a.ckpt,b.ckpt]; ranges.shots={head:1}, which bears a path's name
     if is_path and sweep and "," in value and not Path(value).exists():

@@ -48,6 +48,8 @@ class NukeMatte(nn.Module):
         """What the network says of the padded picture, in the type of its weights."""
         if x.ndim != 4 or x.shape[1] != 6 or x.numel() == 0:
             raise ValueError(f"input {list(x.shape)}: expected (1, 6, H, W), src and bgr, RGB each")
+        if not x.is_floating_point():
+            raise ValueError("input of whole numbers: expected floats, white is 1")
         self.check_knobs()
         self.net.backbone_scale = self.scale
         self.net.refine_mode = self.selections[self.selection]
@@ -76,8 +78,8 @@ class NukeMatte(nn.Module):
         ]:
             if value < 0 or value > most:
                 raise ValueError(f"{name} {value}: expected a whole number from 0 to {most}")
-        if not (self.scale > 0.0 and self.scale <= 0.5):
-            raise ValueError(f"scale {self.scale}: expected a number above 0 and at most 0.5")
+        if not (self.scale * self.smallest >= 1.0 and self.scale <= 0.5):
+            raise ValueError(f"scale {self.scale}: expected 1/{self.smallest} to 1/2")
         if self.sample_pixels < 16:
             raise ValueError(f"sample_pixels {self.sample_pixels}: expected 16 (one patch) or more")
         if not (self.threshold >= 0.0 and self.threshold <= 1.0):
@@ -109,7 +111,10 @@ class NukeMatte(nn.Module):
             return opaque(repeat_pixels(refined.ref_sm.float(), size)[:, :, :H, :W], x)
         if self.premultiplied != 0:
             colour = colour * pha
-        return torch.cat([colour, pha], 1).to(x.dtype)
+        rgba = torch.cat([colour, pha], 1)
+        if x.dtype == torch.float16:  # of a shot with infinite numbers
+            rgba = rgba.clamp(-65504.0, 65504.0)
+        return rgba.to(x.dtype)
 
 
 def opaque(x: Tensor, like: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from bgm.files import atomic_files
 def check_export(target: Target, net: nn.Module, out: Path, options: CertifyOptions) -> None:
     """Raise BadInput for all that can be told before minutes of work."""
     target.check_request(net, out)  # first: what no package and no option of options would mend
-    options.check_judges(target.precision)
+    options.check(target.precision)
     for package in target.packages:
         require_package(package)
 

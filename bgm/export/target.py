@@ -17,6 +17,7 @@ from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS
 from bgm.export.whole_refiner import WholePicture
 from bgm.model import Full, Thresholding, UnfoldCrop
+from bgm.model.selection import check_scale, is_number
 
 Runtimes = dict[str, Callable[..., Exported]]
 
@@ -73,12 +74,13 @@ class Target:
             offered = ", ".join(self.precisions)
             raise BadInput(f"precision {precision} is not offered by {self.name}: {offered} are")
         self.crop, self.replace, self.select, self.part = crop, replace, select, part
-        if backbone_scale is not None and not 0 < backbone_scale <= 0.5:
-            raise BadInput(f"backbone_scale {backbone_scale} is not above 0 and at most 0.5")
+        check_scale("backbone_scale", backbone_scale, 0.5)
         self.backbone_scale = backbone_scale
         self.precision, self.shape, self.licence = precision, fixed_shape(shape), licence
         self.runtime = next(iter(self.runtimes))
         limits = PRECISIONS[precision]
+        if not (tolerance is None or (is_number(tolerance) and tolerance > 0)):
+            raise BadInput(f"tolerance is {tolerance}, expected a number above 0")
         if tolerance is not None:
             limits = limits._replace(largest=float(tolerance), rounding=0.0)
         self.tolerance = limits

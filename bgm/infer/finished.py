@@ -29,8 +29,9 @@ class KnowsFiles(Protocol):
 class OutputRecord:
     """OUT/.bgm/NAME.json: with which settings the outputs of a shot were made.
 
-    Outputs appear whole or not at all. So one is whole, and of these settings, when it is not older
-    than the record nor than what it was made of. settings: of conf/predict.yaml.
+    Outputs appear whole or not at all. So one is whole, and of these settings, when it is not
+    empty, and not older than the record nor than what it was made of. settings: of
+    conf/predict.yaml.
     """
 
     def __init__(self, shot: ListedShot, settings: Mapping[str, Any]) -> None:
@@ -59,16 +60,24 @@ class OutputRecord:
         if self._since is None or outputs is None:
             return False
         try:
-            made_of = [file.stat().st_mtime_ns for file in inputs if isinstance(file, Path)]
-            return min(file.stat().st_mtime_ns for file in outputs) >= max([self._since, *made_of])
+            made_of = [_changed_ns(file) for file in inputs if isinstance(file, Path)]
+            made = [file.stat() for file in outputs]
         except OSError:
             return False
+        full = all(state.st_size for state in made)
+        return full and min(x.st_mtime_ns for x in made) >= max([self._since, *made_of])
 
     def write(self) -> None:
         """Begin to make outputs with these settings; a record of the same ones stays as it is."""
         if self._since is None:
             write_text(self.path, json.dumps(self.content, indent=1))
             self._since = self.path.stat().st_mtime_ns
+
+
+def _changed_ns(file: Path) -> int:
+    """When a file came to be what it is: a copy that keeps the date of its origin came later."""
+    state = file.stat()
+    return max(state.st_mtime_ns, state.st_ctime_ns)
 
 
 def whole_frames(frames: Pictures | Clip, sink: KnowsFiles, record: OutputRecord) -> list[str]:

@@ -14,7 +14,7 @@ from bgm.export.metadata import describe_selection
 from bgm.infer.any_size import FixedShapeModel, Network
 from bgm.model import MattingRefine, OptimizedRefine, choose_select
 from bgm.model.optimize import CoarseAtMost
-from bgm.model.selection import check_kernel_size
+from bgm.model.selection import check_kernel_size, check_scale
 from bgm.types import Coarse
 from bgm.weights import load
 
@@ -81,7 +81,7 @@ def open_model(
     see `bgm.model.optimize`. Raises BadInput for files that hold no matting network, and for an
     option that the file does not have.
     """
-    check_scale("backbone_scale", backbone_scale, 0.5)
+    check_scale("backbone_scale", None if backbone_scale == AUTO else backbone_scale, 0.5)
     check_scale("base_scale", base_scale, 1.0)
     chosen = choose_select(select, sample_pixels, threshold)
     place = choose_device(device)
@@ -128,7 +128,7 @@ def model_of(
     name: for messages. Raises BadInput for a scale that is none, and for an option that is not for
     this kind of network.
     """
-    check_scale("backbone_scale", backbone_scale, 0.5)
+    check_scale("backbone_scale", None if backbone_scale == AUTO else backbone_scale, 0.5)
     check_scale("base_scale", base_scale, 1.0)
     device = next(net.parameters()).device
     if not isinstance(net, MattingRefine | OptimizedRefine):
@@ -160,13 +160,6 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"device {name} is not available ({str(error).splitlines()[0]})") from None
     return device
-
-
-def check_scale(name: str, value: float | str | None, most: float) -> None:
-    """BadInput for a scale that is no share of a picture's size."""
-    fits = isinstance(value, int | float) and 0 < value <= most
-    if not (fits or value is None or (value == AUTO and name == "backbone_scale")):
-        raise BadInput(f"{name} is {value}, expected a number above 0 and at most {most:g}")
 
 
 def set_exported_options(

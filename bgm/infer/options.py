@@ -1,6 +1,6 @@
 """What the options of predict.py ask for: frames, sinks, steps, fixes of the plate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from bgm.errors import BadInput
 from bgm.infer.frame import Shot
 from bgm.infer.models import AUTO
 from bgm.infer.ocio import OcioSpaces
+from bgm.infer.outputs import OUTPUTS
 from bgm.infer.plate.clip_plates import MEDIAN, median_shot, parse_range, range_plate
 from bgm.infer.predict import MatteStep
 from bgm.infer.sinks import PictureSink
@@ -119,8 +120,8 @@ def _shots(src: Path, read: Reader) -> Iterable[Shot]:
 def open_sink(
     frames: Pictures | Clip,
     out: str,
-    outputs: list[str],
-    background: str | None,
+    outputs: Iterable[str] | None,
+    background: str | Sequence[int] | None,
     *,
     output: str | None = None,
     alpha: str | None = None,
@@ -130,8 +131,8 @@ def open_sink(
 
     A video may become numbered pictures (output=png, png16, tiff or exr).
 
-    Raises BadInput for a shot that lies in a folder of outputs: a second run would matte the mattes
-    of the first.
+    Raises BadInput for a shot that lies in a folder of outputs, of this run or of another one: a
+    second run would matte the mattes of the first.
     """
     pictures_out: dict[str, Any] = {
         "output": output,
@@ -156,7 +157,7 @@ def open_sink(
             source=frames.header,
             say=say,
         )
-    folders = [Path(out).resolve() / kind for kind in outputs]
+    folders = [Path(out).resolve() / kind for kind in OUTPUTS]
     for shot in frames.shots.values():
         if any(folder in shot.resolve().parents for folder in folders):
             raise BadInput(

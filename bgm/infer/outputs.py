@@ -1,7 +1,7 @@
 """What is made of a matte, and what it is laid over."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,12 +17,16 @@ from bgm.pictures import read_picture
 Background = Callable[[int, int], Tensor]
 
 
-def open_background(background: str | Path) -> Background:
+def open_background(background: str | Path | Sequence[int]) -> Background:
     """Read "#00ff00", "0,255,0" (0..255) or a picture file as a function (H, W) -> (3, H, W).
+
+    [0, 255, 0] is "0,255,0".
 
     The function returns float in [0, 1]. A picture is scaled to cover H x W and cropped at its
     centre. Raises BadInput when it is none of the three.
     """
+    if not isinstance(background, str | Path):
+        background = ",".join(str(part) for part in background)
     text = str(background).strip()
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return _colour([int(text[i : i + 2], 16) for i in (1, 3, 5)])
@@ -65,9 +69,12 @@ def cover(x: Tensor, H: int, W: int) -> Tensor:
 OUTPUTS = ("com", "pha", "fgr", "err", "ref")
 
 
-def check_outputs(outputs: Iterable[str]) -> tuple[str, ...]:
-    """The kinds of output, each once; raises BadInput for none and for unknown ones."""
-    outputs = (outputs,) if isinstance(outputs, str) else tuple(dict.fromkeys(outputs))
+def check_outputs(outputs: Iterable[str] | None) -> tuple[str, ...]:
+    """The kinds of output, each once, of a list or of "com,pha"; BadInput for none and others."""
+    words = outputs.split(",") if isinstance(outputs, str) else outputs or ()
+    outputs = tuple(
+        dict.fromkeys(word.strip() if isinstance(word, str) else word for word in words)
+    )
     unknown = [str(kind) for kind in outputs if kind not in OUTPUTS]
     if unknown or not outputs:
         found = ", ".join(unknown) or "none"

@@ -109,6 +109,11 @@ def _of_csv(path: Path, out: Path | None) -> list[ListedShot]:
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"shots={path} cannot be read as a CSV ({error})") from None
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise BadInput(
+            f"shots={path} has the column {unknown[0]!r}, expected {', '.join(COLUMNS)}: settings"
+            " are for all shots, on the command line"
+        )
     needed = COLUMNS if out is None else COLUMNS[:2]
     if missing := [name for name in needed if name not in columns]:
         raise BadInput(
@@ -119,6 +124,11 @@ def _of_csv(path: Path, out: Path | None) -> list[ListedShot]:
         raise BadInput(f"shots={path} holds no rows below its first line")
     found = []
     for number, row in enumerate(rows, 2):
+        if row.get(None):
+            raise BadInput(
+                f"shots={path}, line {number} has more cells than columns: a path with a comma"
+                ' needs quotes, "a,b.mov"'
+            )
         cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
         if empty := [name for name in needed if not cells[name]]:
             raise BadInput(f"shots={path}, line {number}: {', '.join(empty)} is empty")
@@ -131,6 +141,16 @@ def _of_csv(path: Path, out: Path | None) -> list[ListedShot]:
 def _plate(folder: Path, bgr: str) -> str:
     """A plate's path from the CSV's folder; `median` is no path."""
     return bgr if bgr == "median" else str(folder / bgr)
+
+
+def check_apart(shot: ListedShot) -> None:
+    """Raise BadInput where mattes would lie among the pictures that they are made of."""
+    src, out = Path(shot.src).resolve(), Path(shot.out).resolve()
+    if src.is_dir() and (src == out or src in out.parents):
+        raise BadInput(
+            f"out={shot.out} lies in src={shot.src}, all of whose pictures are matted: the next run"
+            " would matte these mattes; choose another folder"
+        )
 
 
 def one_shot(src: str, bgr: str, out: str) -> ListedShot:

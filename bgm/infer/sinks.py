@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from glob import escape
 from pathlib import Path, PurePath, PurePosixPath
 
 import torch
@@ -33,8 +34,8 @@ class PictureSink:
     def __init__(
         self,
         out: str | Path,
-        outputs: Iterable[str] = ("com", "pha", "fgr"),
-        background: str | Path | None = None,
+        outputs: Iterable[str] | None = ("com", "pha", "fgr"),
+        background: str | Path | Sequence[int] | None = None,
         *,
         output: str | None = None,
         alpha: str | None = None,
@@ -58,8 +59,22 @@ class PictureSink:
     def __enter__(self) -> "PictureSink":
         return self
 
-    def __exit__(self, *_) -> None:
-        pass  # every picture is finished when `write` returns
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Every picture is finished when `write` returns."""
+        if kind is None and self._clip:
+            self._say_longer_clip()
+
+    def _say_longer_clip(self) -> None:
+        """Say which pictures of an earlier clip of this name follow those that were written."""
+        for kind in self.outputs:
+            last = self.out / kind / _numbered(self._clip, self._number)
+            folder = last.parent
+            numbers = (x.name.split(".")[-2] for x in folder.glob(f"{escape(folder.name)}.*.*"))
+            if later := sum(x.isdecimal() and int(x) > self._number for x in numbers):
+                self._say(
+                    f"{folder} holds {later} pictures after the {self._number} of this clip, of an"
+                    " earlier and longer one: remove them"
+                )
 
     def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
         """The newest file of each output of a frame, or None where one is missing.

@@ -1,6 +1,6 @@
 """Where mattes of videos go: a video in one folder for each kind of output."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,8 +39,8 @@ class VideoSink:
     def __init__(
         self,
         out: str | Path,
-        outputs: Iterable[str] = ("com", "pha", "fgr"),
-        background: str | Path | None = None,
+        outputs: Iterable[str] | None = ("com", "pha", "fgr"),
+        background: str | Path | Sequence[int] | None = None,
         *,
         rate: Fraction | int,
         output: str | None = None,

@@ -10,6 +10,7 @@ SELECTIONS: dict[str, type[nn.Module]] = {
     "thresholding": Thresholding,
     "full": Full,
 }
+LEAST = 1 / 64  # scale: of pictures of 64 px, as small ones are padded, one pixel
 KIND_OF = {"sample_pixels": "sampling", "threshold": "thresholding"}  # whose number it is
 
 
@@ -46,7 +47,15 @@ def choose_select(
         raise BadInput(f"sample_pixels is {sample_pixels}, expected 16 (one patch) or more")
     if threshold is not None and not (is_number(threshold) and 0 <= threshold <= 1):
         raise BadInput(f"threshold is {threshold}, expected a number from 0 to 1")
+    if sample_pixels is not None:
+        given["sample_pixels"] = int(sample_pixels)
     return SELECTIONS[kind](**given)
+
+
+def check_scale(name: str, value: object, most: float) -> None:
+    """Raise BadInput for a scale that is no share of a size, from `LEAST` to most; None passes."""
+    if value is not None and not (is_number(value) and LEAST <= value <= most):  # type: ignore[operator]
+        raise BadInput(f"{name} is {value}, expected a number from 1/64 to {most:g}")
 
 
 def is_number(value: object) -> bool:

@@ -11,6 +11,7 @@ from bgm.video.video_formats import pyav
 AHEAD = Fraction(1, 2)  # seconds that audio is written before its pictures, for players' buffers
 # Tracks begin a little before their pictures: the first packet of AAC is there to be thrown away.
 EARLIEST = Fraction(-1, 20)
+SAID_FROM = Fraction(1, 10)  # seconds before the first picture that are more than such a packet
 # By the number of channels: what encoders take. Files say others too: 5.1 with side speakers, or
 # nothing. QuickTime's PCM may have its channels in any order, whose frames PyAV 18 cannot hold: it
 # breaks memory, even when it is asked for the layout.
@@ -34,6 +35,7 @@ class AudioTracks:
         self.changed: list[str] = []
         for stream in self._input.streams.audio:
             self._add(stream, takes, encoder)
+            self._say_early(stream)
         self._packets = self._shifted()
         self._next: tuple[Fraction, Any] | None = next(self._packets, None)
 
@@ -63,6 +65,15 @@ class AudioTracks:
             if key in stream.metadata:
                 target.metadata[key] = stream.metadata[key]
         self._targets[stream.index] = (target, copied)
+
+    def _say_early(self, stream: Any) -> None:
+        """Note what is heard before the first picture, and goes with it."""
+        if stream.index in self._targets and stream.start_time is not None:
+            before = self._start - stream.start_time * stream.time_base
+            if before > SAID_FROM:
+                self.changed.append(
+                    f"{float(before):.2f} s of its audio, before its first picture, are left out"
+                )
 
     def _copied(self, stream: Any) -> Any:
         """A track for the packets as they are; None where the container does not take them."""

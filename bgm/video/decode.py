@@ -14,6 +14,7 @@ from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.video.colour_tags import ColourTags, tags_of
 from bgm.video.frame_values import values_of
+from bgm.video.orientation import Orientation, orientation_of
 from bgm.video.truncation import check_duration, check_length
 from bgm.video.video_formats import open_video, pyav
 
@@ -38,6 +39,7 @@ class Header(NamedTuple):
     interlaced: bool  # each frame is two fields, of two moments
     alpha: bool  # it has an alpha channel, which is not looked at
     left_out: str  # what else is in the file, in words: "its subtitles (2), its chapters (3)"
+    orientation: Orientation  # of the frames as they are coded
 
     @property
     def encoding(self) -> Encoding:
@@ -72,9 +74,10 @@ def read_header(path: str | Path) -> Header:
 def decode(path: str | Path) -> Iterator[tuple[Tensor, Fraction]]:
     """Yield (values (3, H, W) float32, seconds since the first frame) of the first video stream.
 
-    Values are R'G'B' in the file's own encoding (`Header.encoding`), white is 1. Rotation flags are
-    applied. An alpha channel is ignored. Raises BadInput for files that are missing or broken, that
-    change size on the way, for frames that FFmpeg flags as corrupt, and for frames that are lost.
+    Values are R'G'B' in the file's own encoding (`Header.encoding`), white is 1. Frames are
+    mirrored and turned as the file says. An alpha channel is ignored. Raises BadInput for files
+    that are missing or broken, that change size on the way, for frames that FFmpeg flags as
+    corrupt, and for frames that are lost.
     """
     first: Header | None = None
     for frame, time, header in _decode(path):
@@ -86,16 +89,12 @@ def decode(path: str | Path) -> Iterator[tuple[Tensor, Fraction]]:
         if header.tags.encoding != first.tags.encoding:
             old, new = first.encoding[:2], header.encoding[:2]
             raise BadInput(f"video {path} changes its colours from {old} to {new} {at}")
-        yield _upright(frame, header.tags), time - first.start
+        yield _upright(values_of(frame, header.tags), header.orientation), time - first.start
 
 
-def _upright(frame: Any, tags: ColourTags) -> Tensor:
-    quarter = _quarter(frame)  # FFmpeg's angle is counterclockwise, as torch's
-    return torch.rot90(values_of(frame, tags), quarter, (1, 2)).contiguous()
-
-
-def _quarter(frame: Any) -> int:
-    return round(frame.rotation / 90) % 4
+def _upright(values: Tensor, orientation: Orientation) -> Tensor:
+    values = values.flip(2) if orientation.mirrored else values
+    return torch.rot90(values, orientation.quarters, (1, 2)).contiguous()
 
 
 def _decode(path: str | Path, check: bool = False) -> Iterator[tuple[Any, Fraction, Header]]:
@@ -127,7 +126,8 @@ def _header(
     tags = tags_of(frame, path)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     size = (frame.height, frame.width)
-    if _quarter(frame) % 2:
+    orientation = orientation_of(frame, path)
+    if orientation.quarters % 2:
         size, aspect = size[::-1], 1 / aspect
     bits = max(c.bits for c in frame.format.components)
     audio = tuple(s.codec_context.name if s.codec_context else "?" for s in container.streams.audio)
@@ -135,7 +135,7 @@ def _header(
     alpha = any(c.is_alpha for c in frame.format.components)
     return Header(
         *(path, size, rate, stream.frames, tags, bits, aspect, timecode, audio, start),
-        *(frame.interlaced_frame, alpha, _left_out(container, stream)),
+        *(frame.interlaced_frame, alpha, _left_out(container, stream), orientation),
     )
 
 

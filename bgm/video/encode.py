@@ -4,7 +4,9 @@ import os
 import secrets
 from contextlib import suppress
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -18,6 +20,19 @@ from bgm.video.frame_values import frame_of
 from bgm.video.video_formats import VIDEO_FORMATS, coding_of, pyav
 
 FINEST = 90_000  # ticks per second at least, for videos whose frame rate varies
+
+
+class DiscardableFile(FileIO):
+    """A file that takes what is written to it and forgets it, once it is to be discarded.
+
+    FFmpeg writes the end of a container as it closes it; on a full disk that was one error more,
+    which PyAV can only print.
+    """
+
+    discarded = False
+
+    def write(self, data: Any) -> int:
+        return len(data) if self.discarded else super().write(data)
 
 
 class VideoFile:
@@ -52,10 +67,11 @@ class VideoFile:
         self.failed = False
         os.environ.setdefault("SVT_LOG", "1")  # AV1's encoder prints a page about itself
         self._made: list[Path] = []
+        self._file: DiscardableFile | None = None
         try:
             self._made = make_folder(path.parent)
             # A file of Python's, not FFmpeg's own: a full disk is then an error at every write.
-            self._file = open(self._partial, "w+b")  # noqa: SIM115
+            self._file = DiscardableFile(self._partial, "w+b")
             self._container = self._av.open(self._file, "w", format=self._form.container)
             self._stream = self._open(size, rate)
             if source is not None:
@@ -141,7 +157,8 @@ class VideoFile:
             if self._audio:
                 self._audio.write_until(None)
             self._container.close()
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
             os.replace(self._partial, path)
         except (self._av.FFmpegError, OSError) as error:
             self.discard()
@@ -152,6 +169,8 @@ class VideoFile:
 
     def discard(self) -> None:
         """Close and delete what there is."""
+        if self._file is not None:
+            self._file.discarded = True
         for thing in ("_audio", "_container", "_file"):
             with suppress(self._av.FFmpegError, OSError):
                 if (found := getattr(self, thing, None)) is not None:

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from bgm.errors import BadInput
+from bgm.video.orientation import Orientation, orientation_of
 from bgm.video.video_formats import pyav
 
 BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
 UNSPECIFIED = 2  # of a colour space
 
 
-def upright(frame, quarter: int) -> np.ndarray:
-    """A decoded frame as RGB (H, W, 3) uint8, turned by quarters of a circle.
+def upright(frame, orientation: Orientation) -> np.ndarray:
+    """A decoded frame as RGB (H, W, 3) uint8, mirrored and turned as it is shown.
 
     Untagged colours are BT.709 from 720 lines on and BT.601 below, as players have it.
     """
@@ -23,7 +24,8 @@ def upright(frame, quarter: int) -> np.ndarray:
     rgb = frame.reformat(
         format="rgb24", src_colorspace=space, src_color_range=frame.color_range or MPEG
     )
-    return np.rot90(rgb.to_ndarray(), quarter)  # FFmpeg's angle is counterclockwise, as numpy's
+    pixels = rgb.to_ndarray()
+    return np.rot90(pixels[:, ::-1] if orientation.mirrored else pixels, orientation.quarters)
 
 
 class FrameReader:
@@ -72,7 +74,7 @@ class FrameReader:
                     raise BadInput(f"video {self.path} is damaged at frame {number}")
                 if frame.pts == wanted:
                     self._next = number + 1
-                    return np.ascontiguousarray(upright(frame, round(frame.rotation / 90) % 4))
+                    return np.ascontiguousarray(upright(frame, orientation_of(frame, self.path)))
         except (self._av.FFmpegError, OSError) as error:
             self._decoded = None
             raise BadInput(

@@ -1,5 +1,6 @@
 """Tell a video that is cut off, as by a download that stopped, before anything is computed."""
 
+import re
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +12,15 @@ BOXES |= {b"sidx", b"ssix", b"mfra", b"styp", b"emsg", b"pnot", b"prft", b"pdin"
 SEGMENT, EBML = 0x18538067, 0x1A45DFA3
 # Formats that state a length of their own; of others FFmpeg's duration is a guess from the file.
 STATES_DURATION = {"matroska", "webm", "flv", "mxf", "asf"}
+Y4M = b"YUV4MPEG2 "
+# Of its word for colours: how many pixels share a sample across and down, and how many such planes.
+Y4M_CHROMA = {
+    "420": (2, 2, 2),
+    "422": (2, 1, 2),
+    "444": (1, 1, 2),
+    "411": (4, 1, 2),
+    "mono": (1, 1, 0),
+}
 SLACK = 1.0  # seconds by which the packets may be shorter than the duration that the header states
 
 
@@ -34,13 +44,16 @@ def missing_bytes(file: BinaryIO, size: int) -> int:
     """The size in bytes that a file should have; `size`, what it has, where nothing says more.
 
     Reads the top level of MP4 and MOV (ISO 14496-12, boxes), of Matroska and WebM (RFC 8794, the
-    segment) and of AVI (RIFF chunks). Edit lists, which show fewer frames, play no part in it.
+    segment), of AVI (RIFF chunks) and of Y4M (frames of one length). Edit lists, which show fewer
+    frames, play no part in it.
     """
     start = file.read(12)
     if start[:4] == b"RIFF":
         return _riff_end(file, size)
     if int.from_bytes(start[:4], "big") == EBML:
         return _segment_end(file, size)
+    if start.startswith(Y4M):
+        return _frames_end(file, size)
     if start[4:8] in BOXES:
         return _boxes_end(file, size)
     return size
@@ -121,6 +134,32 @@ def _vint(data: bytes) -> tuple[int | None, int]:
     width = 9 - data[0].bit_length()
     value = int.from_bytes(data[:width], "big") & ((1 << (7 * width)) - 1)
     return (None if value == (1 << (7 * width)) - 1 else value), width
+
+
+def _frames_end(file: BinaryIO, size: int) -> int:
+    """Of Y4M, whose frames are all as long: a line that begins with FRAME, then their planes."""
+    file.seek(0)
+    words = [word.decode("ascii", "replace") for word in file.readline(1000).split()[1:]]
+    known = {word[:1]: word[1:] for word in words}
+    try:
+        width, height, chroma = int(known["W"]), int(known["H"]), known.get("C", "420")
+    except (KeyError, ValueError):
+        return size
+    kind = next((x for x in Y4M_CHROMA if chroma.startswith(x)), None)
+    if kind is None:
+        return size
+    across, down, planes = Y4M_CHROMA[kind]
+    depth = 2 if re.search(r"(p|mono)\d\d$", chroma) else 1  # 420p10, 422p12, mono16
+    small = -(-width // across) * -(-height // down)
+    length = (width * height + planes * small) * depth
+    at = file.tell()
+    while at < size:
+        file.seek(at)
+        line = file.readline(1000)
+        if not b"FRAME".startswith(line[:5]) and not line.startswith(b"FRAME"):
+            return size  # something was appended
+        at += len(line) + length
+    return max(at, size)
 
 
 def _riff_end(file: BinaryIO, size: int) -> int:

@@ -10,6 +10,7 @@ from bgm.errors import BadInput
 from bgm.extras import pip_install
 from bgm.pictures import by_stem, walk_files
 
+RAW_JPEGS = (".mjpeg", ".mjpg")  # FFmpeg takes any file that holds one, as a PDF, for such a video
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
@@ -51,6 +52,8 @@ def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
             raise BadInput(f"{path} has no video in it")
+        if container.format.name == "mjpeg" and Path(path).suffix.lower() not in RAW_JPEGS:
+            raise BadInput(f"{path} is no video: JPEG pictures are all that FFmpeg finds in it")
         yield container, streams[0]
 
 

@@ -78,7 +78,7 @@ def check_card(path: Path) -> None:
     hub, yaml = require_hub(), import_module("yaml")  # what the client itself reads cards with
     try:
         data = hub.ModelCard.load(path).data
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, yaml.YAMLError) as error:  # tags that are no list
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path} has no front matter that is YAML ({reason})") from None
     stated(data.license, str(path))
@@ -123,6 +123,8 @@ def from_pretrained(name: str | Path, revision: str | None = None, **options: An
         if revision is not None:
             raise BadInput(f"{name} is a folder, which has no revision {revision}")
         return load(Path(name) / MODEL_FILE, **options)
+    if revision and "@" in str(name):
+        raise BadInput(f"{name} names a revision, and revision={revision} another: give one")
     at = f"@{revision}" if revision else ""
     return load(f"{HUB}{str(name).removeprefix(HUB)}{at}", **options)
 
@@ -176,6 +178,7 @@ def push_to_hub(
     (`hf auth login` or HF_TOKEN) and a network. Raises BadInput, before anything is sent, for a
     card without a licence and for a folder without model.safetensors.
     """
+    name = name.removeprefix(HUB)
     check_name(name)
     hub = require_hub()
     with tempfile.TemporaryDirectory() as temporary:

@@ -12,7 +12,7 @@ from bgm.paths import place
 
 HUB = "hf:"
 MODEL_FILE = "model.safetensors"
-NAME = re.compile(r"[\w.-]+/[\w.-]+")
+NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 def hub_file(name: str) -> Path:
@@ -33,7 +33,7 @@ def hub_file(name: str) -> Path:
             library_name="bgm",
             library_version=bgm.__version__,
         )
-    except (known.HfHubHTTPError, known.EntryNotFoundError) as error:
+    except Exception as error:  # of the Hub's client, of its HTTP client and of the system
         why = "HF_HUB_OFFLINE is set" if hub.is_offline_mode() else "the Hub cannot be reached"
         sentences = {  # of an error that is another, too, the first
             "GatedRepoError": "is gated: ask for access on its page, then hf auth login",

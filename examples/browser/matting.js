@@ -1,20 +1,22 @@
 // The network's side of the page: a worker that mattes, so that the page stays awake meanwhile.
 
+/** What a request of a closed `Matting` is rejected with: another worker has taken its place. */
+export class Closed extends Error {}
+
 /** Speaks to worker.js. One request at a time is answered after the other, in order. */
 export class Matting {
   constructor() {
     this.worker = new Worker(new URL('./worker.js', import.meta.url), {type: 'module'});
     this.waiting = new Map();
     this.asked = 0;
+    this.ended = null; // why nothing will be answered any more
     this.worker.onmessage = ({data}) => {
+      if (!this.waiting.has(data.id)) return;
       const {resolve, reject} = this.waiting.get(data.id);
       this.waiting.delete(data.id);
       data.error ? reject(new Error(data.error)) : resolve(data);
     };
-    this.worker.onerror = (event) => {
-      for (const {reject} of this.waiting.values()) reject(new Error(event.message || 'the worker did not start'));
-      this.waiting.clear();
-    };
+    this.worker.onerror = (event) => this.end(new Error(event.message || 'the worker did not start'));
   }
 
   /** Load a model. device: 'wasm' or 'webgpu'. Resolves to {device, threads}. */
@@ -42,13 +44,22 @@ export class Matting {
 
   ask(message, transfer = []) {
     const id = ++this.asked;
+    if (this.ended) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, {resolve, reject});
       this.worker.postMessage({...message, id}, transfer);
     });
   }
 
+  /** End the worker; what was asked and is not answered is rejected with `Closed`. */
   close() {
     this.worker.terminate();
+    this.end(new Closed('the network is loaded anew'));
+  }
+
+  end(error) {
+    this.ended ??= error;
+    for (const {reject} of this.waiting.values()) reject(error);
+    this.waiting.clear();
   }
 }

@@ -1,6 +1,6 @@
 // The page: camera or pictures in, composite out. Everything that goes wrong is one sentence on it.
 
-import {Matting} from './matting.js';
+import {Closed, Matting} from './matting.js';
 
 const COLOURS = {green: [0, 177, 64], white: [255, 255, 255], black: [0, 0, 0]};
 const PLATE_PICTURES = 8; // averaged, so that the camera's noise is not in the plate
@@ -11,6 +11,8 @@ const video = at('video');
 const context = at('composite').getContext('2d');
 
 export const state = {matting: null, ready: null, plate: null, shot: null, last: null, frames: 0};
+let loads = 0; // how often the network was loaded: of several at a time the last one counts
+let given = 0; // the size for which the network was given its plate
 let live = null; // the camera's track while frames are matted
 let shown = null; // when the last frame was, for the frames per second
 let pace = 0;
@@ -49,8 +51,10 @@ function threadsHere() {
 }
 
 async function load() {
+  const turn = ++loads;
   const wanted = at('device').value;
   const gpu = wanted === 'wasm' ? null : await adapter();
+  if (turn !== loads) throw new Closed();
   const hasNone = wanted !== 'wasm' && !gpu;
   note('webgpu', hasNone && 'This browser has no WebGPU: WebAssembly on the processor is used, which is slower.');
   note('threads', !self.crossOriginIsolated && 'This page has no threads, as its server does not send the headers that serve.py sends: one thread is used, which is slower.');
@@ -62,6 +66,7 @@ async function load() {
     try {
       loaded = await state.matting.load(MODEL, 'webgpu', threadsHere());
     } catch (error) {
+      if (error instanceof Closed) throw error;
       note('webgpu', `WebGPU does not run this network here (${firstLine(error)}): WebAssembly on the processor is used, which is slower.`);
       state.matting.close();
       state.matting = new Matting();
@@ -79,8 +84,18 @@ function firstLine(error) {
 }
 
 function reload() {
-  state.ready = load().catch((error) => say(`The network could not be loaded: ${firstLine(error)}.`));
-  return state.ready;
+  state.ready = load().catch((error) => {
+    if (!(error instanceof Closed)) say(`The network could not be loaded: ${firstLine(error)}.`);
+  });
+  return ready();
+}
+
+/** When the network that was asked for last is there, or could not be loaded. */
+async function ready() {
+  for (let last = null; last !== state.ready; ) {
+    last = state.ready;
+    await last;
+  }
 }
 
 /** Hand the plate, and a shot of pictures, to the network again: another size, or another worker. */
@@ -94,12 +109,13 @@ async function giveBack() {
 async function givePlate(pictures) {
   state.plate = pictures;
   const copies = await Promise.all(pictures.map((picture) => createImageBitmap(picture)));
-  return state.matting.plate(copies, Number(at('size').value));
+  given = Number(at('size').value); // with the message: frames asked for from now on come after it
+  return state.matting.plate(copies, given);
 }
 
 /** Matte one ImageBitmap and show it; resolves to what the worker answered. */
 async function show(bitmap) {
-  const last = await state.matting.matte(bitmap, Number(at('size').value));
+  const last = await state.matting.matte(bitmap, given);
   const {canvas} = context;
   if (canvas.width !== last.width || canvas.height !== last.height) {
     canvas.width = last.width;
@@ -139,7 +155,7 @@ async function choose(kind, file) {
     return;
   }
   note('picture', null);
-  await state.ready;
+  await ready();
   if (kind === 'shot') {
     state.shot = picture;
     if (!state.plate) say('Now choose the plate: the same place without the subject');
@@ -213,7 +229,7 @@ async function takePlate() {
     await seconds(1);
   }
   at('count').hidden = true;
-  await state.ready;
+  await ready();
   if (track !== state.track || !video.srcObject) return; // stopped meanwhile
   await holdSettings(track);
   const pictures = [];
@@ -221,8 +237,14 @@ async function takePlate() {
     await nextFrame();
     pictures.push(await createImageBitmap(video));
   }
-  await givePlate(pictures);
-  at('take').disabled = false;
+  try {
+    await givePlate(pictures);
+  } catch (error) {
+    if (!(error instanceof Closed)) throw error;
+    await ready(); // the network that took its place has got the plate
+  } finally {
+    at('take').disabled = false;
+  }
   video.classList.remove('large');
   say('Live');
   live = track;
@@ -241,11 +263,12 @@ async function mattesWhile(track) {
       return;
     }
     note('size', null);
-    await state.ready;
+    await ready();
     try {
       await show(await createImageBitmap(video));
     } catch (error) {
-      if (live !== track) return; // another worker, another plate
+      if (error instanceof Closed) continue; // another network is on its way, and gets the plate
+      if (live !== track) return;
       live = null;
       say(`The frame could not be matted: ${firstLine(error)}.`);
       return;
@@ -275,7 +298,7 @@ async function setBackground() {
 }
 
 async function changeBackground() {
-  await state.ready;
+  await ready();
   await setBackground();
   if (!live) await showShot();
 }
@@ -293,7 +316,7 @@ function save() {
 
 /** What a control starts, with whatever goes wrong in it as a sentence. */
 const on = (id, event, act) =>
-  at(id).addEventListener(event, () => Promise.resolve(act()).catch((error) => say(`That failed: ${firstLine(error)}.`)));
+  at(id).addEventListener(event, () => Promise.resolve(act()).catch((error) => error instanceof Closed || say(`That failed: ${firstLine(error)}.`)));
 
 // Browsers tell of no change when the same file is chosen again, which may hold another picture by now.
 for (const id of ['shot', 'plate', 'backdrop']) on(id, 'click', () => void (at(id).value = ''));
@@ -303,7 +326,7 @@ on('shot', 'change', () => choose('shot', at('shot').files[0]));
 on('plate', 'change', () => choose('plate', at('plate').files[0]));
 on('background', 'change', changeBackground);
 on('backdrop', 'change', changeBackground);
-on('size', 'change', () => state.ready.then(giveBack));
+on('size', 'change', () => ready().then(giveBack));
 on('device', 'change', reload);
 on('save', 'click', save);
 reload();

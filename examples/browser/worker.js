@@ -8,14 +8,18 @@ let behind = null; // the background at the plate's size
 
 const answers = {load, plate: setPlate, background: setBackground, matte};
 
-self.onmessage = async ({data}) => {
+// A request begins when the one before has its answer: a new plate would change what a matte is made of.
+let before = Promise.resolve();
+self.onmessage = ({data}) => (before = before.then(() => reply(data)));
+
+async function reply(data) {
   try {
     const [answer, transfer] = await answers[data.kind](data);
     self.postMessage({...answer, id: data.id}, transfer);
   } catch (error) {
     self.postMessage({id: data.id, error: error.message || String(error)});
   }
-};
+}
 
 async function load({model, device, threads}) {
   // Two builds know WebGPU: the smaller one needs a browser whose WebAssembly can wait for promises.

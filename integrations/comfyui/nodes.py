@@ -3,6 +3,7 @@
 IMAGE is (B, H, W, C) in [0, 1], MASK is (B, H, W) in [0, 1], 1 on the subject.
 """
 
+import warnings
 from collections.abc import Callable
 from math import ceil
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 import bgm
 from bgm.errors import BadInput
+from bgm.infer.foreground import HIGHEST
+from bgm.infer.frame import undefined_numbers
 from bgm.infer.models import AUTO, Model, open_model
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.plate.median import median_plate
@@ -146,6 +149,8 @@ class BgmReport:
         images, plate = to_rgb(images, "images"), fitting(to_rgb(plate, "plate"), images, "plate")
         if not isinstance(mask, Tensor):
             raise BadInput(f"mask is a {type(mask).__name__}, expected a MASK (B, H, W)")
+        if not (mask.min() >= 0 and mask.max() <= 1):
+            raise BadInput(f"mask goes from {mask.min():g} to {mask.max():g}, expected 0 to 1")
         if mask.shape != images.shape[:3]:
             image = ", an IMAGE: put ImageToMask before it" if mask.ndim == 4 else ""
             raise BadInput(f"mask is {list(mask.shape)}, expected {list(images.shape[:3])}{image}")
@@ -178,7 +183,13 @@ def to_rgb(x: Tensor, name: str) -> Tensor:
         raise BadInput(f"{name} has {x.shape[3]} channels, expected RGB, or RGB and alpha")
     if not x.is_floating_point():
         raise BadInput(f"{name} has the type {x.dtype}, expected floats in [0, 1]")
-    return x[..., :3]
+    x = x[..., :3]
+    if count := int((~x.isfinite()).any(-1).sum()):
+        warnings.warn(undefined_numbers(name, count), stacklevel=3)
+        x = x.nan_to_num(0.0, HIGHEST, -HIGHEST)
+    if (x > 1).float().mean() > 0.5:  # some are light above white, most are codes
+        raise BadInput(f"{name} has values up to {x.max():.0f}, most above 1: expected [0, 1]")
+    return x
 
 
 def fitting(x: Tensor, images: Tensor, name: str) -> Tensor:

@@ -43,6 +43,14 @@ def test_what_hydra_understands_stays():
     assert quoted("ckpt=a,b", sweep=True) == "ckpt=a,b"
 
 
+def test_a_file_that_is_called_like_an_interpolation_is_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dollar${x}").mkdir()
+    override = OverridesParser.create().parse_override(quoted("src=dollar${x}", sweep=False))
+    assert OmegaConf.create({"src": override.value()}).src == "dollar${x}"
+    assert quoted("src=${data_root}/a", sweep=False) == "src=${data_root}/a"
+
+
 def test_groups_and_lists_at_the_names_of_paths_stay_what_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert as_typed(["init=[runs/a=b.ckpt,x]"]) == ["init=['runs/a=b.ckpt','x']"]

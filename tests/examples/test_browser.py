@@ -178,6 +178,16 @@ def test_the_webcam_is_composed_live(url, webcam, capsys):
         until(driver, lambda: "frames a second" in text(driver, "speed"), "frames a second")
         with capsys.disabled():
             print(f"\n{text(driver, 'speed')}; {SCREENSHOT.relative_to(chromium.ROOT)}")
+        for size in ("512", "256", "960", "256"):  # also while a frame is on its way
+            choose(driver, "size", size)
+        before = frames(driver)
+        until(driver, lambda: frames(driver) > before + 2, "frames of another size")
+        assert text(driver, "status") == "Live"
+        for device in ("wasm", "wasm"):  # the first one is closed before it is loaded
+            choose(driver, "device", device)
+        before = frames(driver)
+        until(driver, lambda: frames(driver) > before + 2, "frames of another network")
+        assert text(driver, "status") == "Live"
         for background in ("blur", "none", "white"):
             before = frames(driver)
             choose(driver, "background", background)

@@ -102,7 +102,7 @@ def test_words_of_the_command_line_beat_the_preset():
     target = composed("preset=4k", "sample_pixels=1600", "backbone_scale=0.5")
     assert (target.backbone_scale, target.select.sample_pixels) == (0.5, 1600)
     assert composed("preset=4k", "sample_pixels=null", "select=full").backbone_scale == 0.125
-    with pytest.raises(HydraException, match=r"backbone_scale 0\.75 is not above 0"):
+    with pytest.raises(HydraException, match=r"backbone_scale is 0\.75, expected a number"):
         composed("backbone_scale=0.75")
 
 

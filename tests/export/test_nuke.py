@@ -182,6 +182,7 @@ def test_half_precision_as_nuke_makes_it(nuke):
         ((1, 6, 64, 64), {"linear": 2}, "linear 2: .* 0 to 1"),
         ((1, 6, 64, 64), {"premultiplied": 7}, "premultiplied 7: .* 0 to 1"),
         ((1, 6, 64, 64), {"scale": 0.0}, " scale 0"),
+        ((1, 6, 64, 64), {"scale": 0.01}, " scale 0.01.*expected 1/64"),
         ((1, 6, 64, 64), {"scale": 0.75}, " scale 0.75"),
         ((1, 6, 64, 64), {"scale": float("nan")}, " scale nan"),
         ((1, 6, 64, 64), {"sample_pixels": 0}, " sample_pixels 0"),
@@ -192,6 +193,17 @@ def test_half_precision_as_nuke_makes_it(nuke):
 def test_what_cannot_be_is_one_sentence(nuke, shape, knobs, message):
     with pytest.raises(torch.jit.Error, match=message):
         program(nuke, **knobs)(torch.zeros(shape))
+
+
+def test_codes_are_no_light(nuke):
+    with pytest.raises(torch.jit.Error, match="input of whole numbers: expected floats"):
+        program(nuke)(torch.zeros(1, 6, 64, 64, dtype=torch.uint8))
+
+
+def test_infinite_light_stays_a_number_in_half_precision(nuke):
+    x = pictures(64, 64).half()
+    x[:, :3, 5, 6] = torch.inf
+    assert program(nuke).half()(x).isfinite().all()
 
 
 def test_what_cannot_be_written(tmp_path):

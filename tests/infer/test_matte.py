@@ -166,7 +166,7 @@ def test_a_network_in_training_is_refused():
         ({"align": "sometimes"}, "align is sometimes, expected true, false or auto"),
         ({"align": "false"}, "align is false, expected"),
         ({"exposure": "no"}, "exposure is no, expected true or false"),
-        ({"backbone_scale": 0.9}, "backbone_scale is 0.9, expected a number above 0"),
+        ({"backbone_scale": 0.9}, "backbone_scale is 0.9, expected a number from 1/64"),
         ({"backbone_scale": "large"}, "backbone_scale is large"),
         ({"base_scale": 0.5}, "has a refiner: base_scale is for base networks"),
     ],
@@ -179,8 +179,14 @@ def test_words_that_are_none_are_refused(options, sentence):
 
 def test_a_base_network_sees_no_more_than_the_picture():
     src, bgr = pair()
-    with pytest.raises(BadInput, match="base_scale is 3, expected a number above 0 and at most 1"):
+    with pytest.raises(BadInput, match="base_scale is 3, expected a number from 1/64 to 1"):
         bgm.matte(tiny().base.eval(), src, bgr, base_scale=3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 2), (2, 50)])
+def test_pictures_of_a_line_or_a_pixel_are_matted_as_they_are(size):
+    x = torch.rand(1, 3, *size)
+    assert bgm.matte(tiny(), x, x, align=True).pha.shape == (1, 1, *size)
 
 
 @pytest.mark.parametrize("name", ["src", "bgr"])

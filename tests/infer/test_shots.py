@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,12 @@ def test_resume_leaves_what_is_whole_of_the_same_settings(tmp_path, quick, capsy
     later = (out / "pha/0002.png").stat().st_mtime_ns + 10**9
     os.utime(tmp_path / "A/src/0002.png", ns=(later, later))
     assert frames_done("outputs=[pha]", "resume=true") == 1
+    old = tmp_path / "mended.png"  # a copy that keeps an older date
+    write_png(old, torch.zeros(3, 8, 12, dtype=torch.uint8))
+    os.utime(old, ns=(10**18,) * 2)
+    shutil.copy2(old, tmp_path / "A/src/0002.png")
+    (out / "pha/0001.png").write_bytes(b"")
+    assert frames_done("outputs=[pha]", "resume=true") == 2
     os.utime(tmp_path / "A/src/0002.png", ns=(later - 10**10, later - 10**10))
     assert frames_done("outputs=[pha]", "resume=true", "despeckle=3") == 3
     assert "despeckle changed since: all is matted anew" in capsys.readouterr().out
@@ -135,7 +142,7 @@ def test_a_record_of_other_settings_makes_nothing_whole(tmp_path):
     first = OutputRecord(shot, {"calm": 0, "model": "x"})
     first.write()
     output = tmp_path / "out/a.png"
-    output.touch()
+    output.write_bytes(b"a matte")
     os.utime(output, ns=(first.path.stat().st_mtime_ns + 1,) * 2)
 
     def whole(calm):
@@ -272,3 +279,70 @@ def test_a_job_array_of_submitits_local_executor(tmp_path):
     assert made(tmp_path / "out") == [f"A/pha/000{n}.png" for n in range(3)] + [
         f"B/pha/000{n}.png" for n in (0, 2)
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["despeckle=abc"], "despeckle=abc: expected a number"),
+        (["calm=true"], "calm=True: expected a number"),
+        (["resume=maybe"], "resume=maybe: expected true or false"),
+        (["fit=maybe"], "fit=maybe: expected true or false"),
+        (["exposure=maybe"], "exposure=maybe: expected true or false"),
+        (["src=null"], "src=null: expected a value"),
+        (["bgr=null"], "bgr=null: expected a value"),
+        (["out=null"], "out=null: expected a value"),
+        (["outputs=null"], "outputs: found none, expected some of com"),
+        (["outputs=[pha,5]"], "outputs: found 5, expected some of com"),
+        (["outputs=pha,teapot"], "outputs: found teapot, expected some of com"),
+        (["background=0,300,0"], "background 0,300,0: expected three numbers from 0 to 255"),
+        (["background=[0,300,0]"], "background 0,300,0: expected three numbers from 0 to 255"),
+        (["align=auto", "align_every=1.5"], "align_every is 1.5, expected a number of frames"),
+    ],
+)
+def test_words_of_another_kind_are_one_sentence(tmp_path, quick, capsys, words, sentence):
+    write_shot(tmp_path / "A")
+    shot = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
+    assert script("predict", *shot, *PLAIN, *words) == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_colour_and_outputs_may_be_typed_with_commas(tmp_path, quick):
+    write_shot(tmp_path / "A", 1)
+    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
+    assert script("predict", *words, "align=false", "outputs=com,pha", "background=0,255,0") == 0
+    assert made(tmp_path / "out") == ["com/0000.png", "pha/0000.png"]
+
+
+def test_resume_false_resumes_nothing(tmp_path, quick):
+    write_shot(tmp_path / "A")
+    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out", *PLAIN]
+    for _ in range(2):
+        quick.clear()
+        assert script("predict", *words, "resume=false") == 0
+        assert len(quick) == 3
+
+
+@pytest.mark.parametrize("out", ["A/src", "A/src/mattes"])
+def test_mattes_do_not_go_among_the_pictures_they_are_made_of(tmp_path, quick, capsys, out):
+    write_shot(tmp_path / "A")
+    before = made(tmp_path)
+    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/{out}", *PLAIN]
+    assert script("predict", *words) == 1
+    assert "the next run would matte these mattes" in capsys.readouterr().err
+    assert made(tmp_path) == before
+
+
+def test_a_list_with_a_comma_too_many_or_an_unknown_column_is_refused(tmp_path, quick, capsys):
+    write_shot(tmp_path / "A", 1)
+    shots = tmp_path / "shots.csv"
+    for text, sentence in (
+        ("src,bgr,out\nA/src,A/bgr.png,a,b\n", "line 2 has more cells than columns"),
+        ("src,bgr,out,despeckle\nA/src,A/bgr.png,a,5\n", "the column 'despeckle', expected src"),
+    ):
+        shots.write_text(text)
+        assert script("predict", f"shots={shots}", *PLAIN) == 1
+        assert sentence in capsys.readouterr().err

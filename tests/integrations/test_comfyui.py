@@ -175,6 +175,15 @@ def test_other_nodes_in_one_sentence(nodes):
         nodes["BgmMatte"].matte("mobilenetv2", *torch.rand(2, 1, 64, 64, 3), False, False, 100)
     with pytest.raises(BadInput, match=r"images has the type torch\.uint8"):
         nodes["BgmPlateFromBatch"].plate(torch.zeros(3, 8, 8, 3, dtype=torch.uint8), 100)
+    with pytest.raises(BadInput, match=r"images has values up to 25\d, most above 1"):
+        nodes["BgmPlateFromBatch"].plate(255 * torch.rand(3, 8, 8, 3), 100)
+    with pytest.raises(BadInput, match="mask goes from nan to nan, expected 0 to 1"):
+        nodes["BgmReport"].report(GOOD, PLATE, torch.full((2, 64, 64), torch.nan))
+    spoilt = torch.rand(3, 8, 8, 3)
+    spoilt[0, 1, 2, 0], spoilt[1, 3, 4] = torch.nan, torch.inf
+    with pytest.warns(UserWarning, match="2 pixels of the images are infinite or no number"):
+        (plate,) = nodes["BgmPlateFromBatch"].plate(spoilt, 100)
+    assert plate.isfinite().all()
     with pytest.raises(BadInput, match=r"mask is a NoneType, expected a MASK"):
         nodes["BgmReport"].report(*torch.rand(2, 1, 64, 64, 3), None)
     with pytest.raises(BadInput, match="images has 3 pictures of 0x0"):

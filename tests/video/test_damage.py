@@ -37,6 +37,16 @@ CUT = {
     "matroska": ("a.mkv", {}),
     "webm": ("a.webm", {"encoder": "libvpx-vp9"}),
     "avi": ("a.avi", {"encoder": "mjpeg", "pixels": "yuvj420p"}),
+    "y4m": ("a.y4m", {"encoder": "wrapped_avframe", "audio": None}),
+    "y4m of 10 bits": (
+        "a.y4m",
+        {
+            "encoder": "wrapped_avframe",
+            "pixels": "yuv422p10le",
+            "audio": None,
+            "container_options": {"strict": "-1"},
+        },
+    ),
 }
 
 
@@ -45,7 +55,10 @@ CUT = {
 def test_a_file_that_is_cut_off_is_named(tmp_path, kind, share):
     name, options = CUT[kind]
     path = write_clip(
-        tmp_path / name, 30, picture=ramps, audio="aac" if kind != "webm" else None, **options
+        tmp_path / name,
+        30,
+        picture=ramps,
+        **{"audio": "aac" if kind != "webm" else None} | options,
     )
     assert frames(path) == 30
     with pytest.raises(BadInput, match=r"a\.\w+ (is cut off|cannot be read)"):

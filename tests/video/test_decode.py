@@ -1,3 +1,4 @@
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ from bgm.colour import to_display
 from bgm.errors import BadInput
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
+from bgm.video.frame_reader import FrameReader
 from bgm.video.frame_values import frame_of
 from tests.video.clips import COLOURS, RATE, H, W, av, flat, ramps, write_clip
 
@@ -144,6 +146,59 @@ def test_rotation_flags_are_applied(tmp_path, degrees):
     assert header.size == tuple(expected.shape[1:]) == tuple(values.shape[1:])
     assert header.pixel_aspect == (Fraction(4, 3) if degrees == 180 else Fraction(3, 4))
     assert (values - expected).abs().mean() < 0.02
+
+
+IDENTITY = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+
+
+def with_matrix(path, a, b, c, d):
+    """Write a display matrix into a .mp4 (ISO 14496-12, 6.2.2; of its track, not of its movie)."""
+    data, ones = path.read_bytes(), [round(x * 65536) for x in (a, b, c, d)]
+    matrix = struct.pack(">9i", *ones[:2], 0, *ones[2:], 0, 0, 0, 1 << 30)
+    at = data.index(IDENTITY, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + matrix + data[at + len(matrix) :])
+    return path
+
+
+# x' = a x + c y, y' = b x + d y, y downwards
+MATRICES = [(0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0)]
+MATRICES += [(-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0), (2, 0, 0, 2)]
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_mirrored_and_turned_pictures_are_shown_as_the_file_says(tmp_path, matrix):
+    def corner(i, size):
+        x = torch.zeros(3, *size)
+        x[:, : size[0] // 2, : size[1] // 2] = 1
+        x[0, size[0] // 2 :, : size[1] // 2] = 1
+        return x
+
+    path = with_matrix(write_clip(tmp_path / "a.mp4", 1, picture=corner), *matrix)
+    ((values, _),) = decode(path)
+    a, b, c, d = (np.sign(x) for x in matrix)
+    source = corner(0, (H, W))
+    height, width = (W, H) if a == 0 else (H, W)
+    y, x = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
+    across, down = a * x + c * y, b * x + d * y
+    expected = torch.zeros(3, height, width)
+    expected[:, down - down.min(), across - across.min()] = source
+    assert (values - expected).abs().mean() < 0.05
+    frame = FrameReader(path).read(0)
+    assert np.abs(frame / 255 - expected.permute(1, 2, 0).numpy()).mean() < 0.05
+
+
+def test_a_picture_turned_by_no_quarter_is_refused(tmp_path):
+    path = with_matrix(write_clip(tmp_path / "a.mp4", 1), 0.7, 0.7, -0.7, 0.7)
+    with pytest.raises(BadInput, match="shown turned by 45 degrees: expected quarters"):
+        read_header(path)
+
+
+def test_documents_with_pictures_are_no_videos(tmp_path):
+    jpeg = write_clip(tmp_path / "a.mjpeg", 2, encoder="mjpeg", pixels="yuvj420p").read_bytes()
+    document = tmp_path / "a.pdf"
+    document.write_bytes(b"%PDF-1.4\n" + b"stream\n" + jpeg)
+    with pytest.raises(BadInput, match=r"a\.pdf (is no video|cannot be read)"):
+        read_header(document)
 
 
 def test_a_varying_frame_rate_is_kept(tmp_path):

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from torch import nn
 
 from bgm.export import target_of
-from bgm.infer.models import AUTO, Model, check_scale, choose_device, model_of, open_model
+from bgm.infer.models import AUTO, Model, choose_device, model_of, open_model
 from bgm.model import SELECTIONS, OptimizedRefine, choose_select
+from bgm.model.selection import check_scale
 from bgm.weights import load
 
 OWN = "own"  # the network's own selection of patches

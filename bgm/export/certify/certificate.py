@@ -70,8 +70,9 @@ class CertifyOptions:
     grid: str = "default"
     matting_set: "MattingSet | None" = None
 
-    def check_judges(self, precision: str) -> None:
-        """Raise BadInput where nothing here would judge a file of this precision."""
+    def check(self, precision: str) -> None:
+        """Raise BadInput for an unknown grid, and where nothing would judge a file of precision."""
+        grid_of(self.grid)
         if precision == "int8" and self.matting_set is None:
             raise BadInput("certify.scenes=0 leaves nothing that judges precision=int8: its mattes")
 

@@ -3,6 +3,7 @@
 import torch
 
 from bgm.data import Procedural
+from bgm.errors import BadInput
 from bgm.export.certify.compare import Run
 from bgm.export.shapes import Shape
 from bgm.metrics import Scores, score
@@ -21,6 +22,8 @@ class MattingSet:
     """
 
     def __init__(self, scenes: int = 6, shape: Shape | None = None):
+        if isinstance(scenes, bool) or not isinstance(scenes, int) or scenes < 1:
+            raise BadInput(f"certify.scenes is {scenes}, expected a whole number, 0 or more")
         batch, *size = shape or (1, *SIZE)
         pixels = scenes * SIZE[0] * SIZE[1]
         batches = max(1, pixels // (batch * size[0] * size[1]))

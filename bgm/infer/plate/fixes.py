@@ -57,7 +57,7 @@ class AlignPlate:
     """
 
     def __init__(self, every: int | None = None, quiet: bool = False) -> None:
-        if every is not None and every < 1:
+        if every is not None and (isinstance(every, bool | float) or every < 1):
             raise BadInput(f"align_every is {every}, expected a number of frames, 1 or more")
         self.every, self.quiet = every, quiet
         self._name, self._count = "", 0
@@ -99,8 +99,8 @@ JUMP_PX = 3.0  # a camera that was pushed does not glide
 
 
 def corners_of(movement: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Where (4, 2) a movement brings the corners of a picture of size = (H, W)."""
-    H, W = size
+    """Where (4, 2) a movement brings the corners of a picture of size = (H, W), 2 px at least."""
+    H, W = (max(side, 2) for side in size)  # four corners, also of a line
     corners = np.array([[0, 0, 1], [W - 1, 0, 1], [W - 1, H - 1, 1], [0, H - 1, 1.0]]).T
     x = movement @ corners
     return (x[:2] / x[2]).T
