@@ -130,6 +130,16 @@ def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
     assert (values.mean((1, 2)) - flat(2).mean((1, 2))).abs().max() < 0.02
 
 
+def test_pictures_of_a_longer_clip_of_the_same_name_are_said(tmp_path, capsys):
+    plate = write_plate(tmp_path / "plate.png")
+    for frames in (5, 3):
+        clip = video(write_clip(tmp_path / "shot.mov", frames), plate)
+        sink = open_sink(clip, str(tmp_path / "out"), ["pha"], None, output="png")
+        predict(KeepsAlphas(), clip, sink, say=lambda _: None)
+    said = capsys.readouterr().out
+    assert said.count("pha/shot holds 2 pictures after the 3 of this clip") == 1
+
+
 @pytest.mark.parametrize("alpha", ["straight", "premultiplied"])
 def test_straight_and_premultiplied(tmp_path, alpha):
     pha = torch.linspace(0, 1, W).expand(1, 1, H, W)

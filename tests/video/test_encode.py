@@ -151,6 +151,47 @@ def test_audio_of_any_channels_goes_along_or_is_said(tmp_path, name, codec, layo
     assert ("encoded again" in said) == (becomes != codec)
 
 
+@pytest.mark.parametrize("limit", [50_000, 65_000, 80_000, 95_000])
+def test_a_disk_that_fills_up_as_a_video_ends_is_no_traceback(tmp_path, limit):
+    """FFmpeg writes the end as it closes, also of a file that is given up."""
+    code = """
+        import resource, signal, sys, torch
+        from fractions import Fraction
+        from pathlib import Path
+        from bgm.errors import BadInput
+        from bgm.video.encode import VideoFile
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+        file = VideoFile(Path(sys.argv[1]), "ffv1", (96, 128), Fraction(25))
+        pictures = torch.rand(8, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+        try:
+            for i, picture in enumerate(pictures):
+                file.write(picture, Fraction(i, 25))
+            file.finish()
+        except BadInput as error:
+            file.discard()
+            print(error)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "a.mkv"), str(limit)]
+    run = subprocess.run(words, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "cannot write video" in run.stdout
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_audio_before_the_first_picture_is_left_out_with_a_sentence(tmp_path):
+    late = [Fraction(1) + i / RATE for i in range(5)]
+    source = write_clip(tmp_path / "a.mkv", 5, times=late, audio="flac", seconds=2)
+    header = read_header(source)
+    assert header.start == 1
+    file = VideoFile(tmp_path / "b.mkv", "ffv1", (H, W), RATE, source=header)
+    for i in range(5):
+        file.write(torch.zeros(3, H, W), i / RATE)
+    file.finish()
+    assert "1.00 s of its audio, before its first picture, are left out" in file.notes
+
+
 def test_all_audio_tracks_go_along_in_time(tmp_path):
     """Sound that begins after the pictures still does, also where clocks do not begin at 0."""
     with av.open(str(tmp_path / "source.mkv"), "w") as output:
@@ -247,6 +288,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+    assert "Traceback" not in run.stderr
     said = run.stdout.splitlines()
     for (name, form), line in zip(VIDEO_FORMATS.items(), said, strict=True):
         assert line.startswith(f"cannot write video {tmp_path / (name + form.suffix)} (")
