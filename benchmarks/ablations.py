@@ -1,9 +1,12 @@
 """Switch the ingredients of a recipe off, one a run, and print what each is worth.
 
     python benchmarks/ablations.py --init CKPT --scenes FOLDER --out ablations.jsonl
+    python benchmarks/ablations.py base --scenes FOLDER --backgrounds VIEWS --people RENDERS \
+        --steps 300 --pool 256 --every 8 --out base.jsonl
     python benchmarks/ablations.py refine --init CKPT --scenes FOLDER --backgrounds VIEWS \
         --people RENDERS --steps 120 --pool 256 --every 8 --out refine.jsonl
 
+base: `experiment=people`, the first steps of a base network from ImageNet's weights (an extra).
 refine: `experiment=people_refine` from a refined network, at a third of its rates; scored at the
 scenes' own size, base network at a half and at a quarter of it, the mean of both.
 Else: short runs of `experiment=procedural` (400 steps of 8 pictures, a pool of 1024, one thread),
@@ -38,7 +41,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.switches import GOING_ON, PROCEDURAL, REFINE, SCRATCH, SHORT, SWITCHES_OF
+from benchmarks.switches import BASE, GOING_ON, PROCEDURAL, REFINE, SCRATCH, SHORT, SWITCHES_OF
 from bgm.cli.launch import silence_lightning
 from bgm.data import Procedural
 from bgm.data.composites import collate
@@ -149,8 +152,9 @@ def runs(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every run asked for, from the file or made now; seed by seed: early tables balance."""
     facts = {"steps": args.steps, "pool": args.pool, "scenes": "invented", "px": args.invented_px}
     facts["init"] = sha256(args.init)[:12] if args.init else "scratch"
-    if args.recipe == "refine":
-        base = [*REFINE, f"init='{args.init}'", f"data.train.dataset.size={args.pool}"]
+    if args.recipe in ("base", "refine"):
+        base = [*REFINE, f"init='{args.init}'"] if args.recipe == "refine" else list(BASE)
+        base += [f"data.train.dataset.size={args.pool}"]
         base += [f"backgrounds='{args.backgrounds}'", f"people='{args.people}'"]
     else:
         base = [*PROCEDURAL, f"data.train.size={args.pool}"]
@@ -224,8 +228,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", nargs="?", default="procedural", choices=list(SWITCHES_OF))
-    parser.add_argument("--backgrounds", type=Path, help="refine: photographs as places")
-    parser.add_argument("--people", type=Path, help="refine: rendered people")
+    parser.add_argument("--backgrounds", type=Path, help="base, refine: photographs as places")
+    parser.add_argument("--people", type=Path, help="base, refine: rendered people")
     parser.add_argument("--scenes", type=Path, help="folder of src/ bgr/ pha/; none: invented ones")
     parser.add_argument("--init", type=Path, help="checkpoint to go on from; none: from scratch")
     parser.add_argument("--out", type=Path, default=Path("ablations.jsonl"))
@@ -241,9 +245,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(words)
     if unknown := set(args.only or ()) - set(SWITCHES_OF[args.recipe]):
         parser.error(f"--only names {', '.join(sorted(unknown))}, which --list does not")
-    given = args.init and args.scenes and args.backgrounds and args.people
-    if args.recipe == "refine" and not (given or args.list):
+    given = args.scenes and args.backgrounds and args.people
+    if args.recipe == "refine" and not (args.init and given or args.list):
         parser.error("refine needs --init, --scenes, --backgrounds and --people")
+    if args.recipe == "base" and not (given or args.list):
+        parser.error("base needs --scenes, --backgrounds and --people")
     return args
 
 

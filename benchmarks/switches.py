@@ -77,4 +77,11 @@ OF_REFINE: dict[str, list[str]] = {
     "+ composite": ["loss.com_other=1"],
     "+ re-composite": ["loss.com_plate=1"],
 }
-SWITCHES_OF = {"procedural": SWITCHES, "refine": OF_REFINE}
+BASE = ["experiment=people", "stage.warmup_steps=20"]
+OF_BASE: dict[str, list[str]] = {
+    "full": [],
+    "- ImageNet's weights": ["init=null"],
+    **{name: OF_REFINE[name] for name in ("- photographs", "- rendered people")},
+    "- colours of the place": ["data.train.recolour=0"],
+}
+SWITCHES_OF = {"procedural": SWITCHES, "base": OF_BASE, "refine": OF_REFINE}
