@@ -246,7 +246,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     if unknown := set(args.only or ()) - set(SWITCHES_OF[args.recipe]):
         parser.error(f"--only names {', '.join(sorted(unknown))}, which --list does not")
     given = args.scenes and args.backgrounds and args.people
-    if args.recipe == "refine" and not (args.init and given or args.list):
+    if args.recipe == "refine" and not ((args.init and given) or args.list):
         parser.error("refine needs --init, --scenes, --backgrounds and --people")
     if args.recipe == "base" and not (given or args.list):
         parser.error("base needs --scenes, --backgrounds and --people")
