@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from bgm.colour import LINEAR, SRGB, Encoding, named_primaries
 from bgm.errors import BadInput
 from bgm.extras import pip_install
 from bgm.pictures.finding import RAW, File, Member
-from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile
+from bgm.pictures.profiles import (
+    encoding_of,
+    encoding_of_cicp,
+    encoding_of_numbers,
+    encoding_of_profile,
+)
 from bgm.pictures.size_limit import check_pixels
 
 # First bytes of files that Pillow does not open, or of whose numbers it keeps 8 bits.
@@ -247,6 +252,9 @@ def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
     """What a header says; floats are linear where nothing is said."""
     if spec.get_string_attribute("dpx:Transfer") in LOGARITHMIC:
         raise BadInput(f"{path} holds logarithmic densities of film: convert it first, as to EXR")
+    if name == "png":  # of gAMA and cHRM OpenImageIO passes on a part only
+        with Image.open(path) as image:
+            return encoding_of_numbers(path) or encoding_of(image)
     profile = spec.getattribute("ICCProfile")
     if profile is not None:
         icc = bytes(bytearray(np.asarray(profile, np.uint8)))
@@ -254,13 +262,10 @@ def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
             raise BadInput(f"{path} is CMYK of 16 bits, whose profile is not applied: make it RGB")
         return encoding_of_profile(icc)
     cicp = spec.getattribute("CICP")
-    if cicp is not None:
-        return encoding_of_cicp(int(cicp[0]), int(cicp[1]))
+    if cicp is not None and (said := encoding_of_cicp(path, int(cicp[0]), int(cicp[1]))):
+        return said
     chromaticities = spec.getattribute("chromaticities")
     primaries = named_primaries(list(chromaticities)) if chromaticities is not None else "bt709"
     if kind == "float":
         return LINEAR._replace(primaries=primaries)
-    gamma = spec.get_float_attribute("oiio:Gamma", 0.0)
-    if name == "png" and gamma and abs(gamma - 2.2) > 0.05:
-        return SRGB._replace(transfer="linear" if abs(gamma - 1) < 0.01 else f"gamma{gamma:.4g}")
     return SRGB._replace(primaries=primaries)

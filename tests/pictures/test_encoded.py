@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -197,17 +196,10 @@ def test_a_profile_is_read_and_carried(tmp_path, suffix):
         assert read_encoded(path)[1] == Encoding("p3", "srgb", profile)
 
 
-def png_with(path, chunk, data, array):
-    """A PNG with one more chunk before its pixels."""
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG")
-    whole = out.getvalue()
-    body = chunk + data
-    extra = struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    path.write_bytes(whole[:33] + extra + whole[33:])
-    return path
+CHRM_ADOBE = struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize(
     ("chunk", "data", "encoding"),
     [
@@ -217,16 +209,30 @@ def png_with(path, chunk, data, array):
         (b"gAMA", struct.pack(">I", 100000), LINEAR),
         (b"gAMA", struct.pack(">I", 55556), Encoding("bt709", "gamma1.8")),
         (b"sRGB", b"\0", SRGB),
-        (
-            b"cHRM",
-            struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000),
-            Encoding("adobergb", "srgb"),
-        ),
+        (b"cHRM", CHRM_ADOBE, Encoding("adobergb", "srgb")),
+        (b"cICP", bytes([2, 2, 0, 1]), SRGB),
     ],
 )
-def test_what_a_png_says_of_its_colours(tmp_path, chunk, data, encoding):
-    path = png_with(tmp_path / "a.png", chunk, data, files.shades())
-    assert read_encoded(path)[1] == encoding
+def test_what_a_png_says_of_its_colours(tmp_path, chunk, data, encoding, bits):
+    path = files.png_with(tmp_path / "a.png", chunk, data, bits)
+    x, said = read_encoded(path)
+    assert x.dtype == (torch.uint8 if bits == 8 else torch.uint16)
+    assert said == encoding
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([10, 13, 0, 1], r"colour primaries 10 \(ITU-T H.273\), which is none of 1, 5, 6"),
+        ([1, 17, 0, 1], r"colour transfer 17 \(ITU-T H.273\), which is none of 1, 6, 7"),
+        ([1, 13, 0, 0], "narrow range"),
+    ],
+)
+def test_numbers_of_colours_that_are_unknown_are_refused(tmp_path, bits, data, words):
+    path = files.png_with(tmp_path / "a.png", b"cICP", bytes(data), bits)
+    with pytest.raises(BadInput, match=rf"a\.png .*{words}"):
+        read_encoded(path)
 
 
 def test_a_large_picture_is_refused_with_its_size_and_a_key_allows_it(tmp_path, monkeypatch):
