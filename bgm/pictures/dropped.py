@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bgm.pictures.deep import deep_channels, is_deep
+from bgm.pictures.deep import deep_channels, is_alpha, is_deep
 from bgm.pictures.reading import open_image
 
 HIGH_BITDEPTH = 0x40  # in the third byte of AVIF's box av1C
@@ -15,9 +15,9 @@ def dropped(path: str | Path) -> list[str]:
     """
     sentences = []
     if is_deep(path):
-        names, read = deep_channels(path)
-        alpha = any(is_alpha(name) for name in names)
-        others = [name for name in names if name not in read and not is_alpha(name)]
+        read, others = deep_channels(path)
+        alpha = any(is_alpha(name) for name in others)
+        others = [name for name in others if not is_alpha(name)]
         if others:
             some = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
             sentences.append(f"its colours are {', '.join(read)}, left out are {some}")
@@ -29,11 +29,6 @@ def dropped(path: str | Path) -> list[str]:
     if alpha:
         sentences.append("its alpha channel is not looked at, colours are taken as they are")
     return sentences
-
-
-def is_alpha(channel: str) -> bool:
-    """Whether a channel of an EXR is an alpha, of whichever layer."""
-    return channel.rpartition(".")[2] in ("A", "a", "alpha")
 
 
 def _is_high_avif(path: str | Path) -> bool:

@@ -132,6 +132,15 @@ def test_other_layers_of_an_exr_are_named(tmp_path):
     assert "depth.Z" in said
 
 
+def test_other_parts_of_an_exr_are_named(tmp_path):
+    plane = np.full((8, 8), 0.5)
+    views = {view: dict.fromkeys("RGB", plane) for view in ("left", "right")}
+    (said,) = dropped(files.exr_parts(tmp_path / "views.exr", views))
+    assert "left out are right:R, right:G, right:B" in said
+    split = {f"rgba.{name}": {name: plane} for name in "RGB"}
+    assert dropped(files.exr_parts(tmp_path / "split.exr", split)) == []
+
+
 def test_what_else_a_video_holds_is_said(tmp_path, capsys):
     path = tmp_path / "two.mkv"
     with clips.av.open(str(path), "w") as container:
