@@ -200,7 +200,10 @@ def pixel_aspect(path: File) -> float:
     if is_deep(path):
         return deep_aspect(str(path))
     with open_image(path) as image:
-        across, down = image.info.get("aspect") or image.info.get("dpi") or (1, 1)
+        info = image.info
+        jfif = info["jfif_density"] if info.get("jfif_unit") == 0 else (1, 1)  # 0: of no length
+        said = info.get("aspect") or (jfif if jfif[0] != jfif[1] else info.get("dpi"))
+        across, down = said or (1, 1)
         turned = image.getexif().get(ORIENTATION, 1) > 4
     across, down = (down, across) if turned else (across, down)
     aspect = float(down) / float(across) if across and down else 1.0

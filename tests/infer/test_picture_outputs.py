@@ -102,6 +102,20 @@ def test_a_highlight_in_hair_leaves_as_bright_as_it_came(tmp_path):
     assert (found - 8).abs().max() < 0.01
 
 
+@pytest.mark.parametrize("most", [65504.0, 1e6])
+def test_light_that_no_half_can_say_leaves_as_float(tmp_path, most):
+    x = torch.full((3, H, W), 0.5)
+    x[:, 3, 4] = most
+    for name in ("a", "plate"):
+        files.exr(tmp_path / f"{name}.exr", dict(zip("RGB", x.numpy(), strict=True)), half=False)
+    frames = pictures(tmp_path / "a.exr", tmp_path / "plate.exr")
+    sink = PictureSink(tmp_path / "out", ["fgr"])
+    predict(network(1.0), frames, sink, say=lambda sentence: None)
+    path = tmp_path / "out/fgr/a.exr"
+    assert str(oiio.ImageInput.open(str(path)).spec().format) == ("half" if most < 1e5 else "float")
+    torch.testing.assert_close(read_encoded(path)[0], x)
+
+
 @pytest.mark.parametrize("alpha", [None, "straight", "premultiplied"])
 def test_an_exr_has_alpha_in_the_default_layer_and_err_and_ref_beside(tmp_path, alpha):
     matted(tmp_path, "exr", LINEAR, 0.25, alpha=alpha)

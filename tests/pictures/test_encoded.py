@@ -115,6 +115,17 @@ def test_the_shape_of_a_pixel_is_that_of_the_upright_picture(tmp_path, suffix, t
 
 
 @pytest.mark.parametrize(
+    ("unit", "density", "aspect"),
+    [(0, (2, 1), 0.5), (0, (1, 2), 2), (0, (1, 1), 1), (0, (0, 0), 1), (1, (72, 144), 2)],
+)
+def test_a_jfif_without_a_unit_says_the_shape_of_a_pixel(tmp_path, unit, density, aspect):
+    path = files.picture(tmp_path / "a.jpg", files.shades())
+    before, name, after = path.read_bytes().partition(b"JFIF\0")
+    path.write_bytes(before + name + after[:2] + struct.pack(">BHH", unit, *density) + after[7:])
+    assert pixel_aspect(path) == pytest.approx(aspect)
+
+
+@pytest.mark.parametrize(
     ("window", "display"),
     [
         ((3, 2, 20, 13), (0, 0, 29, 19)),  # a crop of the picture
