@@ -316,8 +316,7 @@ def _encoding(path: str | Path, spec: Any, name: str) -> Encoding:
     if spec.get_string_attribute("dpx:Transfer") in LOGARITHMIC:
         raise BadInput(f"{path} holds logarithmic densities of film: convert it first, as to EXR")
     if name == "png":  # of gAMA and cHRM OpenImageIO passes on a part only
-        with Image.open(path) as image:
-            return encoding_of_numbers(path) or encoding_of(image)
+        return encoding_of_numbers(path) or _encoding_of_chunks(path)
     profile = spec.getattribute("ICCProfile")
     if profile is not None:
         icc = bytes(bytearray(np.asarray(profile, np.uint8)))
@@ -332,3 +331,12 @@ def _encoding(path: str | Path, spec: Any, name: str) -> Encoding:
     if _kind(spec) == "float32":
         return LINEAR._replace(primaries=primaries)
     return SRGB._replace(primaries=primaries)
+
+
+def _encoding_of_chunks(path: str | Path) -> Encoding:
+    """What a PNG says of its colours elsewhere than in numbers of H.273."""
+    try:
+        with Image.open(path) as image:
+            return encoding_of(image)
+    except (OSError, SyntaxError) as error:
+        raise BadInput(f"picture {path} is broken or truncated ({error})") from None

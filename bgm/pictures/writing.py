@@ -59,8 +59,7 @@ def write_deep(
     x: numbers of the encoding; of an EXR they are stored as half, or as float32 where one is above
     65504, of a TIFF as float32 where the encoding is linear, else as 16 bits. channels: their
     names, "A" among them for alpha; straight: whether colours are not multiplied by it, which TIFF
-    can say. compression: of an EXR.
-    pixel_aspect: width of a pixel by its height.
+    can say. compression: of an EXR. pixel_aspect: width of a pixel by its height.
     """
     oiio = openimageio(path)
     array = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
