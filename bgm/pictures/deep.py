@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from bgm.colour import LINEAR, SRGB, Encoding, named_primaries
 from bgm.errors import BadInput
 from bgm.extras import pip_install
 from bgm.pictures.finding import RAW, File, Member
-from bgm.pictures.profiles import encoding_of_cicp, encoding_of_profile
+from bgm.pictures.profiles import (
+    encoding_of,
+    encoding_of_cicp,
+    encoding_of_numbers,
+    encoding_of_profile,
+)
 from bgm.pictures.size_limit import check_pixels
 
 # First bytes of files that Pillow does not open, or of whose numbers it keeps 8 bits.
@@ -32,6 +37,8 @@ JPEG2000 = re.compile(rb"\0\0\0\x0cjP  .*?ihdr.{10}(.)|\xff\x4f\xff\x51.{38}(.)"
 PNM = re.compile(rb"P[2356]\s(?:\s*#[^\n]*\n)*\s*\d+\s+\d+\s+(\d+)\s")  # its highest value
 LARGEST_HALF = 65504.0
 INVERTED = 0  # photometric interpretation of a TIFF: white is 0
+GRAY = ("Y", "L", "gray", "channel0", "I")
+LONE = (*GRAY, "R")  # the one channel of a file, where that is a picture
 LOGARITHMIC = ("Logarithmic", "Printing density")  # DPX: densities of film
 
 
@@ -78,62 +85,93 @@ def openimageio(path: File) -> ModuleType:
 
 
 def deep_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) of a picture, upright; of an EXR its display window."""
-    file, spec, _ = _opened(path)
+    """(H, W) of a picture or a matte, upright; of an EXR its display window."""
+    file, parts, places = _opened(path, matte=True)
     file.close()
+    spec = parts[places[0][0]]
     size = (spec.full_height, spec.full_width)
     return size if spec.get_int_attribute("Orientation", 1) < 5 else size[::-1]
 
 
 def deep_channels(path: str | Path) -> tuple[list[str], list[str]]:
-    """Names of all channels of a file, part by part, and of those that its colours are read of."""
-    file, spec, index = _opened(path)
-    read = [spec.channelnames[i] for i in index]
-    names, part = [], 0
-    while file.seek_subimage(part, 0):
-        names += list(file.spec().channelnames)
-        part += 1
+    """Names of the channels that a file's colours are read of, and of all others.
+
+    Of a file of several parts each with the name of its part, "left:R".
+    """
+    file, parts, places = _opened(path)
     file.close()
-    return names, read
+    labels = [spec.get_string_attribute("oiio:subimagename") for spec in parts]
+    names = {
+        (n, i): f"{labels[n] or f'part {n + 1}'}:{name}" if len(parts) > 1 else name
+        for n, spec in enumerate(parts)
+        for i, name in enumerate(spec.channelnames)
+    }
+    others = [name for place, name in names.items() if place not in places]
+    return [names[place] for place in places], others
+
+
+def deep_bits(path: str | Path) -> tuple[int, int]:
+    """Bits a channel that a file has, and how many of them are read."""
+    file, parts, places = _opened(path)
+    file.close()
+    spec = parts[places[0][0]]
+    read = np.dtype(_kind(spec)).itemsize * 8
+    return max(spec.format.size() * 8, spec.get_int_attribute("oiio:BitsPerSample", 0)), read
 
 
 def deep_aspect(path: str | Path) -> float:
-    """Width of a pixel by its height, as the file is turned; 1 where nothing is said."""
-    file, spec, _ = _opened(path)
+    """Width of a pixel by its height, of the upright picture; 1 where nothing is said."""
+    file, parts, places = _opened(path)
     file.close()
-    return float(spec.get_float_attribute("PixelAspectRatio", 1.0))
+    spec = parts[places[0][0]]
+    aspect = float(spec.get_float_attribute("PixelAspectRatio", 1.0)) or 1.0
+    return aspect if spec.get_int_attribute("Orientation", 1) < 5 else 1 / aspect
 
 
-def read_deep(path: str | Path) -> tuple[Tensor, Encoding]:
+def read_deep(path: str | Path, matte: bool = False) -> tuple[Tensor, Encoding]:
     """A picture upright, (3, H, W) uint8, uint16 or float32, and its encoding.
 
-    Of an EXR with layers the default one, else the first that has R, G and B; gray is three times
-    gray. Where its data window leaves the display window empty it is black, and what lies outside
-    is left out. Numbers may be infinite or undefined, see `finite`. Raises BadInput for files
-    without a picture in them.
+    Of an EXR with layers the default one, else the first that has R, G and B, of whichever part;
+    gray is three times gray. matte: gray may be an alpha channel. Where its data window leaves the
+    display window empty it is black, and what lies outside is left out. Numbers may be infinite or
+    undefined, see `finite`. Raises BadInput for files without a picture in them.
     """
     oiio = openimageio(path)
-    file, spec, index = _opened(path)
-    kind = {"uint8": "uint8", "half": "float", "float": "float", "double": "float"}.get(
-        str(spec.format), "uint16"
-    )
-    first, last = min(index), max(index) + 1
-    subimage = file.current_subimage()
-    pixels = file.read_image(subimage, 0, first, last, getattr(oiio, kind.upper()))
-    if pixels is None:
-        raise BadInput(f"picture {path} is broken or truncated ({file.geterror()})")
+    file, parts, places = _opened(path, matte)
+    spec = parts[places[0][0]]
+    kind = _kind(spec)
+    number = {"uint8": oiio.UINT8, "uint16": oiio.UINT16}.get(kind, oiio.FLOAT)
+    planes: dict[tuple[int, int], NDArray] = {}
+    for part in dict.fromkeys(n for n, _ in places):
+        index = [i for n, i in places if n == part]
+        first, last = min(index), max(index) + 1
+        pixels = file.read_image(part, 0, first, last, number)
+        if pixels is None:
+            raise BadInput(f"picture {path} is broken or truncated ({first_line(file.geterror())})")
+        pixels = pixels.reshape(spec.height, spec.width, last - first)
+        planes |= {(part, i): pixels[..., i - first] for i in index}
     file.close()
-    pixels = pixels.reshape(spec.height, spec.width, last - first)
-    pixels = pixels[..., [i - first for i in index]]
+    pixels = np.stack([planes[place] for place in places], axis=-1)
     if spec.get_int_attribute("tiff:PhotometricInterpretation", -1) == INVERTED:
-        pixels = (1 if kind == "float" else np.iinfo(pixels.dtype).max) - pixels
+        pixels = (1 if kind == "float32" else np.iinfo(pixels.dtype).max) - pixels
     pixels = upright_array(
         in_display_window(pixels, spec), spec.get_int_attribute("Orientation", 1)
     )
-    if len(index) == 1:
+    if len(places) == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-    return tensor, _encoding(path, spec, file.format_name(), kind)
+    return tensor, _encoding(path, spec, file.format_name())
+
+
+def _kind(spec: Any) -> str:
+    """The type of the tensor that a file's numbers are read to."""
+    kinds = {"uint8": "uint8", **dict.fromkeys(("half", "float", "double"), "float32")}
+    return kinds.get(str(spec.format), "uint16")
+
+
+def first_line(said: str) -> str:
+    """Of an error of a library, which may have several."""
+    return next(iter(said.strip().splitlines()), "?")
 
 
 def finite(x: Tensor) -> tuple[Tensor, int]:
@@ -148,8 +186,8 @@ def finite(x: Tensor) -> tuple[Tensor, int]:
     return (x.nan_to_num(0.0, most, -most) if count else x), count
 
 
-def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
-    """An open file at the part that holds colours, its header, and the colours' channels."""
+def _opened(path: str | Path, matte: bool = False) -> tuple[Any, list[Any], list[tuple[int, int]]]:
+    """An open file, the headers of its parts, and part and channel of each of its colours."""
     oiio = openimageio(path)
     if not Path(path).is_file():
         raise BadInput(f"picture {path} does not exist")
@@ -159,32 +197,60 @@ def _opened(path: str | Path) -> tuple[Any, Any, list[int]]:
     if file is None:
         error = str(oiio.geterror()).strip().splitlines()
         raise BadInput(f"picture {path} is broken or truncated ({error[-1] if error else '?'})")
-    seen, part = [], 0
-    while file.seek_subimage(part, 0):
-        spec = file.spec()
-        names = list(spec.channelnames)
-        index = colour_channels(names)
-        if index and not spec.deep:
-            check_pixels(path, max(spec.width * spec.height, spec.full_width * spec.full_height))
-            _refuse_pages(path, file, part)
-            return file, spec, index
-        seen += names
-        part += 1
+    exr, parts = file.format_name() == "openexr", [file.spec()]
+    while exr and file.seek_subimage(len(parts), 0):
+        parts.append(file.spec())
+    file.geterror()  # that there is no other
+    if places := _colour_places(parts, exr, matte):
+        spec, *more = (parts[n] for n in dict.fromkeys(n for n, _ in places))
+        if any(_windows(other) != _windows(spec) for other in more):
+            sizes = ", ".join(f"{x.width}x{x.height}" for x in (spec, *more))
+            raise BadInput(f"{path} has R, G and B in parts of different windows ({sizes})")
+        check_pixels(path, max(spec.width * spec.height, spec.full_width * spec.full_height))
+        _refuse_pages(path, file)
+        return file, parts, places
     file.close()
+    names = [name for spec in parts for name in spec.channelnames]
     raise BadInput(
-        f"{path} has no channels R, G, B and no gray one"
-        f"{' that is not deep' if seen and colour_channels(seen) else ''}"
-        f" (it has {', '.join(seen[:12])})"
+        f"{path} has no channels R, G, B and no gray Y"
+        f"{' that are not deep' if any(spec.deep for spec in parts) else ''}"
+        f" (it has {', '.join(names[:12])})"
     )
 
 
-def _refuse_pages(path: str | Path, file: Any, part: int) -> None:
+def _colour_places(parts: list[Any], exr: bool, matte: bool) -> list[tuple[int, int]]:
+    """Part and channel of R, G, B, else of gray; [] where there are none.
+
+    Colours in one part come before colours in several, the default layer before others.
+    """
+    flat = [n for n, spec in enumerate(parts) if not spec.deep]
+    name = {(n, i): text for n in flat for i, text in enumerate(parts[n].channelnames)}
+    if len(name) == 1:
+        ((place, lone),) = name.items()
+        gray = not exr or lone.rpartition(".")[2] in LONE or (matte and is_alpha(lone))
+        return [place] if gray else []
+    groups = [[place for place in name if place[0] == n] for n in flat]
+    found = []
+    for group in (*groups, list(name)):
+        index = colour_channels([name[place] for place in group])
+        found.append([group[i] for i in index])
+    found = [places for places in found if places]
+    return min(found, key=lambda p: (-len(p), "." in name[p[0]]), default=[])
+
+
+def _windows(spec: Any) -> tuple[int, ...]:
+    """Data window and display window."""
+    shown = (spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+    return (spec.x, spec.y, spec.width, spec.height, *shown)
+
+
+def _refuse_pages(path: str | Path, file: Any) -> None:
     """BadInput for a TIFF of several pictures of one size; smaller ones are previews."""
     if file.format_name() != "tiff":
         return
     size = file.spec().width, file.spec().height
-    more = file.seek_subimage(part + 1, 0) and (file.spec().width, file.spec().height) == size
-    file.seek_subimage(part, 0)
+    more = file.seek_subimage(1, 0) and (file.spec().width, file.spec().height) == size
+    file.seek_subimage(0, 0)
     file.geterror()  # that there is no other
     if more:
         raise several(path, "pages")
@@ -209,10 +275,12 @@ def colour_channels(names: list[str]) -> list[int]:
                 return [plain[name] for name in wanted]
     if "RY" in plain or "BY" in plain:  # colours as differences, at half the size
         return []
-    for name in ("Y", "L", "gray", "channel0", "I"):
-        if name in plain:
-            return [plain[name]]
-    return [0] if len(names) == 1 else []
+    return next(([plain[name]] for name in GRAY if name in plain), [])
+
+
+def is_alpha(channel: str) -> bool:
+    """Whether a channel of an EXR is an alpha, of whichever layer or part."""
+    return re.split("[.:]", channel)[-1] in ("A", "a", "alpha")
 
 
 def in_display_window(pixels: NDArray, spec: Any) -> NDArray:
@@ -243,10 +311,12 @@ def upright_array(pixels: NDArray, orientation: int) -> NDArray:
     return pixels
 
 
-def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
+def _encoding(path: str | Path, spec: Any, name: str) -> Encoding:
     """What a header says; floats are linear where nothing is said."""
     if spec.get_string_attribute("dpx:Transfer") in LOGARITHMIC:
         raise BadInput(f"{path} holds logarithmic densities of film: convert it first, as to EXR")
+    if name == "png":  # of gAMA and cHRM OpenImageIO passes on a part only
+        return encoding_of_numbers(path) or _encoding_of_chunks(path)
     profile = spec.getattribute("ICCProfile")
     if profile is not None:
         icc = bytes(bytearray(np.asarray(profile, np.uint8)))
@@ -254,13 +324,19 @@ def _encoding(path: str | Path, spec: Any, name: str, kind: str) -> Encoding:
             raise BadInput(f"{path} is CMYK of 16 bits, whose profile is not applied: make it RGB")
         return encoding_of_profile(icc)
     cicp = spec.getattribute("CICP")
-    if cicp is not None:
-        return encoding_of_cicp(int(cicp[0]), int(cicp[1]))
+    if cicp is not None and (said := encoding_of_cicp(path, int(cicp[0]), int(cicp[1]))):
+        return said
     chromaticities = spec.getattribute("chromaticities")
     primaries = named_primaries(list(chromaticities)) if chromaticities is not None else "bt709"
-    if kind == "float":
+    if _kind(spec) == "float32":
         return LINEAR._replace(primaries=primaries)
-    gamma = spec.get_float_attribute("oiio:Gamma", 0.0)
-    if name == "png" and gamma and abs(gamma - 2.2) > 0.05:
-        return SRGB._replace(transfer="linear" if abs(gamma - 1) < 0.01 else f"gamma{gamma:.4g}")
     return SRGB._replace(primaries=primaries)
+
+
+def _encoding_of_chunks(path: str | Path) -> Encoding:
+    """What a PNG says of its colours elsewhere than in numbers of H.273."""
+    try:
+        with Image.open(path) as image:
+            return encoding_of(image)
+    except (OSError, SyntaxError) as error:
+        raise BadInput(f"picture {path} is broken or truncated ({error})") from None

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from bgm.pictures.deep import deep_channels, is_deep
+from bgm.pictures.deep import deep_bits, deep_channels, is_alpha, is_deep
 from bgm.pictures.reading import open_image
 
+SAMPLES_PER_PIXEL = 277  # of a TIFF
+ALPHA_BANDS = ("A", "a", "X")  # of Pillow: straight, premultiplied, of no meaning
 HIGH_BITDEPTH = 0x40  # in the third byte of AVIF's box av1C
 
 
@@ -15,25 +17,28 @@ def dropped(path: str | Path) -> list[str]:
     """
     sentences = []
     if is_deep(path):
-        names, read = deep_channels(path)
-        alpha = any(is_alpha(name) for name in names)
-        others = [name for name in names if name not in read and not is_alpha(name)]
+        read, others = deep_channels(path)
+        alpha = any(is_alpha(name) for name in others)
+        others = [name for name in others if not is_alpha(name)]
         if others:
             some = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
             sentences.append(f"its colours are {', '.join(read)}, left out are {some}")
+        bits, kept = deep_bits(path)
+        if bits > kept:
+            sentences.append(f"its {bits} bits a channel are read with {kept}")
     else:
         with open_image(path) as image:
             alpha, avif = image.has_transparency_data, image.format == "AVIF"
+            samples = getattr(image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0)
+            colours = len(image.getbands()) - (image.getbands()[-1] in ALPHA_BANDS)
+        if (others := samples - colours - alpha) > 0:
+            share = f"{others} of {samples}"
+            sentences.append(f"channels beside its colours and alpha are left out ({share})")
         if avif and _is_high_avif(path):
             sentences.append("an AVIF of more than 8 bits is read with 8: a 16-bit PNG keeps them")
     if alpha:
         sentences.append("its alpha channel is not looked at, colours are taken as they are")
     return sentences
-
-
-def is_alpha(channel: str) -> bool:
-    """Whether a channel of an EXR is an alpha, of whichever layer."""
-    return channel.rpartition(".")[2] in ("A", "a", "alpha")
 
 
 def _is_high_avif(path: str | Path) -> bool:

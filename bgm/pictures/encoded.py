@@ -10,7 +10,7 @@ from torch import Tensor
 from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.pictures.deep import is_deep, read_deep
-from bgm.pictures.profiles import encoding_of, encoding_of_cicp, to_srgb
+from bgm.pictures.profiles import encoding_of, encoding_of_numbers, to_srgb
 from bgm.pictures.reading import ORIENTATION, open_image, to_mode, to_tensor
 
 
@@ -30,21 +30,19 @@ def read_encoded(path: str | Path, linear: bool | None = None) -> tuple[Tensor, 
 def _read(path: str | Path) -> tuple[Tensor, Encoding]:
     if not Path(path).is_file():
         raise BadInput(f"picture {path} does not exist")
-    cicp = _cicp(path)
     if is_deep(path):
-        x, encoding = read_deep(path)
-        return x, encoding_of_cicp(*cicp) if cicp else encoding
+        return read_deep(path)
     with open_image(path) as image:
-        if image.info.get("icc_profile") and image.format in ("HEIF", "AVIF"):
-            cicp = None  # where a file has both, the profile is the finer word
+        # Where a HEIC or AVIF has both, the profile is the finer word.
+        profiled = image.info.get("icc_profile") and image.format in ("HEIF", "AVIF")
+        said = None if profiled else encoding_of_numbers(path)
         if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-            x = _read_heif(path)
-            return x, encoding_of_cicp(*cicp) if cicp else encoding_of(image)
+            return _read_heif(path), said or encoding_of(image)
         turn = image.getexif().get(ORIENTATION, 1)
         upright = image if turn == 1 else ImageOps.exif_transpose(image)
         upright.load()
         upright = to_srgb(upright)
-        encoding = encoding_of_cicp(*cicp) if cicp else encoding_of(upright)
+        encoding = said or encoding_of(upright)
         if upright.mode in ("CMYK", "LAB"):  # its profile is not of what becomes of it
             encoding = Encoding()
         return to_tensor(to_mode(upright, "RGB")), encoding
@@ -57,23 +55,3 @@ def _read_heif(path: str | Path) -> Tensor:
     array = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
     array = array[..., :3] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-
-
-def _cicp(path: str | Path) -> tuple[int, int] | None:
-    """Primaries and transfer, in numbers of ITU-T H.273, that Pillow does not tell of a file.
-
-    A PNG says them in its chunk cICP, HEIC and AVIF in their box colr.
-    """
-    with open(path, "rb") as file:
-        start = file.read(1 << 16)
-        if start[4:8] == b"ftyp":
-            _, found, numbers = start.partition(b"colrnclx")
-            return (numbers[1], numbers[3]) if found and len(numbers) > 3 else None
-        file.seek(8)
-        if start.startswith(b"\x89PNG\r\n\x1a\n"):
-            while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
-                if head[4:] == b"cICP":
-                    primaries, transfer = file.read(2)
-                    return primaries, transfer
-                file.seek(int.from_bytes(head[:4]) + 4, 1)  # 4: the checksum
-    return None

@@ -3,6 +3,7 @@
 import io
 import struct
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,31 +21,22 @@ from bgm.colour import (
     to_linear,
     to_xyz,
 )
+from bgm.errors import BadInput
 
 D50 = (0.3457, 0.3585)  # the white that ICC profiles refer to
 SAME_CURVE = 0.008  # of codes: a third of what one may see side by side
 INTEROPERABILITY = 0xA005  # EXIF; "R03" in it is how cameras say Adobe RGB
 # Of ITU-T H.273, which PNG, HEIF and video share.
-CICP_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "dcip3", 12: "p3"}
-CICP_TRANSFERS = {
-    1: "bt709",
-    4: "gamma2.2",
-    5: "gamma2.8",
-    6: "bt709",
-    8: "linear",
-    13: "srgb",
-    14: "bt709",
-    15: "bt709",
-    16: "pq",
-    18: "hlg",
-}
+CICP_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte170m", 9: "bt2020"}
+CICP_PRIMARIES |= {11: "dcip3", 12: "p3", 22: "bt470bg"}
+CICP_TRANSFERS = {1: "bt709", 6: "bt709", 7: "bt709", 11: "bt709", 14: "bt709", 15: "bt709"}
+CICP_TRANSFERS |= {4: "gamma2.2", 5: "gamma2.8", 8: "linear", 13: "srgb", 16: "pq", 18: "hlg"}
+CICP_UNSAID = (0, 2, 3)  # "unspecified", and reserved ones that some writers mean it by
 
 
 def encoding_of(image: Image.Image) -> Encoding:
     """The encoding of a picture opened by Pillow; sRGB where the file says nothing."""
     info = image.info
-    if cicp := info.get("cicp"):
-        return encoding_of_cicp(cicp[0], cicp[1])
     if icc := info.get("icc_profile"):
         return encoding_of_profile(icc)
     if "srgb" in info:
@@ -63,8 +55,52 @@ def encoding_of(image: Image.Image) -> Encoding:
     return Encoding(primaries, transfer)
 
 
-def encoding_of_cicp(primaries: int, transfer: int) -> Encoding:
-    """Of the numbers of ITU-T H.273; sRGB for what is unknown."""
+def encoding_of_numbers(path: str | Path) -> Encoding | None:
+    """What a file says in numbers of ITU-T H.273; None where it says none.
+
+    A PNG says them in its chunk cICP, HEIC and AVIF in their box colr. Raises BadInput as
+    `encoding_of_cicp`, and for a PNG of the narrow range.
+    """
+    with open(path, "rb") as file:
+        start = file.read(1 << 16)
+        if start[4:8] == b"ftyp":
+            _, found, numbers = start.partition(b"colrnclx")
+            known = found and len(numbers) > 3
+            return encoding_of_cicp(path, numbers[1], numbers[3]) if known else None
+        if not start.startswith(b"\x89PNG\r\n\x1a\n"):
+            return None
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+            length = int.from_bytes(head[:4])
+            if head[4:] == b"cICP" and length == 4:
+                primaries, transfer, _, full = file.read(4)
+                if not full:
+                    raise BadInput(
+                        f"{path} says in its chunk cICP that it is of the narrow range (black at 16"
+                        " of 255), expected the full range: write it as such first"
+                    )
+                return encoding_of_cicp(path, primaries, transfer)
+            file.seek(length + 4, 1)  # 4: the checksum
+    return None
+
+
+def encoding_of_cicp(path: object, primaries: int, transfer: int) -> Encoding | None:
+    """Of the numbers of ITU-T H.273; None where both are "unspecified".
+
+    Raises BadInput that names the file for numbers that are none of `CICP_PRIMARIES` and
+    `CICP_TRANSFERS`, rather than showing wrong colours.
+    """
+    for what, number, known in (
+        ("primaries", primaries, CICP_PRIMARIES),
+        ("transfer", transfer, CICP_TRANSFERS),
+    ):
+        if number not in known and number not in CICP_UNSAID:
+            raise BadInput(
+                f"{path} is tagged with colour {what} {number} (ITU-T H.273), which is none of "
+                f"{', '.join(map(str, known))}: convert it first, as to sRGB"
+            )
+    if primaries in CICP_UNSAID and transfer in CICP_UNSAID:
+        return None
     return Encoding(CICP_PRIMARIES.get(primaries, "bt709"), CICP_TRANSFERS.get(transfer, "srgb"))
 
 

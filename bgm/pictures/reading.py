@@ -115,7 +115,7 @@ def open_picture(
     if _needs_openimageio(path):
         if mode == "RGBA":
             raise BadInput(f"the alpha channel of {path} is not read here: give it as a matte")
-        x, encoding = read_deep(str(path))
+        x, encoding = read_deep(str(path), matte=mode == "L")
         x, _ = finite(x)
         # The numbers of a matte are no light.
         shown = _as_float(x) if mode == "L" else to_display(_as_float(x), encoding)
@@ -200,10 +200,13 @@ def pixel_aspect(path: File) -> float:
     if is_deep(path):
         return deep_aspect(str(path))
     with open_image(path) as image:
-        across, down = image.info.get("aspect") or image.info.get("dpi") or (1, 1)
+        info = image.info
+        jfif = info["jfif_density"] if info.get("jfif_unit") == 0 else (1, 1)  # 0: of no length
+        said = info.get("aspect") or (jfif if jfif[0] != jfif[1] else info.get("dpi"))
+        across, down = said or (1, 1)
         turned = image.getexif().get(ORIENTATION, 1) > 4
     across, down = (down, across) if turned else (across, down)
-    aspect = float(down / across) if across and down else 1.0
+    aspect = float(down) / float(across) if across and down else 1.0
     return aspect if abs(aspect - 1) > 0.01 else 1.0  # rounded numbers of dots an inch
 
 

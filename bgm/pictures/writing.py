@@ -11,7 +11,7 @@ from torch import Tensor
 from bgm.colour import SRGB, Encoding, primaries_xy
 from bgm.errors import BadInput
 from bgm.files import atomic_write
-from bgm.pictures.deep import LARGEST_HALF, openimageio
+from bgm.pictures.deep import LARGEST_HALF, first_line, openimageio
 from bgm.pictures.profiles import profile_of
 
 COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}
@@ -56,14 +56,20 @@ def write_deep(
 ) -> None:
     """Write (C, H, W) as "png16", "tiff" or "exr": whole or not at all.
 
-    x: numbers of the encoding; of an EXR they are stored as half, of a TIFF as float32 where the
-    encoding is linear, else as 16 bits. channels: their names, "A" among them for alpha; straight:
-    whether colours are not multiplied by it, which TIFF can say. compression: of an EXR.
-    pixel_aspect: width of a pixel by its height.
+    x: numbers of the encoding; of an EXR they are stored as half, or as float32 where one is above
+    65504, of a TIFF as float32 where the encoding is linear, else as 16 bits. channels: their
+    names, "A" among them for alpha; straight: whether colours are not multiplied by it, which TIFF
+    can say. compression: of an EXR. pixel_aspect: width of a pixel by its height.
     """
     oiio = openimageio(path)
-    number = {"png16": oiio.UINT16, "exr": oiio.HALF}.get(kind, oiio.UINT16)
-    if kind == "tiff" and not encoding.bounded:
+    array = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
+    number = oiio.UINT16
+    if kind == "exr":
+        beyond = bool((np.isfinite(array) & (np.abs(array) > LARGEST_HALF)).any())
+        number = oiio.FLOAT if beyond else oiio.HALF
+        most = float(np.finfo(np.float32).max) if beyond else LARGEST_HALF
+        array = array.clip(-most, most)
+    elif kind == "tiff" and not encoding.bounded:
         number = oiio.FLOAT
     spec = oiio.ImageSpec(x.shape[2], x.shape[1], x.shape[0], number)
     spec.channelnames = channels
@@ -81,20 +87,17 @@ def write_deep(
     elif profile := profile_of(encoding):
         value = np.frombuffer(profile, np.uint8)
         spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{len(value)}]"), value)
-    array = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
     if number == oiio.UINT16:
         array = np.round(array.clip(0, 1) * 65535).astype(np.uint16)
-    else:
-        array = array.clip(-LARGEST_HALF, LARGEST_HALF) if kind == "exr" else array
     with atomic_write(path) as partial:
         name = "png" if kind == "png16" else kind
         file = oiio.ImageOutput.create(name)
         if not (file and file.open(str(partial), spec) and file.write_image(array)):
-            reason = (file or oiio).geterror().strip()
+            reason = first_line((file or oiio).geterror())
             if shutil.disk_usage(partial.parent).free < array.nbytes:
                 reason = "no space left on the disk"
             if file:
                 file.close()
             raise BadInput(f"cannot write {path} ({reason})")
         if not file.close():
-            raise BadInput(f"cannot write {path} ({file.geterror().strip()})")
+            raise BadInput(f"cannot write {path} ({first_line(file.geterror())})")

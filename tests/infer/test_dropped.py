@@ -1,5 +1,6 @@
 """What reading a shot or a plate leaves out is said, once and by name; of plain files, nothing."""
 
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -130,6 +131,61 @@ def test_other_layers_of_an_exr_are_named(tmp_path):
     assert said.startswith("its colours are left.R, left.G, left.B, left out are ")
     assert "right.R" in said
     assert "depth.Z" in said
+
+
+def test_other_parts_of_an_exr_are_named(tmp_path):
+    plane = np.full((8, 8), 0.5)
+    views = {view: dict.fromkeys("RGB", plane) for view in ("left", "right")}
+    (said,) = dropped(files.exr_parts(tmp_path / "views.exr", views))
+    assert "left out are right:R, right:G, right:B" in said
+    split = {f"rgba.{name}": {name: plane} for name in "RGB"}
+    assert dropped(files.exr_parts(tmp_path / "split.exr", split)) == []
+
+
+def tiff(path, x, photometric, more=()):
+    """An uncompressed TIFF of whole numbers (H, W, C), with more tags: number, type, values."""
+    H, W, channels = x.shape
+    bits, data = x.dtype.itemsize * 8, x.tobytes()
+    tags = [(256, "H", [W]), (257, "H", [H]), (258, "H", [bits] * channels), (259, "H", [1])]
+    tags += [(262, "H", [photometric]), (273, "I", [8]), (277, "H", [channels]), (278, "H", [H])]
+    tags, late = sorted([*tags, (279, "I", [len(data)]), *more]), b""
+    directory, behind = struct.pack("<H", len(tags)), 8 + len(data) + 6 + 12 * len(tags)
+    for number, kind, values in tags:
+        value = struct.pack(f"<{len(values)}{kind}", *values)
+        if len(value) > 4:
+            value, late = struct.pack("<I", behind + len(late)), late + value
+        directory += struct.pack("<HHI", number, {"H": 3, "I": 4}[kind], len(values))
+        directory += value.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<I", 8 + len(data))
+    path.write_bytes(head + data + directory + b"\0" * 4 + late)
+    return path
+
+
+RGB, PALETTE = 2, 3
+
+
+@pytest.mark.parametrize(
+    ("x", "photometric", "more", "says"),
+    [
+        (shades(3).astype(np.uint32) << 24, RGB, [], "its 32 bits a channel are read with 16"),
+        (
+            (shades(3)[..., :1]).astype(np.uint16) << 8,
+            PALETTE,
+            [(320, "H", list(range(65536)) * 3)],
+            "its 16 bits a channel are read with 8",
+        ),
+        (shades(6), RGB, [(338, "H", [0, 0, 0])], "its colours and alpha are left out (3 of 6)"),
+        (shades(4), RGB, [(338, "H", [0])], "its colours and alpha are left out (1 of 4)"),
+        (shades(6).astype(np.uint16) << 8, RGB, [(338, "H", [0] * 3)], "left out are channel3"),
+        (shades(3), RGB, [], None),
+        (shades(3).astype(np.uint16) << 8, RGB, [], None),
+        (shades(4), RGB, [(338, "H", [2])], ALPHA),
+    ],
+)
+def test_what_a_tiff_loses_is_said(tmp_path, x, photometric, more, says):
+    said = dropped(tiff(tmp_path / "a.tif", x, photometric, more))
+    assert len(said) == (says is not None)
+    assert not said or says in said[0]
 
 
 def test_what_else_a_video_holds_is_said(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """From picture files to picture files: colours, light above white, alpha, layers, profiles."""
 
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from bgm.infer.sources import pictures
 from bgm.pictures import pixel_aspect, read_encoded, write_deep, write_png
 from bgm.pictures.profiles import profile_of
 from bgm.types import Refined
+from tests.pictures import files
 
 oiio = pytest.importorskip("OpenImageIO", reason="the extra `exr` is not installed")
 H, W = 64, 80
@@ -98,6 +100,20 @@ def test_a_highlight_in_hair_leaves_as_bright_as_it_came(tmp_path):
     predict(network(0.5), frames, sink, foreground=FOREGROUNDS["unmix"], say=lambda sentence: None)
     found, _ = read_encoded(tmp_path / "out/fgr/a.exr")
     assert (found - 8).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("most", [65504.0, 1e6])
+def test_light_that_no_half_can_say_leaves_as_float(tmp_path, most):
+    x = torch.full((3, H, W), 0.5)
+    x[:, 3, 4] = most
+    for name in ("a", "plate"):
+        files.exr(tmp_path / f"{name}.exr", dict(zip("RGB", x.numpy(), strict=True)), half=False)
+    frames = pictures(tmp_path / "a.exr", tmp_path / "plate.exr")
+    sink = PictureSink(tmp_path / "out", ["fgr"])
+    predict(network(1.0), frames, sink, say=lambda sentence: None)
+    path = tmp_path / "out/fgr/a.exr"
+    assert str(oiio.ImageInput.open(str(path)).spec().format) == ("half" if most < 1e5 else "float")
+    torch.testing.assert_close(read_encoded(path)[0], x)
 
 
 @pytest.mark.parametrize("alpha", [None, "straight", "premultiplied"])
@@ -225,6 +241,30 @@ def test_a_profile_is_carried_byte_for_byte(tmp_path):
     matted(tmp_path, "png", Encoding("p3", "srgb"))
     profile = profile_of(Encoding("p3", "srgb"))
     assert read_encoded(tmp_path / "out/com/a.png")[1].icc == profile
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("chunk", "data"),
+    [
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)),
+        (b"gAMA", struct.pack(">I", 100000)),
+        (b"gAMA", struct.pack(">I", 55556)),
+    ],
+)
+def test_colours_that_a_png_says_in_a_chunk_leave_as_they_came(tmp_path, chunk, data, bits):
+    path = files.png_with(tmp_path / "a.png", chunk, data, bits)
+    x, encoding = read_encoded(path)
+    sink = PictureSink(tmp_path / "out", ["fgr"])
+    predict(network(1.0), pictures(path, path), sink, say=lambda sentence: None)
+    found, said = read_encoded(tmp_path / "out/fgr/a.png")
+    assert found.dtype == x.dtype
+    most = 2**bits - 1
+    assert said.primaries == encoding.primaries
+    light, expected = (
+        to_linear(y.to(torch.float32) / most, e) for y, e in ((found, said), (x, encoding))
+    )
+    assert (light - expected).abs().max() < 0.01
 
 
 @pytest.mark.parametrize(

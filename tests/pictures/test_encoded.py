@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -13,7 +12,14 @@ from PIL import Image, ImageCms, features
 from bgm.colour import LINEAR, SRGB, Encoding, to_display
 from bgm.errors import BadInput
 from bgm.infer.sources import is_picture
-from bgm.pictures import finite, limit_megapixels, picture_size, read_encoded, read_picture
+from bgm.pictures import (
+    finite,
+    limit_megapixels,
+    picture_size,
+    pixel_aspect,
+    read_encoded,
+    read_picture,
+)
 from bgm.pictures.profiles import encoding_of_profile, profile_of
 from tests.pictures import files
 
@@ -49,6 +55,74 @@ def test_a_gray_exr_is_gray_and_one_without_colours_is_refused(tmp_path):
     path = files.exr(tmp_path / "z.exr", {"Z": LIGHT[..., 0], "id": LIGHT[..., 1]})
     with pytest.raises(BadInput, match=r"z\.exr has no channels R, G, B .*Z"):
         read_encoded(path)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"depth": {"Z": LIGHT[..., 0]}, "beauty": layer()},
+        {"gray": {"Y": LIGHT[..., 1]}, "beauty": layer("beauty.")},
+        {"spec": layer("spec.", LIGHT / 2), "rgba": layer()},
+        {"left": layer(), "right": layer("", LIGHT / 2)},
+        {f"rgba.{name}": {name: x} for name, x in layer().items()},
+        {"b": {"B": LIGHT[..., 2]}, "rg": {"R": LIGHT[..., 0], "G": LIGHT[..., 1]}},
+    ],
+)
+def test_the_part_of_an_exr_that_has_colours_is_read(tmp_path, parts):
+    x, _ = read_encoded(files.exr_parts(tmp_path / "a.exr", parts))
+    assert torch.equal(x, torch.from_numpy(LIGHT.transpose(2, 0, 1)))
+
+
+def test_colours_in_parts_of_several_sizes_are_refused(tmp_path):
+    channels = layer() | {"B": LIGHT[:6, :9, 2]}
+    path = files.exr_parts(tmp_path / "a.exr", {name: {name: x} for name, x in channels.items()})
+    with pytest.raises(BadInput, match=r"a\.exr has R, G and B in parts of different windows"):
+        read_encoded(path)
+
+
+@pytest.mark.parametrize("name", ["Z", "id", "N", "depth.Z", "A"])
+def test_one_channel_that_is_no_colour_is_refused(tmp_path, name):
+    path = files.exr(tmp_path / "a.exr", {name: LIGHT[..., 0]})
+    words = rf"has no channels R, G, B and no gray Y \(it has {name}\)"
+    with pytest.raises(BadInput, match=words):
+        read_encoded(path)
+
+
+@pytest.mark.parametrize("name", ["Y", "err.Y", "R"])
+def test_one_channel_that_is_gray_is_read(tmp_path, name):
+    x, _ = read_encoded(files.exr(tmp_path / "a.exr", {name: LIGHT[..., 0]}))
+    assert torch.equal(x, torch.from_numpy(LIGHT[..., 0]).expand(3, -1, -1))
+
+
+def test_a_matte_may_be_an_alpha_channel_alone(tmp_path):
+    path = files.exr(tmp_path / "a.exr", {"A": LIGHT[..., 0] / 50})
+    expected = torch.from_numpy(LIGHT[..., 0] / 50 * 255)
+    assert (read_picture(path, "L")[0] - expected).abs().max() < 1
+    assert picture_size(path) == (12, 18)
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+@pytest.mark.parametrize("suffix", [".exr", ".png", ".tif", ".jpg"])
+def test_the_shape_of_a_pixel_is_that_of_the_upright_picture(tmp_path, suffix, turn):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".exr":
+        files.deep(path, LIGHT, orientation=turn, aspect=2.0)
+    else:
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        files.picture(path, files.shades(), exif=exif, dpi=(72, 144))
+    assert pixel_aspect(path) == pytest.approx(2 if turn < 5 else 0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("unit", "density", "aspect"),
+    [(0, (2, 1), 0.5), (0, (1, 2), 2), (0, (1, 1), 1), (0, (0, 0), 1), (1, (72, 144), 2)],
+)
+def test_a_jfif_without_a_unit_says_the_shape_of_a_pixel(tmp_path, unit, density, aspect):
+    path = files.picture(tmp_path / "a.jpg", files.shades())
+    before, name, after = path.read_bytes().partition(b"JFIF\0")
+    path.write_bytes(before + name + after[:2] + struct.pack(">BHH", unit, *density) + after[7:])
+    assert pixel_aspect(path) == pytest.approx(aspect)
 
 
 @pytest.mark.parametrize(
@@ -197,17 +271,10 @@ def test_a_profile_is_read_and_carried(tmp_path, suffix):
         assert read_encoded(path)[1] == Encoding("p3", "srgb", profile)
 
 
-def png_with(path, chunk, data, array):
-    """A PNG with one more chunk before its pixels."""
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG")
-    whole = out.getvalue()
-    body = chunk + data
-    extra = struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    path.write_bytes(whole[:33] + extra + whole[33:])
-    return path
+CHRM_ADOBE = struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize(
     ("chunk", "data", "encoding"),
     [
@@ -217,16 +284,38 @@ def png_with(path, chunk, data, array):
         (b"gAMA", struct.pack(">I", 100000), LINEAR),
         (b"gAMA", struct.pack(">I", 55556), Encoding("bt709", "gamma1.8")),
         (b"sRGB", b"\0", SRGB),
-        (
-            b"cHRM",
-            struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000),
-            Encoding("adobergb", "srgb"),
-        ),
+        (b"cHRM", CHRM_ADOBE, Encoding("adobergb", "srgb")),
+        (b"cICP", bytes([2, 2, 0, 1]), SRGB),
     ],
 )
-def test_what_a_png_says_of_its_colours(tmp_path, chunk, data, encoding):
-    path = png_with(tmp_path / "a.png", chunk, data, files.shades())
-    assert read_encoded(path)[1] == encoding
+def test_what_a_png_says_of_its_colours(tmp_path, chunk, data, encoding, bits):
+    path = files.png_with(tmp_path / "a.png", chunk, data, bits)
+    x, said = read_encoded(path)
+    assert x.dtype == (torch.uint8 if bits == 8 else torch.uint16)
+    assert said == encoding
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_png_whose_words_on_its_colours_are_damaged_is_refused(tmp_path, bits):
+    path = files.png_with(tmp_path / "a.png", b"cHRM", CHRM_ADOBE, bits)
+    path.write_bytes(path.read_bytes().replace(CHRM_ADOBE, CHRM_ADOBE[::-1]))
+    with pytest.raises(BadInput, match=r"a\.png"):
+        read_encoded(path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([10, 13, 0, 1], r"colour primaries 10 \(ITU-T H.273\), which is none of 1, 5, 6"),
+        ([1, 17, 0, 1], r"colour transfer 17 \(ITU-T H.273\), which is none of 1, 6, 7"),
+        ([1, 13, 0, 0], "narrow range"),
+    ],
+)
+def test_numbers_of_colours_that_are_unknown_are_refused(tmp_path, bits, data, words):
+    path = files.png_with(tmp_path / "a.png", b"cICP", bytes(data), bits)
+    with pytest.raises(BadInput, match=rf"a\.png [^(]*{words}"):
+        read_encoded(path)
 
 
 def test_a_large_picture_is_refused_with_its_size_and_a_key_allows_it(tmp_path, monkeypatch):
@@ -269,8 +358,9 @@ def test_a_cut_off_file_is_named(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 65535, (64, 64, 3)).astype(np.uint16)
     files.exr(path, layer("", noise / 9.0)) if suffix == ".exr" else files.deep(path, noise)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(BadInput, match=rf"a\{suffix}"):
+    with pytest.raises(BadInput, match=rf"a\{suffix}") as refused:
         read_encoded(path)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["a.jp2", "a.ppm", "a.pgm"])
