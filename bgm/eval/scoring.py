@@ -13,7 +13,7 @@ import numpy as np
 from bgm.compose import by_clip
 from bgm.console import say, tracked
 from bgm.data.fingerprint import fingerprint
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.eval.cases import Case, Cases
 from bgm.export.targets import suffixes
 from bgm.files import refusals_named, sha256, write_text
@@ -149,6 +149,8 @@ def score_cases(
     added. title: of the progress bar. Raises BadInput, naming the picture, for the first one that
     cannot be scored, and where every picture is skipped.
     """
+    if threads is not None:
+        check_at_least("scoring", 1, threads=threads)
     entries: dict[str, Entry] = dict(partial.entries) if partial else {}
     todo = [i for i, name in enumerate(cases.names) if name not in entries]
     for name, entry in tracked(_entries(cases, rules, todo, threads), title, len(todo)):
