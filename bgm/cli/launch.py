@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from bgm.cli.error_messages import error_message
 from bgm.console import is_first, say, say_error
@@ -177,8 +177,13 @@ def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
             _check_kinds(found, expected, f"{name}.")
         elif isinstance(expected, bool) and not isinstance(found, bool):
             raise BadInput(f"{name}={found}: expected true or false")
-        elif is_number(expected) and not (found is None or is_number(found)):
+        elif is_number(expected) and not (found is None or _is_numeric(found)):
             raise BadInput(f"{name}={found}: expected a number")
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether it is a number, or a list of numbers: some sizes may be two."""
+    return all(map(is_number, value)) if isinstance(value, ListConfig) else is_number(value)
 
 
 def as_typed(args: list[str]) -> list[str]:

@@ -43,6 +43,35 @@ def test_what_hydra_understands_stays():
     assert quoted("ckpt=a,b", sweep=True) == "ckpt=a,b"
 
 
+def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeypatch):
+    from bgm.cli import launch
+
+    (tmp_path / "x.yaml").write_text(
+        "out: ???\nsize: 512\non: true\nword: auto\nnone: null\nhome: ${oc.env:HOME,x}\nmore: {n: 1}"
+    )
+    monkeypatch.setattr(launch, "conf_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(
+        launch.HydraConfig, "get", lambda: OmegaConf.create("job: {config_name: x}")
+    )
+    shipped = OmegaConf.load(tmp_path / "x.yaml")
+
+    def refused(**changes):
+        try:
+            launch.check_kinds(OmegaConf.merge(shipped, changes))
+        except BadInput as error:
+            return str(error)
+        return ""
+
+    for right in ({}, {"size": 1.5}, {"size": [1, 2]}, {"size": None}, {"word": 3}, {"none": "a"}):
+        assert refused(out="a", **right) == ""
+    assert refused(out=None) == "out=null: expected a value"
+    assert refused(size="large") == "size=large: expected a number"
+    assert refused(size=True) == "size=True: expected a number"
+    assert refused(size=["large"]) == "size=['large']: expected a number"
+    assert refused(on="maybe") == "on=maybe: expected true or false"
+    assert refused(more={"n": "x"}) == "more.n=x: expected a number"
+
+
 def test_a_file_that_is_called_like_an_interpolation_is_meant(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dollar${x}").mkdir()
