@@ -47,7 +47,8 @@ def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeyp
     from bgm.cli import launch
 
     (tmp_path / "x.yaml").write_text(
-        "out: ???\nsize: 512\non: true\nword: auto\nnone: null\nhome: ${oc.env:HOME,x}\nmore: {n: 1}"
+        "out: ???\nsize: 512\nfast: true\nword: auto\nnone: null\nhome: ${oc.env:HOME,x}\n"
+        "more: {n: 1}"
     )
     monkeypatch.setattr(launch, "conf_dir", lambda: str(tmp_path))
     monkeypatch.setattr(
@@ -68,7 +69,7 @@ def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeyp
     assert refused(size="large") == "size=large: expected a number"
     assert refused(size=True) == "size=True: expected a number"
     assert refused(size=["large"]) == "size=['large']: expected a number"
-    assert refused(on="maybe") == "on=maybe: expected true or false"
+    assert refused(fast="maybe") == "fast=maybe: expected true or false"
     assert refused(more={"n": "x"}) == "more.n=x: expected a number"
 
 
