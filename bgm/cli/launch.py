@@ -138,7 +138,7 @@ def silence_lightning() -> None:
     for message in (
         r"Checkpoint directory .* exists and is not empty",  # a run goes on in its folder
         r".*does not have many workers",
-        r"It is recommended to use `self\.log\(.*sync_dist=True",  # the metrics add up over processes
+        r"It is recommended to use `self\.log\(.*sync_dist=True",  # ours add up over ranks
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
     ):
         warnings.filterwarnings("ignore", message=message)
