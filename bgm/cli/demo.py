@@ -32,7 +32,7 @@ ROWS = {
     "best_threshold": "best key, soft ramps too",
     "base": "base network, upsampled",
     "refined": "refined network",
-    "shipped": f"{SHIPPED}, as it comes with bgm",
+    "shipped": f"{SHIPPED} as it ships",
 }
 
 
