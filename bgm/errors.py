@@ -9,7 +9,7 @@ class BadInput(ValueError):
 
 def check_at_least(what: str, least: int, **numbers: int) -> None:
     """Raise BadInput unless all numbers, by their names, are numbers, least or more."""
-    numeric = {name: isinstance(n, int | float) for name, n in numbers.items()}
+    numeric = {name: isinstance(n, int | float) and n is not True for name, n in numbers.items()}
     if too_small := [f"{k} {n}" for k, n in numbers.items() if not numeric[k] or n < least]:
         expected = ", ".join(f"{name} >= {least}" for name in numbers)
         raise BadInput(f"{what} has {', '.join(too_small)}, expected {expected}")

@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.error_messages import error_message
 from bgm.console import is_first, say, say_error
@@ -72,8 +72,7 @@ def command_line() -> Iterator[None]:
     # Hydra raises its errors then; else it prints a page about them and exits by itself.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     with errors_as_sentences():
-        check_single_choices(sys.argv[1:])
-        sys.argv[1:] = as_typed(sys.argv[1:])
+        sys.argv[1:] = as_typed(check_choices(sys.argv[1:]))
         yield
 
 
@@ -146,20 +145,40 @@ def silence_lightning() -> None:
 
 # Of these one is meant: of several, Hydra would mix what they say, the last one winning.
 SINGLE = {"backbone", "crop", "data", "export", "network", "preset", "replace", "stage"}
+OPTIONAL = {"data", "experiment", "preset"}  # groups of which a command has none by itself
+NO_NAME = re.compile(r"null|true|false|[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
 
 
-def check_single_choices(args: list[str]) -> None:
-    """Raise BadInput for preset=[hd,4k] and the like."""
+def check_choices(args: list[str]) -> list[str]:
+    """The words without those that choose nothing, as preset=null where there is none anyway.
+
+    Raises BadInput for preset=[hd,4k], trainer=5 and the like.
+    """
+    kept = []
     for arg in args:
         key, _, value = arg.partition("=")
         if key in SINGLE and value[:1] == "[":
             raise BadInput(f"{arg}: expected one {key}, not a list ({key}=A,B with -m runs both)")
+        folder = Path(conf_dir(), key)
+        if value == "null" and key in OPTIONAL:
+            continue
+        if key.isidentifier() and folder.is_dir() and NO_NAME.fullmatch(value):
+            names = sorted(file.stem for file in folder.glob("*.yaml"))
+            if value not in names:
+                raise BadInput(f"{arg} is none of {', '.join(names)}")
+        kept.append(arg)
+    return kept
+
+
+ONE_PATH = PATH_KEYS - {"init", "resume", "background"}
+OR_MORE = {"size", "share"}  # two numbers for height and width; one for each part of a network
+OR_NULL = {"backbone_scale"}  # null: the network's own
 
 
 def check_kinds(cfg: DictConfig) -> None:
     """Raise BadInput for a word where the command's own config has a number, or true or false.
 
-    And for null where it has no value of its own.
+    And for a list where it has one path or one word, and for null where it has a value.
     """
     shipped = OmegaConf.load(f"{conf_dir()}/{HydraConfig.get().job.config_name}.yaml")
     _check_kinds(cfg, shipped, "")
@@ -169,22 +188,27 @@ def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
     for key in shipped:
         if key not in cfg or OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key):
             continue
-        found, name = cfg[key], f"{prefix}{key}"
-        missing = OmegaConf.is_missing(shipped, key)
-        expected = None if OmegaConf.is_interpolation(shipped, key) else shipped.get(key)
-        if missing and found is None:
-            raise BadInput(f"{name}=null: expected a value")
-        if isinstance(expected, DictConfig) and isinstance(found, DictConfig):
-            _check_kinds(found, expected, f"{name}.")
-        elif isinstance(expected, bool) and not isinstance(found, bool):
-            raise BadInput(f"{name}={found}: expected true or false")
-        elif is_number(expected) and not (found is None or _is_numeric(found)):
-            raise BadInput(f"{name}={found}: expected a number")
+        name, missing = f"{prefix}{key}", OmegaConf.is_missing(shipped, key)
+        expected = None if missing or OmegaConf.is_interpolation(shipped, key) else shipped[key]
+        if isinstance(expected, DictConfig) and isinstance(cfg[key], DictConfig):
+            _check_kinds(cfg[key], expected, f"{name}.")
+        elif what := _wrong_kind(str(key), cfg[key], expected, missing):
+            raise BadInput(f"{name}={'null' if cfg[key] is None else cfg[key]}: expected {what}")
 
 
-def _is_numeric(value: Any) -> bool:
-    """Whether it is a number, or a list of numbers: some sizes may be two."""
-    return all(map(is_number, value)) if isinstance(value, ListConfig) else is_number(value)
+def _wrong_kind(key: str, found: Any, expected: Any, missing: bool) -> str:
+    """What was expected in the place of a value of another kind; "" for one that fits."""
+    several = OmegaConf.is_config(found)
+    if found is None:
+        needed = missing or (expected is not None and key not in OR_NULL)
+        return "a value" if needed else ""
+    if isinstance(expected, bool):
+        return "" if isinstance(found, bool) else "true or false"
+    if is_number(expected):
+        return "" if is_number(found) or (several and key in OR_MORE) else "a number"
+    if several and (isinstance(expected, str) or key in ONE_PATH):
+        return "one word" if isinstance(expected, str) else "one path"
+    return ""
 
 
 def as_typed(args: list[str]) -> list[str]:
@@ -198,7 +222,8 @@ def quoted(arg: str, sweep: bool) -> str:
     if not equals or arg.startswith("-") or not value or value[0] in "'\"":
         return arg
     name = key.lstrip("+~").split(".")[-1]
-    is_path = name in PATH_KEYS | COMMAS and value not in ("null", "true", "false")
+    flags = ("null", "true", "false") if name == "resume" else ("null",)  # also a folder
+    is_path = name in PATH_KEYS | COMMAS and value not in flags
     if "${" in value:  # of Hydra, unless a file is really called so
         literal = in_quotes(value).replace("${", "\\${")
         return f"{key}={literal}" if is_path and os.path.lexists(value) else arg

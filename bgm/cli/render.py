@@ -59,11 +59,11 @@ def options_of(cfg: DictConfig) -> Options:
     ranges: Any = OmegaConf.to_container(cfg.ranges, resolve=True)
     check_ranges(ranges, OmegaConf.to_container(OmegaConf.load(f"{conf_dir()}/{RANGES}")))
     if cfg.kinds is not None:
-        unknown = [kind for kind in cfg.kinds if kind not in ranges["kinds"]]
-        if unknown or not cfg.kinds:
+        kinds = list(cfg.kinds) if OmegaConf.is_list(cfg.kinds) else [cfg.kinds]
+        if not kinds or any(kind not in ranges["kinds"] for kind in kinds):
             known = ", ".join(ranges["kinds"])
-            raise BadInput(f"kinds={list(cfg.kinds)}: expected one or more of {known}")
-        ranges["kinds"] = {kind: ranges["kinds"][kind] or 1 for kind in cfg.kinds}
+            raise BadInput(f"kinds={kinds}: expected one or more of {known}")
+        ranges["kinds"] = {kind: ranges["kinds"][kind] or 1 for kind in kinds}
     same = ("seed", "depth", "samples", "alpha_samples", "per_process", "maps", "rooms")
     return Options(
         **{key: cfg[key] for key in same},

@@ -23,6 +23,8 @@ def fixed_shape(shape: Sequence[int] | None) -> Shape | None:
     """[B, H, W] checked; None (every shape) stays None. BadInput for a shape that is none."""
     if shape is None:
         return None
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise BadInput(f"shape is {shape}, expected three positive numbers [batch, height, width]")
     numbers = list(shape)
     if len(numbers) != 3 or any(type(n) is not int or n < 1 for n in numbers):
         raise BadInput(f"shape {numbers}: expected three positive numbers [batch, height, width]")

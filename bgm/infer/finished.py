@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.infer.frame import Shot
-from bgm.infer.shot_list import ListedShot
+from bgm.infer.shot_list import RECORDS, ListedShot
 from bgm.infer.sources import Clip, Pictures
 from bgm.pictures.finding import walk_files
 from bgm.weights import weights_file
@@ -17,7 +17,6 @@ from bgm.weights import weights_file
 # Keys of conf/predict.yaml that change no output, or stand in the record by themselves.
 FREE = {"resume", "progress", "memory", "device", "max_megapixels", "compile", "src", "bgr", "out"}
 FREE |= {"shots", "shot", "model", "preset"}
-FOLDER = ".bgm"  # beside com/, pha/, ...
 
 
 class KnowsFiles(Protocol):
@@ -35,7 +34,7 @@ class OutputRecord:
     """
 
     def __init__(self, shot: ListedShot, settings: Mapping[str, Any]) -> None:
-        self.path = Path(shot.out) / FOLDER / f"{Path(shot.src).stem}.json"
+        self.path = Path(shot.out) / RECORDS / f"{Path(shot.src).stem}.json"
         self.content = recorded(shot, settings)
         self._since: int | None = None  # ns: outputs are made with these settings from then on
 

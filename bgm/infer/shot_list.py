@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bgm.errors import BadInput
+from bgm.infer.outputs import OUTPUTS
 from bgm.pictures.finding import HIDDEN
 
+RECORDS = ".bgm"  # beside com/, pha/, ...: with which settings they were made
 COLUMNS = ("src", "bgr", "out")
 
 
@@ -82,6 +84,8 @@ def _of_folder(folder: Path, out: Path) -> list[ListedShot]:
         raise BadInput(f"folder {folder} cannot be read ({error.strerror})") from None
     skip = out.resolve()
     folders = [x for x in inside if x.is_dir() and x.resolve() != skip]
+    if skip.parent == folder.resolve() and (_part(skip, "src").exists()):
+        raise BadInput(f"out={out} is itself a shot of shots={folder}: choose another folder")
     if not folders:
         raise BadInput(f"shots={folder} holds no folders: expected one for each shot")
     return [
@@ -146,6 +150,11 @@ def _plate(folder: Path, bgr: str) -> str:
 def check_apart(shot: ListedShot) -> None:
     """Raise BadInput where mattes would lie among the pictures that they are made of."""
     src, out = Path(shot.src).resolve(), Path(shot.out).resolve()
+    if src.is_dir() and (src / RECORDS).is_dir() and any((src / x).is_dir() for x in OUTPUTS):
+        raise BadInput(
+            f"src={shot.src} holds the mattes of an earlier run ({', '.join(OUTPUTS)}), which would"
+            " be matted too: move them out of it"
+        )
     if src.is_dir() and (src == out or src in out.parents):
         raise BadInput(
             f"out={shot.out} lies in src={shot.src}, all of whose pictures are matted: the next run"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import train
-from bgm.cli.launch import as_typed, command_line, errors_as_sentences, quoted
+from bgm.cli.launch import as_typed, check_choices, command_line, errors_as_sentences, quoted
 from bgm.errors import BadInput
 
 TYPED = st.text(st.sampled_from("ab /.\\'\"()[]{},=:;#%&*?!~^äü-+_0 "), min_size=1)
@@ -63,14 +63,30 @@ def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeyp
             return str(error)
         return ""
 
-    for right in ({}, {"size": 1.5}, {"size": [1, 2]}, {"size": None}, {"word": 3}, {"none": "a"}):
-        assert refused(out="a", **right) == ""
+    for right in ({}, {"size": 1.5}, {"size": [1, 2]}, {"word": 3}, {"none": "a"}, {"none": [1]}):
+        assert refused(**{"out": "a"} | right) == ""
     assert refused(out=None) == "out=null: expected a value"
     assert refused(size="large") == "size=large: expected a number"
     assert refused(size=True) == "size=True: expected a number"
-    assert refused(size=["large"]) == "size=['large']: expected a number"
+    assert refused(size=None) == "size=null: expected a value"
+    assert refused(word=None) == "word=null: expected a value"
+    assert refused(word=["a"]) == "word=['a']: expected one word"
+    assert refused(out=["a"]) == "out=['a']: expected one path"
     assert refused(fast="maybe") == "fast=maybe: expected true or false"
     assert refused(more={"n": "x"}) == "more.n=x: expected a number"
+
+
+def test_a_group_is_chosen_by_a_name():
+    assert check_choices(["preset=null", "data=null", "seed=1", "~callbacks"]) == [
+        "seed=1",
+        "~callbacks",
+    ]
+    assert check_choices(["preset=4k", "export=onnx"]) == ["preset=4k", "export=onnx"]
+    for arg in ("preset=5", "trainer=null", "export=true", "loss=5"):
+        with pytest.raises(BadInput, match=f"{arg} is none of "):
+            check_choices([arg])
+    with pytest.raises(BadInput, match="expected one preset, not a list"):
+        check_choices(["preset=[hd,4k]"])
 
 
 def test_a_file_that_is_called_like_an_interpolation_is_meant(tmp_path, monkeypatch):

@@ -295,9 +295,16 @@ def test_a_job_array_of_submitits_local_executor(tmp_path):
         (["outputs=null"], "outputs: found none, expected some of com"),
         (["outputs=[pha,5]"], "outputs: found 5, expected some of com"),
         (["outputs=pha,teapot"], "outputs: found teapot, expected some of com"),
+        (["background=true"], "background true is neither a colour"),
+        (["holdout=[a]"], "holdout=['a']: expected one path"),
+        (["device=[cpu]"], "device=['cpu']: expected one word"),
+        (["device=null"], "device=null: expected a value"),
+        (["calm=[0.5]"], "calm=[0.5]: expected a number"),
+        (["src=[a,b]"], "src=['a', 'b']: expected one path"),
         (["background=0,300,0"], "background 0,300,0: expected three numbers from 0 to 255"),
         (["background=[0,300,0]"], "background 0,300,0: expected three numbers from 0 to 255"),
         (["align=auto", "align_every=1.5"], "align_every is 1.5, expected a number of frames"),
+        (["align=auto", "align_every=x"], "align_every is x, expected a number of frames"),
     ],
 )
 def test_words_of_another_kind_are_one_sentence(tmp_path, quick, capsys, words, sentence):
@@ -334,6 +341,25 @@ def test_mattes_do_not_go_among_the_pictures_they_are_made_of(tmp_path, quick, c
     assert script("predict", *words) == 1
     assert "the next run would matte these mattes" in capsys.readouterr().err
     assert made(tmp_path) == before
+
+
+def test_a_folder_that_holds_mattes_is_no_shot(tmp_path, quick, capsys):
+    """Mattes of single pictures lie beside them; the next run is about the whole folder."""
+    write_shot(tmp_path / "A")
+    words = [f"bgr={tmp_path}/A/bgr.png", *PLAIN]
+    first = [f"src={tmp_path}/A/src/0000.png", f"out={tmp_path}/A/src"]
+    assert script("predict", *first, *words) == 0
+    assert script("predict", f"src={tmp_path}/A/src", f"out={tmp_path}/out", *words) == 1
+    assert "holds the mattes of an earlier run" in capsys.readouterr().err
+
+
+def test_mattes_do_not_take_the_place_of_a_shot(tmp_path, quick, capsys):
+    for name in "AB":
+        write_shot(tmp_path / name, 1)
+    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/A", *PLAIN) == 1
+    assert "is itself a shot" in capsys.readouterr().err
+    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/mattes", *PLAIN) == 0
+    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/mattes", *PLAIN) == 0
 
 
 def test_a_list_with_a_comma_too_many_or_an_unknown_column_is_refused(tmp_path, quick, capsys):

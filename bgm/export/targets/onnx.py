@@ -67,6 +67,8 @@ class OnnxExport(Target):
         **shared: Any,
     ):
         super().__init__(**shared)
+        if type(opset) is not int:
+            raise BadInput(f"opset is {opset}, expected a whole number")
         if opset < OLDEST:
             raise BadInput(f"opset {opset} cannot be written, expected {OLDEST} or newer")
         self.opset, self.threshold_input = int(opset), threshold_input

@@ -57,7 +57,7 @@ class AlignPlate:
     """
 
     def __init__(self, every: int | None = None, quiet: bool = False) -> None:
-        if every is not None and (isinstance(every, bool | float) or every < 1):
+        if every is not None and (type(every) is not int or every < 1):
             raise BadInput(f"align_every is {every}, expected a number of frames, 1 or more")
         self.every, self.quiet = every, quiet
         self._name, self._count = "", 0
