@@ -172,7 +172,7 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     assert script("predict", "model=small", *shot) == 0
     (tmp_path / "small").write_bytes(b"x")  # a file of one's own comes first
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="small holds"):
+    with pytest.raises(BadInput, match="small is no checkpoint"):
         bgm.load("small")
 
 

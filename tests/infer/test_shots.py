@@ -292,7 +292,7 @@ def test_a_job_array_of_submitits_local_executor(tmp_path):
         (["src=null"], "src=null: expected a value"),
         (["bgr=null"], "bgr=null: expected a value"),
         (["out=null"], "out=null: expected a value"),
-        (["outputs=null"], "outputs: found none, expected some of com"),
+        (["outputs=null"], "outputs=null: expected a value"),
         (["outputs=[pha,5]"], "outputs: found 5, expected some of com"),
         (["outputs=pha,teapot"], "outputs: found teapot, expected some of com"),
         (["background=true"], "background true is neither a colour"),
