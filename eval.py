@@ -4,7 +4,8 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
+from bgm.cli.launch import command_line, errors_as_sentences
+from bgm.cli.word_kinds import check_kinds
 from bgm.console import say
 from bgm.eval.evaluate import (
     MODEL_OPTIONS,

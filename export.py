@@ -7,7 +7,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import bgm
-from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
+from bgm.cli.launch import command_line, errors_as_sentences
+from bgm.cli.word_kinds import check_kinds
 from bgm.console import say
 from bgm.export import CertifyOptions, check_export, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs

@@ -3,7 +3,8 @@
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from bgm.cli.launch import check_kinds, command_line, errors_of_a_job
+from bgm.cli.launch import command_line, errors_of_a_job
+from bgm.cli.word_kinds import check_kinds
 from bgm.console import say, say_error
 from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames

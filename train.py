@@ -7,7 +7,8 @@ from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import run_curriculum
-from bgm.cli.launch import check_kinds, command_line, errors_as_sentences, silence_lightning
+from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
+from bgm.cli.word_kinds import check_kinds
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run

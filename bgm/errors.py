@@ -25,11 +25,11 @@ class Stopped(BaseException):
     code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
-def first_line(error: BaseException) -> str:
+def first_line(error: BaseException | str) -> str:
     """What an error of another package says first: no terminal colours, no line of its source."""
     lines = re.sub(r"\x1b\[\d*m", "", str(error)).strip().splitlines()
     lines = [x for x in lines if not re.fullmatch(r"Exception from \S+:\d+:", x)] or lines
-    return lines[0] if lines else type(error).__name__
+    return lines[0] if lines else "?" if isinstance(error, str) else type(error).__name__
 
 
 def lost_worker(error: BaseException) -> str:

@@ -72,7 +72,8 @@ def run(command: str, rest: list[str]) -> None:
     import hydra
     from omegaconf import DictConfig
 
-    from bgm.cli.launch import check_kinds, command_line, errors_as_sentences
+    from bgm.cli.launch import command_line, errors_as_sentences
+    from bgm.cli.word_kinds import check_kinds
     from bgm.pictures import limit_megapixels
     from bgm.signals import StopOnSignal
 

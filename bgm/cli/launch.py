@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -19,12 +18,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from bgm.cli.error_messages import error_message
+from bgm.cli.word_kinds import PATH_KEYS, check_choices
 from bgm.console import is_first, say, say_error
-from bgm.errors import BadInput, Stopped
-from bgm.model.selection import is_number
+from bgm.errors import Stopped
 from bgm.paths import conf_dir
 
 
@@ -54,9 +53,6 @@ def start_of(pid: int) -> datetime | None:
     return datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"))
 
 
-PATH_KEYS = {"ckpt", "init", "resume", "model", "src", "bgr", "out", "data_root", "pred", "report"}
-PATH_KEYS |= {"root", "fgr", "pha", "rgba", "folder", "cache", "dir", "check", "manifest", "ocio"}
-PATH_KEYS |= {"shots", "holdout", "garbage", "background"}
 COMMAS = {"outputs"}  # outputs=com,pha are two words, not two runs
 
 
@@ -72,7 +68,8 @@ def command_line() -> Iterator[None]:
     # Hydra raises its errors then; else it prints a page about them and exits by itself.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     with errors_as_sentences():
-        sys.argv[1:] = as_typed(check_choices(sys.argv[1:]))
+        command = Path(sys.argv[0]).stem.split()[-1]  # train.py, bgm doctor
+        sys.argv[1:] = as_typed(check_choices(sys.argv[1:], command))
         yield
 
 
@@ -141,74 +138,6 @@ def silence_lightning() -> None:
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
     ):
         warnings.filterwarnings("ignore", message=message)
-
-
-# Of these one is meant: of several, Hydra would mix what they say, the last one winning.
-SINGLE = {"backbone", "crop", "data", "export", "network", "preset", "replace", "stage"}
-OPTIONAL = {"data", "experiment", "preset"}  # groups of which a command has none by itself
-NO_NAME = re.compile(r"null|true|false|[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
-
-
-def check_choices(args: list[str]) -> list[str]:
-    """The words without those that choose nothing, as preset=null where there is none anyway.
-
-    Raises BadInput for preset=[hd,4k], trainer=5 and the like.
-    """
-    kept = []
-    for arg in args:
-        key, _, value = arg.partition("=")
-        if key in SINGLE and value[:1] == "[":
-            raise BadInput(f"{arg}: expected one {key}, not a list ({key}=A,B with -m runs both)")
-        folder = Path(conf_dir(), key)
-        if value == "null" and key in OPTIONAL:
-            continue
-        if key.isidentifier() and folder.is_dir() and NO_NAME.fullmatch(value):
-            names = sorted(file.stem for file in folder.glob("*.yaml"))
-            if value not in names:
-                raise BadInput(f"{arg} is none of {', '.join(names)}")
-        kept.append(arg)
-    return kept
-
-
-ONE_PATH = PATH_KEYS - {"init", "resume", "background"}
-OR_MORE = {"size", "share"}  # two numbers for height and width; one for each part of a network
-OR_NULL = {"backbone_scale"}  # null: the network's own
-
-
-def check_kinds(cfg: DictConfig) -> None:
-    """Raise BadInput for a word where the command's own config has a number, or true or false.
-
-    And for a list where it has one path or one word, and for null where it has a value.
-    """
-    shipped = OmegaConf.load(f"{conf_dir()}/{HydraConfig.get().job.config_name}.yaml")
-    _check_kinds(cfg, shipped, "")
-
-
-def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
-    for key in shipped:
-        if key not in cfg or OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key):
-            continue
-        name, missing = f"{prefix}{key}", OmegaConf.is_missing(shipped, key)
-        expected = None if missing or OmegaConf.is_interpolation(shipped, key) else shipped[key]
-        if isinstance(expected, DictConfig) and isinstance(cfg[key], DictConfig):
-            _check_kinds(cfg[key], expected, f"{name}.")
-        elif what := _wrong_kind(str(key), cfg[key], expected, missing):
-            raise BadInput(f"{name}={'null' if cfg[key] is None else cfg[key]}: expected {what}")
-
-
-def _wrong_kind(key: str, found: Any, expected: Any, missing: bool) -> str:
-    """What was expected in the place of a value of another kind; "" for one that fits."""
-    several = OmegaConf.is_config(found)
-    if found is None:
-        needed = missing or (expected is not None and key not in OR_NULL)
-        return "a value" if needed else ""
-    if isinstance(expected, bool):
-        return "" if isinstance(found, bool) else "true or false"
-    if is_number(expected):
-        return "" if is_number(found) or (several and key in OR_MORE) else "a number"
-    if several and (isinstance(expected, str) or key in ONE_PATH):
-        return "one word" if isinstance(expected, str) else "one path"
-    return ""
 
 
 def as_typed(args: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from bgm.colour import LINEAR, SRGB, Encoding, named_primaries
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.extras import pip_install
 from bgm.pictures.finding import RAW, File, Member
 from bgm.pictures.profiles import (
@@ -167,11 +167,6 @@ def _kind(spec: Any) -> str:
     """The type of the tensor that a file's numbers are read to."""
     kinds = {"uint8": "uint8", **dict.fromkeys(("half", "float", "double"), "float32")}
     return kinds.get(str(spec.format), "uint16")
-
-
-def first_line(said: str) -> str:
-    """Of an error of a library, which may have several."""
-    return next(iter(said.strip().splitlines()), "?")
 
 
 def finite(x: Tensor) -> tuple[Tensor, int]:

@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from bgm.colour import SRGB, Encoding, primaries_xy
-from bgm.errors import BadInput
+from bgm.errors import BadInput, first_line
 from bgm.files import atomic_write
-from bgm.pictures.deep import LARGEST_HALF, first_line, openimageio
+from bgm.pictures.deep import LARGEST_HALF, openimageio
 from bgm.pictures.profiles import profile_of
 
 COMPRESSIONS = {"zip": "zip", "dwaa": "dwaa:45", "dwab": "dwab:45", "piz": "piz", "none": "none"}

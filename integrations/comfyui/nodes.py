@@ -12,13 +12,13 @@ from torch import Tensor
 
 import bgm
 from bgm.errors import BadInput
-from bgm.infer.foreground import HIGHEST
 from bgm.infer.frame import undefined_numbers
 from bgm.infer.models import AUTO, Model, open_model
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.plate.median import median_plate
 from bgm.ops import composite
 from bgm.pictures import to_uint8
+from bgm.pictures.deep import finite
 
 try:  # inside ComfyUI; the nodes run without it as well
     from comfy.utils import ProgressBar
@@ -184,9 +184,10 @@ def to_rgb(x: Tensor, name: str) -> Tensor:
     if not x.is_floating_point():
         raise BadInput(f"{name} has the type {x.dtype}, expected floats in [0, 1]")
     x = x[..., :3]
-    if count := int((~x.isfinite()).any(-1).sum()):
+    found, count = finite(x.movedim(-1, 0))
+    if count:
         warnings.warn(undefined_numbers(name, count), stacklevel=3)
-        x = x.nan_to_num(0.0, HIGHEST, -HIGHEST)
+        x = found.movedim(0, -1)
     if (x > 1).float().mean() > 0.5:  # some are light above white, most are codes
         raise BadInput(f"{name} has values up to {x.max():.0f}, most above 1: expected [0, 1]")
     return x

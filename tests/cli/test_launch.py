@@ -1,6 +1,8 @@
 """Paths work as typed on every command line; the user's errors are one sentence."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -10,8 +12,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import train
-from bgm.cli.launch import as_typed, check_choices, command_line, errors_as_sentences, quoted
+from bgm.cli import word_kinds
+from bgm.cli.launch import as_typed, command_line, errors_as_sentences, quoted
+from bgm.cli.word_kinds import check_choices
 from bgm.errors import BadInput
+from bgm.paths import conf_dir
 
 TYPED = st.text(st.sampled_from("ab /.\\'\"()[]{},=:;#%&*?!~^äü-+_0 "), min_size=1)
 
@@ -44,21 +49,19 @@ def test_what_hydra_understands_stays():
 
 
 def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeypatch):
-    from bgm.cli import launch
-
     (tmp_path / "x.yaml").write_text(
         "out: ???\nsize: 512\nfast: true\nword: auto\nnone: null\nhome: ${oc.env:HOME,x}\n"
         "more: {n: 1}"
     )
-    monkeypatch.setattr(launch, "conf_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(word_kinds, "conf_dir", lambda: str(tmp_path))
     monkeypatch.setattr(
-        launch.HydraConfig, "get", lambda: OmegaConf.create("job: {config_name: x}")
+        word_kinds.HydraConfig, "get", lambda: OmegaConf.create("job: {config_name: x}")
     )
     shipped = OmegaConf.load(tmp_path / "x.yaml")
 
     def refused(**changes):
         try:
-            launch.check_kinds(OmegaConf.merge(shipped, changes))
+            word_kinds.check_kinds(OmegaConf.merge(shipped, changes))
         except BadInput as error:
             return str(error)
         return ""
@@ -76,17 +79,26 @@ def test_numbers_and_truth_are_what_a_commands_own_config_says(tmp_path, monkeyp
     assert refused(more={"n": "x"}) == "more.n=x: expected a number"
 
 
+def test_null_is_taken_where_a_configs_comment_says_what_it_means():
+    """Of keys that have another value by themselves."""
+    line = re.compile(r"^([a-z_]+): (?!null\b|\$)[^#]*#.*\bnull\b", re.MULTILINE)
+    for path in Path(conf_dir()).glob("*.yaml"):
+        assert set(line.findall(path.read_text())) <= word_kinds.OR_NULL, path
+
+
 def test_a_group_is_chosen_by_a_name():
-    assert check_choices(["preset=null", "data=null", "seed=1", "~callbacks"]) == [
+    assert check_choices(["preset=null", "data=null", "seed=1", "~callbacks"], "export") == [
         "seed=1",
         "~callbacks",
     ]
-    assert check_choices(["preset=4k", "export=onnx"]) == ["preset=4k", "export=onnx"]
+    assert check_choices(["preset=4k", "export=onnx"], "export") == ["preset=4k", "export=onnx"]
     for arg in ("preset=5", "trainer=null", "export=true", "loss=5"):
         with pytest.raises(BadInput, match=f"{arg} is none of "):
-            check_choices([arg])
+            check_choices([arg], "export")
+    with pytest.raises(BadInput, match="data=null is none of "):  # it trains on something
+        check_choices(["data=null"], "train")
     with pytest.raises(BadInput, match="expected one preset, not a list"):
-        check_choices(["preset=[hd,4k]"])
+        check_choices(["preset=[hd,4k]"], "export")
 
 
 def test_a_file_that_is_called_like_an_interpolation_is_meant(tmp_path, monkeypatch):
