@@ -53,7 +53,7 @@ def _optional_groups(command: str) -> set[str]:
 
 ONE_PATH = PATH_KEYS - {"init", "resume", "background"}
 OR_MORE = {"size", "share"}  # two numbers for height and width; one for each part of a network
-OR_NULL = {"backbone_scale", "licence", "port"}  # what null means their configs say
+OR_NULL = {"backbone_scale", "port"}  # what null means their configs say
 
 
 def check_kinds(cfg: DictConfig) -> None:
