@@ -18,6 +18,7 @@ from bgm.render.animals import add_animal
 from bgm.render.landmarks import Body, Landmarks
 from bgm.render.persons import add_person
 from bgm.render.plan import Stream, plan
+from bgm.render.plants import add_plant
 from bgm.render.rooms import add_room
 
 CLOSE = {"full": 0.15, "knees": 0.35, "waist": 0.6, "bust": 0.9, "head": 1.0}
@@ -59,6 +60,9 @@ def build(planned: dict, job: dict, marks: Landmarks, maps: list[Path]) -> tuple
     if planned["kind"] == "animal":
         root, box, muzzle, words = add_animal(Stream(seed, index, "animal"), close)
         boxes, heads, people = [*box], [muzzle], [(root, words)]
+    elif planned["kind"] == "plant":
+        root, box, twig, words = add_plant(Stream(seed, index, "plant", palette))
+        boxes, heads, people = [*box], [twig], [(root, words)]
     said["people"] = [words for _, words in people]
     low, high = np.min(boxes, 0), np.max(boxes, 0)
     look = Stream(seed, index, "camera")

@@ -211,13 +211,14 @@ def finish(out: Path, index: int, passes: dict[str, Any] | str, options: Options
         inputs = {key: value for key, value in passes.items() if key != "said"}
         inputs["samples"] = options.samples
         path = picture_path(out, options, index)
+        open_ = entry["kind"] == "plant"
         if options.rooms:
             scene = merge.scene(**inputs)
-            found = merge.faults(np.dstack([scene["fgr"], scene["pha"]]))
+            found = merge.faults(np.dstack([scene["fgr"], scene["pha"]]), open_)
             files = {out / key / path.name: scene[key] for key in ("bgr", "pha", "fgr", "src")}
         else:
             rgba = merge.picture(**inputs)
-            found, files = merge.faults(rgba), {path: rgba}
+            found, files = merge.faults(rgba, open_), {path: rgba}
         if found:
             entry["faults"] = found
         else:

@@ -50,7 +50,7 @@ for index in job["indices"]:
         room = {{}}
         if job["rooms"]:
             room = {{k: np.full((h, w, 3), 0.3, np.float32) for k in ("plate", "shadowed")}}
-        said = dict(seed=job["seed"], index=index, version=1, cpu_s=0.1)
+        said = dict(seed=job["seed"], index=index, version=1, cpu_s=0.1, kind="person")
         passes = dict(clean=image, noisy=image, alpha=alpha, **room)
         np.savez(path + ".npz", said=json.dumps(said), **passes)
     print(json.dumps({{"done": index}}), flush=True)
