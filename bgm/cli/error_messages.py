@@ -7,7 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import torch
-from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    OverrideParseException,
+)
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
@@ -60,11 +66,32 @@ def error_message(error: BaseException) -> str | None:
         return str(error).splitlines()[0]
     if isinstance(error, ConfigCompositionException | OverrideParseException):
         return meaningless(error)
+    if isinstance(error, InstantiationException):
+        return refused_word(error)
     if isinstance(error, HydraException) and error.__cause__ is None:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'}: {error.strerror}"
     return None
+
+
+def refused_word(error: InstantiationException) -> str | None:
+    """Which word of the command line a constructor could not take; None where none is near it.
+
+    What is built from the shipped configs alone and fails is a defect of ours.
+    """
+    cause = error.__cause__
+    if cause is None:
+        return str(error).splitlines()[0]
+    found = re.search(r"'(\S+)':?\n[\s\S]*full_key: (\S+)", str(error))
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    near = [word for word in given if found and word.lstrip("+~").startswith(f"{found[2]}.")]
+    if found is None or not near:
+        return None
+    target = found[1].rpartition(".")[2]
+    return (
+        f"{' '.join(near)}: {target} cannot take it ({type(cause).__name__}: {first_line(cause)})"
+    )
 
 
 def meaningless(error: HydraException) -> str:
@@ -91,7 +118,8 @@ def unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
     like = [key for key in SAME.get(name, ()) if key in there]
     like = like or [key for key in there if name in key.split("_")]  # scale: backbone_scale
     like = like or get_close_matches(name, there, 1, 0.7)
-    what = f"did you mean {like[0]}=?" if like else f"expected one of {', '.join(there)}"
+    rest = f"expected one of {', '.join(there)}" if there else "its place has no keys"
+    what = f"did you mean {like[0]}=?" if like else rest
     new = f" (+{error.full_key}=... adds it)" if "." in str(error.full_key) else ""
     return f"there is no key {error.full_key}: {what}{new}"
 

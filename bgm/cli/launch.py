@@ -153,6 +153,7 @@ def quoted(arg: str, sweep: bool) -> str:
     name = key.lstrip("+~").split(".")[-1]
     flags = ("null", "true", "false") if name == "resume" else ("null",)  # also a folder
     is_path = name in PATH_KEYS | COMMAS and value not in flags
+    is_path &= not key.startswith("loss.")  # whose terms are pha and fgr, too
     if "${" in value:  # of Hydra, unless a file is really called so
         literal = in_quotes(value).replace("${", "\\${")
         return f"{key}={literal}" if is_path and os.path.lexists(value) else arg

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -54,6 +55,12 @@ def _optional_groups(command: str) -> set[str]:
 ONE_PATH = PATH_KEYS - {"init", "resume", "background"}
 OR_MORE = {"size", "share"}  # two numbers for height and width; one for each part of a network
 OR_NULL = {"backbone_scale", "port"}  # what null means their configs say
+# Of the keys that are null by themselves these are numbers, or may be; all others are words.
+NUMBERS = {"align_every", "backbone_scale", "base_scale", "kernel_size", "limit", "max_megapixels"}
+NUMBERS |= {"sample_pixels", "threads", "threshold", "workers"}
+ANYTHING = {"size", "memory", "shot"}  # a number or two; 6GB or bytes; a number, a name or a list
+WHOLE = {"batch_size", "seed", "workers", "threads", "count", "first", "per_process", "sheet_every"}
+WHOLE |= {"samples", "alpha_samples", "scenes", "examples", "limit", "align_every", "max_waiting"}
 
 
 def check_kinds(cfg: DictConfig) -> None:
@@ -63,6 +70,38 @@ def check_kinds(cfg: DictConfig) -> None:
     """
     shipped = OmegaConf.load(f"{conf_dir()}/{HydraConfig.get().job.config_name}.yaml")
     _check_kinds(cfg, shipped, "")
+    _check_groups(cfg)
+
+
+def _check_groups(cfg: DictConfig) -> None:
+    """The same for words about a key within a group (loss.pha=high), as far as that is certain.
+
+    Composes the config once more without those words, where there are any. Of trainer Lightning
+    itself knows what fits.
+    """
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    keys = [word.lstrip("+~").partition("=")[0] for word in words]
+    deep = [key for key in keys if "." in key and not key.startswith(("trainer.", "hydra."))]
+    if not deep:
+        return
+    chosen = [word for word, key in zip(words, keys, strict=True) if _is_group(key)]
+    shipped = compose(str(HydraConfig.get().job.config_name), chosen)
+    for key in deep:
+        expected, found = (OmegaConf.select(config, key) for config in (shipped, cfg))
+        what = ""
+        if isinstance(expected, bool) and found not in (None, True, False):
+            what = "true or false"
+        elif is_number(expected) and isinstance(found, str):
+            what = "a number"
+        elif isinstance(expected, DictConfig) and "_target_" in expected:
+            what = "" if found is None or OmegaConf.is_config(found) else "null, or keys below it"
+        if what:
+            raise BadInput(f"{key}={found}: expected {what}")
+
+
+def _is_group(key: str) -> bool:
+    """Whether a word chooses a file: experiment, data, ranges@data.train.ranges."""
+    return Path(conf_dir(), key.partition("@")[0].strip("/")).is_dir()
 
 
 def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
@@ -85,8 +124,13 @@ def _wrong_kind(key: str, found: Any, expected: Any, missing: bool) -> str:
         return "a value" if needed else ""
     if isinstance(expected, bool):
         return "" if isinstance(found, bool) else "true or false"
-    if is_number(expected):
-        return "" if is_number(found) or (several and key in OR_MORE) else "a number"
+    if is_number(expected) or (expected is None and not missing and key in NUMBERS):
+        fits = is_number(found) or (several and key in OR_MORE)
+        if fits and key in WHOLE and found != int(found):
+            return "a whole number"
+        return "" if fits else "a number"
+    if expected is None and key not in ANYTHING and isinstance(found, bool | int | float):
+        return "a word"
     if several and (isinstance(expected, str) or key in ONE_PATH):
         return "one word" if isinstance(expected, str) else "one path"
     return ""

@@ -131,7 +131,9 @@ class Backgrounds(PictureFiles, BackgroundSource):
     snapshot: what a run that is resumed began with.
     """
 
-    def __init__(self, folder: Folders, snapshot: FileSnapshot | None = None) -> None:
+    def __init__(self, folder: Folders | None, snapshot: FileSnapshot | None = None) -> None:
+        if folder is None:
+            raise BadInput("there are no backgrounds: with data=mixed give backgrounds=FOLDER")
         super().__init__(list_backgrounds(folder), folder, snapshot)
         for index in spread_indices(0 if snapshot else len(self), LOOKED_AT):
             picture_size(self.files["bgr"][index])

@@ -43,8 +43,8 @@ def list_subjects(
     one = (root is not None, fgr is not None and pha is not None, rgba is not None)
     if sum(one) != 1 or (fgr is None) != (pha is None):
         raise BadInput(
-            "subjects need one of: root, fgr together with pha, rgba; "
-            f"found root={root} fgr={fgr} pha={pha} rgba={rgba}"
+            "subjects need one of: root, fgr together with pha, rgba (with data=mixed: "
+            f"people=FOLDER); found root={root} fgr={fgr} pha={pha} rgba={rgba}"
         )
     if root == EMBEDDED and not Path(EMBEDDED).exists():
         root = FOLDER

@@ -13,10 +13,17 @@ from omegaconf import OmegaConf
 
 import train
 from bgm.cli import word_kinds
-from bgm.cli.launch import as_typed, command_line, errors_as_sentences, quoted
+from bgm.cli.launch import (
+    as_typed,
+    command_line,
+    compose_config,
+    errors_as_sentences,
+    quoted,
+)
 from bgm.cli.word_kinds import check_choices
 from bgm.errors import BadInput
 from bgm.paths import conf_dir
+from tests.test_line import script
 
 TYPED = st.text(st.sampled_from("ab /.\\'\"()[]{},=:;#%&*?!~^äü-+_0 "), min_size=1)
 
@@ -170,3 +177,35 @@ def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():
         ["export=onnx", "opset=17"],
         ["/a b/x=1.ckpt", "c.ckpt"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("loss.pha=high", "loss.pha=high: expected a number"),
+        ("callbacks.last.every_n_steps=often", "expected a number"),
+        ("augment.noise=3", "augment.noise=3: expected null, or keys below it"),
+        ("trainer.max_steps=x", "Trainer cannot take it (TypeError: "),
+        ("data.train.size=x", "data.train.size=x: expected a number"),
+        ("init_is=5", "init_is=5: expected a word"),
+        ("batch_size=2.5", "batch_size=2.5: expected a whole number"),
+        ("experiment=people", "there are no backgrounds: with data=mixed give backgrounds=FOLDER"),
+    ],
+)
+def test_a_word_of_another_kind_is_a_sentence_wherever_it_stands(word, sentence, tmp_path, capsys):
+    words = [word, "trainer=default", "trainer.accelerator=cpu", f"hydra.run.dir={tmp_path}/run"]
+    assert script("train", *words) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("error: ")
+    assert sentence in said
+
+
+@pytest.mark.parametrize("word", ["loss.pha=0.5", "augment.noise=null", "+loss.mine=x"])
+def test_words_of_the_right_kind_within_groups_pass(word, monkeypatch):
+    shipped = compose_config("train", [])
+    cfg = compose_config("train", [word])
+    hydra = OmegaConf.create({"job": {"config_name": "train"}, "overrides": {"task": [word]}})
+    monkeypatch.setattr(word_kinds.HydraConfig, "get", lambda: hydra)
+    monkeypatch.setattr(word_kinds.HydraConfig, "initialized", lambda: True)
+    monkeypatch.setattr(word_kinds, "compose", lambda *_: shipped)
+    word_kinds.check_kinds(cfg)
