@@ -15,6 +15,7 @@ from torch import Tensor
 from bgm.colour import LINEAR, SRGB, Encoding, named_primaries
 from bgm.errors import BadInput, first_line
 from bgm.extras import pip_install
+from bgm.pictures.channels import colour_places
 from bgm.pictures.finding import RAW, File, Member
 from bgm.pictures.profiles import (
     encoding_of,
@@ -37,8 +38,6 @@ JPEG2000 = re.compile(rb"\0\0\0\x0cjP  .*?ihdr.{10}(.)|\xff\x4f\xff\x51.{38}(.)"
 PNM = re.compile(rb"P[2356]\s(?:\s*#[^\n]*\n)*\s*\d+\s+\d+\s+(\d+)\s")  # its highest value
 LARGEST_HALF = 65504.0
 INVERTED = 0  # photometric interpretation of a TIFF: white is 0
-GRAY = ("Y", "L", "gray", "channel0", "I")
-LONE = (*GRAY, "R")  # the one channel of a file, where that is a picture
 LOGARITHMIC = ("Logarithmic", "Printing density")  # DPX: densities of film
 
 
@@ -196,7 +195,7 @@ def _opened(path: str | Path, matte: bool = False) -> tuple[Any, list[Any], list
     while exr and file.seek_subimage(len(parts), 0):
         parts.append(file.spec())
     file.geterror()  # that there is no other
-    if places := _colour_places(parts, exr, matte):
+    if places := colour_places(parts, exr, matte):
         spec, *more = (parts[n] for n in dict.fromkeys(n for n, _ in places))
         if any(_windows(other) != _windows(spec) for other in more):
             sizes = ", ".join(f"{x.width}x{x.height}" for x in (spec, *more))
@@ -211,26 +210,6 @@ def _opened(path: str | Path, matte: bool = False) -> tuple[Any, list[Any], list
         f"{' that are not deep' if any(spec.deep for spec in parts) else ''}"
         f" (it has {', '.join(names[:12])})"
     )
-
-
-def _colour_places(parts: list[Any], exr: bool, matte: bool) -> list[tuple[int, int]]:
-    """Part and channel of R, G, B, else of gray; [] where there are none.
-
-    Colours in one part come before colours in several, the default layer before others.
-    """
-    flat = [n for n, spec in enumerate(parts) if not spec.deep]
-    name = {(n, i): text for n in flat for i, text in enumerate(parts[n].channelnames)}
-    if len(name) == 1:
-        ((place, lone),) = name.items()
-        gray = not exr or lone.rpartition(".")[2] in LONE or (matte and is_alpha(lone))
-        return [place] if gray else []
-    groups = [[place for place in name if place[0] == n] for n in flat]
-    found = []
-    for group in (*groups, list(name)):
-        index = colour_channels([name[place] for place in group])
-        found.append([group[i] for i in index])
-    found = [places for places in found if places]
-    return min(found, key=lambda p: (-len(p), "." in name[p[0]]), default=[])
 
 
 def _windows(spec: Any) -> tuple[int, ...]:
@@ -257,25 +236,6 @@ def several(path: File, kind: str, count: int | None = None) -> BadInput:
         f"{path} holds {count or 'several'} {kind}, expected one picture: write them as pictures"
         " into a folder, or as a video, and give that"
     )
-
-
-def colour_channels(names: list[str]) -> list[int]:
-    """Where R, G, B of the default layer are, else of the first layer with all three, else Y."""
-    plain = {name: i for i, name in reversed(list(enumerate(names)))}
-    layers = dict.fromkeys(["", *(name.rpartition(".")[0] for name in names if "." in name)])
-    for letters in ("RGB", "rgb", ("red", "green", "blue"), ("Red", "Green", "Blue")):
-        for layer in layers:
-            wanted = [f"{layer}.{letter}" if layer else letter for letter in letters]
-            if all(name in plain for name in wanted):
-                return [plain[name] for name in wanted]
-    if "RY" in plain or "BY" in plain:  # colours as differences, at half the size
-        return []
-    return next(([plain[name]] for name in GRAY if name in plain), [])
-
-
-def is_alpha(channel: str) -> bool:
-    """Whether a channel of an EXR is an alpha, of whichever layer or part."""
-    return re.split("[.:]", channel)[-1] in ("A", "a", "alpha")
 
 
 def in_display_window(pixels: NDArray, spec: Any) -> NDArray:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bgm.pictures.deep import deep_bits, deep_channels, is_alpha, is_deep
+from bgm.pictures.channels import is_alpha
+from bgm.pictures.deep import deep_bits, deep_channels, is_deep
 from bgm.pictures.reading import open_image
 
 SAMPLES_PER_PIXEL = 277  # of a TIFF
