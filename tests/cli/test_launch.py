@@ -189,11 +189,19 @@ def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():
         ("data.train.size=x", "data.train.size=x: expected a number"),
         ("init_is=5", "init_is=5: expected a word"),
         ("batch_size=2.5", "batch_size=2.5: expected a whole number"),
-        ("experiment=people", "there are no backgrounds: with data=mixed give backgrounds=FOLDER"),
+        (
+            "experiment=people init=null",
+            "there are no backgrounds: with data=mixed give backgrounds=FOLDER",
+        ),
     ],
 )
 def test_a_word_of_another_kind_is_a_sentence_wherever_it_stands(word, sentence, tmp_path, capsys):
-    words = [word, "trainer=default", "trainer.accelerator=cpu", f"hydra.run.dir={tmp_path}/run"]
+    words = [
+        *word.split(),
+        "trainer=default",
+        "trainer.accelerator=cpu",
+        f"hydra.run.dir={tmp_path}/run",
+    ]
     assert script("train", *words) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("error: ")

@@ -303,8 +303,8 @@ def test_a_job_array_of_submitits_local_executor(tmp_path):
         (["src=[a,b]"], "src=['a', 'b']: expected one path"),
         (["background=0,300,0"], "background 0,300,0: expected three numbers from 0 to 255"),
         (["background=[0,300,0]"], "background 0,300,0: expected three numbers from 0 to 255"),
-        (["align=auto", "align_every=1.5"], "align_every is 1.5, expected a number of frames"),
-        (["align=auto", "align_every=x"], "align_every is x, expected a number of frames"),
+        (["align=auto", "align_every=1.5"], "align_every=1.5: expected a whole number"),
+        (["align=auto", "align_every=x"], "align_every=x: expected a number"),
     ],
 )
 def test_words_of_another_kind_are_one_sentence(tmp_path, quick, capsys, words, sentence):
