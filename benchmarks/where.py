@@ -19,11 +19,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from torch import nn
 
 from bgm.data import Scenes
 from bgm.eval.cases import predict_with
 from bgm.infer.models import open_model
 from bgm.metrics import score
+from bgm.model.patches import Sampling
 from bgm.types import Batch
 
 AROUND = np.ones((15, 15), np.uint8)
@@ -86,16 +88,24 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="score each so many-th scene")
     parser.add_argument("--base-scale", type=float, help="as base_scale of eval.py")
     parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
+    parser.add_argument("--sample-pixels", type=int, help="as sample_pixels of eval.py")
     args = parser.parse_args()
-    options = {"base_scale": args.base_scale, "backbone_scale": args.backbone_scale}
-    predict, scenes = predict_with(open_model(args.model, **options)), Scenes(args.scenes)
+    select = None if args.sample_pixels is None else "sampling"
+    options = {"select": select, "sample_pixels": args.sample_pixels}
+    options |= {"base_scale": args.base_scale, "backbone_scale": args.backbone_scale}
+    model = open_model(args.model, **options)
+    modules = model.net.modules() if isinstance(model.net, nn.Module) else ()
+    predict, scenes = predict_with(model), Scenes(args.scenes)
     chosen = range(0, len(scenes), args.every)
     per_scene = []
     for index in chosen:
         scene = scenes[index]
         per_scene.append(errors(scene, predict(scene)[0]))
     mean = Errors(*np.mean(per_scene, axis=0))
-    print(f"{args.model} on {len(per_scene)} scenes of {args.scenes}")
+    # Weights of a training refine as few pixels as its small pictures needed: never compare unseen.
+    refined = [m.sample_pixels for m in modules if isinstance(m, Sampling)]
+    said = f", {refined[0]:,} pixels of each refined" if refined else ""
+    print(f"{args.model} on {len(per_scene)} scenes of {args.scenes}{said}")
     parts = ", ".join(f"{n} {1e3 * v:.2f}" for n, v in mean._asdict().items() if n in PARTS)
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
