@@ -4,7 +4,8 @@
 
 The shipped picture's: `bgm render rooms=true out=SCENES seed=32 count=3 size=[360,640] samples=12
 alpha_samples=96 depth=8 kinds=[person]` with forced.held=nothing forced.headwear=none
-forced.pose=relaxed forced.hair=curly forced.shot=bust, scene 0032-000000, columns 160 600.
+forced.pose=relaxed forced.hair=curly forced.shot=bust, scene 0032-000000, columns 160 600,
+before bgr/0032-000001.png.
 
 SCENES: src/ and bgr/ as `bgm render rooms=true` writes them. FILE: the room that stands behind the
 person at last.
