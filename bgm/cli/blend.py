@@ -23,3 +23,17 @@ def main(cfg: DictConfig) -> None:
     card = describe_run(cfg) | {"blend_of": hashes}
     write_safetensors(out, state, after.network, {"bgm_card": card})
     say(f"{out}: {share} of the way from {cfg.before} to {cfg.after}")
+    if differing := other_selection(before.network, after.network):
+        say(f"{out} {differing}: compare it at one setting, bgm release sample_pixels= stores it")
+
+
+def other_selection(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What to say when two networks refine other patches, as a training on small pictures does."""
+    old, new = ((network.get("refiner") or {}).get("select") for network in (before, after))
+    if not old or not new or old == new:
+        return ""
+    old, new = (
+        " ".join(f"{key}={value}" for key, value in select.items() if key != "_target_")
+        for select in (old, new)
+    )
+    return f"refines with the settings of after ({new}), before has others ({old})"

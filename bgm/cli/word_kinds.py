@@ -80,13 +80,16 @@ def _check_groups(cfg: DictConfig) -> None:
     itself knows what fits.
     """
     words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    keys = [word.lstrip("+~").partition("=")[0] for word in words]
-    deep = [key for key in keys if "." in key and not key.startswith(("trainer.", "hydra."))]
+    named = {word: word.lstrip("+~").partition("=")[0] for word in words}
+    # ranges@data.train.ranges=all chooses a file, as words without a dot may.
+    deep = {word: key for word, key in named.items() if "." in key and "@" not in key}
     if not deep:
         return
-    chosen = [word for word, key in zip(words, keys, strict=True) if _is_group(key)]
-    shipped = compose(str(HydraConfig.get().job.config_name), chosen)
-    for key in deep:
+    others = [word for word in words if word not in deep]
+    shipped = compose(str(HydraConfig.get().job.config_name), others)
+    for key in deep.values():
+        if key.startswith(("trainer.", "hydra.")):
+            continue
         expected, found = (OmegaConf.select(config, key) for config in (shipped, cfg))
         what = ""
         if isinstance(expected, bool) and found not in (None, True, False):
@@ -97,11 +100,6 @@ def _check_groups(cfg: DictConfig) -> None:
             what = "" if found is None or OmegaConf.is_config(found) else "null, or keys below it"
         if what:
             raise BadInput(f"{key}={found}: expected {what}")
-
-
-def _is_group(key: str) -> bool:
-    """Whether a word chooses a file: experiment, data, ranges@data.train.ranges."""
-    return Path(conf_dir(), key.partition("@")[0].strip("/")).is_dir()
 
 
 def _check_kinds(cfg: DictConfig, shipped: Any, prefix: str) -> None:
@@ -126,7 +124,7 @@ def _wrong_kind(key: str, found: Any, expected: Any, missing: bool) -> str:
         return "" if isinstance(found, bool) else "true or false"
     if is_number(expected) or (expected is None and not missing and key in NUMBERS):
         fits = is_number(found) or (several and key in OR_MORE)
-        if fits and key in WHOLE and found != int(found):
+        if fits and key in WHOLE and not float(found).is_integer():
             return "a whole number"
         return "" if fits else "a number"
     if expected is None and key not in ANYTHING and isinstance(found, bool | int | float):

@@ -107,22 +107,22 @@ def scene(
     return done | {"pha": alpha.astype(np.float32)}
 
 
-def faults(rgba: Array, open_: bool = False) -> list[str]:
+def faults(rgba: Array, gaps: bool = False) -> list[str]:
     """What makes a picture useless: nothing in it, nothing left out, holes in it, no light.
 
-    open_: a plant, which may be thin and full of gaps.
+    gaps: whether it may be thin and full of them, as a plant is.
     """
     alpha = rgba[..., 3]
     covered = float((alpha > 0.5).mean())
     found = []
-    if covered < (0.004 if open_ else 0.02):
+    if covered < (0.004 if gaps else 0.02):
         found.append("empty")
     if float((alpha > 0.01).mean()) > 0.985:
         found.append("no background")
     solid = alpha >= SOLID
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, square(9))
     deep = cv2.erode(closed, square(17), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    if not open_ and deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.04:
+    if not gaps and deep.any() and float((deep & ~solid).sum() / deep.sum()) > 0.04:
         found.append("holes")
     light = rgba[..., :3][alpha > 0.9]
     if light.size and float(light.mean()) < 0.06:

@@ -21,7 +21,7 @@ HABITS = {"bough": 5, "bare": 1.5, "needles": 1, "grass": 1, "flowers": 1.5, "fe
 LEAVES = {"oval": 3, "lance": 2, "round": 1, "heart": 1, "lobed": 3, "toothed": 2}
 SEASONS = {"green": 4, "autumn": 3, "dark": 1.5, "dry": 1, "pale": 1}
 SIDES = 6  # of a twig
-MOST_LEAVES = 2500
+MOST_LEAVES = 2500  # of a plant: thick foliage has its finer twigs, which come last, bare
 
 
 class Surface:

@@ -211,14 +211,14 @@ def finish(out: Path, index: int, passes: dict[str, Any] | str, options: Options
         inputs = {key: value for key, value in passes.items() if key != "said"}
         inputs["samples"] = options.samples
         path = picture_path(out, options, index)
-        open_ = entry["kind"] == "plant"
+        gaps = entry["kind"] == "plant"
         if options.rooms:
             scene = merge.scene(**inputs)
-            found = merge.faults(np.dstack([scene["fgr"], scene["pha"]]), open_)
+            found = merge.faults(np.dstack([scene["fgr"], scene["pha"]]), gaps)
             files = {out / key / path.name: scene[key] for key in ("bgr", "pha", "fgr", "src")}
         else:
             rgba = merge.picture(**inputs)
-            found, files = merge.faults(rgba, open_), {path: rgba}
+            found, files = merge.faults(rgba, gaps), {path: rgba}
         if found:
             entry["faults"] = found
         else:

@@ -189,6 +189,8 @@ def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():
         ("data.train.size=x", "data.train.size=x: expected a number"),
         ("init_is=5", "init_is=5: expected a word"),
         ("batch_size=2.5", "batch_size=2.5: expected a whole number"),
+        ("seed=inf", "seed=inf: expected a whole number"),
+        ("data_root=there data.train.size=x", "data.train.size=x: expected a number"),
         (
             "experiment=people init=null",
             "there are no backgrounds: with data=mixed give backgrounds=FOLDER",

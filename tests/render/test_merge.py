@@ -106,9 +106,9 @@ def test_faults_are_found(fault):
 
 def test_a_plant_may_be_thin_and_full_of_gaps():
     for fault in ("holes", "empty"):
-        assert merge.faults(faulty()[fault], open_=True) == ([] if fault == "holes" else ["empty"])
+        assert merge.faults(faulty()[fault], gaps=True) == ([] if fault == "holes" else ["empty"])
     twig = faulty()[""]
     twig[..., 3] = 0
     twig[30:31, 10:50, 3] = 1
     assert merge.faults(twig) == ["empty"]
-    assert merge.faults(twig, open_=True) == []
+    assert merge.faults(twig, gaps=True) == []

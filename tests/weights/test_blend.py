@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bgm.cli.blend import other_selection
 from bgm.errors import BadInput
 from bgm.weights.formats import Stored
 from bgm.weights.initialise import blend_weights
@@ -76,3 +77,13 @@ def test_each_part_has_its_own_share():
     ):
         with pytest.raises(BadInput, match=said):
             blend_weights(before, after, share)
+
+
+def test_networks_that_refine_unlike_numbers_of_pixels_are_told_apart():
+    few, many = (
+        {"refiner": {"select": {"_target_": "bgm.model.Sampling", "sample_pixels": count}}}
+        for count in (30_000, 80_000)
+    )
+    said = other_selection(many, few)
+    assert "settings of after (sample_pixels=30000), before has others" in said
+    assert other_selection(few, few) == other_selection({}, few) == ""
