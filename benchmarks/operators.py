@@ -34,6 +34,7 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is no package of an installation
 
 from benchmarks.measure import Run, medians
+from bgm.export.targets.onnx_runtimes import openvino_core
 
 COLUMNS = ["what", "way", "onnxruntime_ms", "openvino_ms", "onnxruntime_ratio", "openvino_ratio"]
 COLUMNS += ["inside", "border"]
@@ -336,9 +337,7 @@ def onnxruntime_run(model: bytes, inputs: dict[str, np.ndarray], threads: int) -
 
 
 def openvino_run(model: bytes, inputs: dict[str, np.ndarray], threads: int) -> Run:
-    import openvino as ov
-
-    core = ov.Core()
+    core = openvino_core()
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
     compiled = core.compile_model(core.read_model(model), "CPU", options | {"NUM_STREAMS": 1})
     return lambda: compiled(inputs, share_inputs=True, share_outputs=True)[0]

@@ -22,7 +22,10 @@ def upright(frame, orientation: Orientation) -> np.ndarray:
     if space == UNSPECIFIED:
         space = BT709 if min(frame.height, frame.width) >= 720 else BT601
     rgb = frame.reformat(
-        format="rgb24", src_colorspace=space, src_color_range=frame.color_range or MPEG
+        format="rgb24",
+        src_colorspace=space,
+        src_color_range=frame.color_range or MPEG,
+        threads=1,  # by itself one for every core, for every frame that is not collected yet
     )
     pixels = rgb.to_ndarray()
     return np.rot90(pixels[:, ::-1] if orientation.mirrored else pixels, orientation.quarters)

@@ -87,9 +87,9 @@ def _in_planes(frame: Any) -> Any:
         return frame
     deep = max(c.bits for c in frame.format.components) > 8
     if frame.format.is_rgb or name == "pal8":
-        return frame.reformat(format="gbrp16le" if deep else "gbrp")
+        return frame.reformat(format="gbrp16le" if deep else "gbrp", threads=1)
     layout = PLAIN.get(name) or ("yuv444p16le" if deep else "yuv444p")
-    return frame.reformat(format=layout)
+    return frame.reformat(format=layout, threads=1)  # else every frame keeps some of its own
 
 
 def _plane(frame: Any, index: int) -> Tensor:

@@ -1,5 +1,6 @@
 """A worker that is killed ends the run with a sentence; a loader draws from its own generator."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -8,13 +9,34 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from bgm.cli.launch import errors_as_sentences
 from bgm.data.loaders.resumable import DrawSampler, Loader, ResumableLoader, ShardSampler
 from bgm.errors import BadInput, lost_worker
 
 ROOT = Path(__file__).parents[2]
+
+
+class Collected:
+    """Says where it is collected, in a file; a circle, so that this waits for the collector."""
+
+    def __init__(self, path):
+        self.path, self.itself = path, self
+
+    def __del__(self):
+        self.path.write_text(str(os.getpid()))
+
+
+class CollectsGarbage(Dataset):
+    """Its items take long enough for Python to collect what the parent has left."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, draw):
+        gc.collect()
+        return torch.tensor(draw)
 
 
 class Deadly(Dataset):
@@ -98,3 +120,18 @@ def test_a_loader_leaves_the_global_generator_alone():
     state = torch.get_rng_state()
     list(data)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("kind", [Loader, DataLoader])
+def test_a_worker_leaves_the_garbage_of_its_parent_alone(tmp_path, kind):
+    """A decoder that is freed in a worker waits for ever, for threads that only its parent has."""
+    gc.disable()
+    try:
+        Collected(tmp_path / "where")
+        items = kind(CollectsGarbage(), 2, sampler=ShardSampler(4), num_workers=1)
+        assert torch.cat(list(items)).tolist() == [0, 1, 2, 3]
+        assert not (tmp_path / "where").exists()
+        gc.collect()
+        assert (tmp_path / "where").read_text() == str(os.getpid())
+    finally:
+        gc.enable()

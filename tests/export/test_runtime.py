@@ -1,6 +1,7 @@
 """Files that are not ours, and a runtime that is not there."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from bgm.export.targets.onnx import OnnxExport
 from bgm.export.targets.onnx_runtimes import open_onnx
 from bgm.export.targets.torchscript import open_torchscript
 from bgm.files import sha256
+from bgm.types import Coarse
 from tests.networks import tiny
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("opener", [open_onnx, open_torchscript])
@@ -75,6 +79,34 @@ def test_a_file_that_is_not_what_its_certificate_saw_is_refused(tmp_path, change
     certificate_of(model).write_text("[]")
     with pytest.raises(BadInput, match="is no certificate"):
         open_exported(model)
+
+
+SIGNAL_AFTER_MODELS = """
+import signal, sys
+from bgm.export import open_exported
+
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+models = [open_exported(sys.argv[1], "openvino") for _ in range(3)]
+while models:
+    del models[0]  # the oldest first
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_handled_after_models_of_openvino_have_gone(tmp_path):
+    pytest.importorskip("openvino")
+    float_, path = onnx.TensorProto.FLOAT, tmp_path / "m.onnx"
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Sub", ["src", "bgr"], [name]) for name in Coarse._fields],
+        "difference",
+        [onnx.helper.make_tensor_value_info(x, float_, [1, 3, 8, 8]) for x in ("src", "bgr")],
+        [onnx.helper.make_tensor_value_info(x, float_, [1, 3, 8, 8]) for x in Coarse._fields],
+    )
+    opset = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    command = [sys.executable, "-c", SIGNAL_AFTER_MODELS, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 class Sum(nn.Module):

@@ -1,6 +1,8 @@
 """What a resumed run goes on with: the order of draws, to the batch, and the files it had."""
 
+import gc
 import logging
+import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +17,11 @@ from torch.utils.data.distributed import DistributedSampler
 from bgm.data.interfaces import SubjectSource
 from bgm.errors import BadInput, lost_worker
 from bgm.pictures import Member
+
+# A worker leaves alone what its parent has not collected yet: FFmpeg's decoders, say, wait for
+# their threads when they are freed, and no thread lives on in a forked process.
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=gc.freeze)
 
 LOG = logging.getLogger("bgm.data")
 INSTEAD = "put it back, or take what is there now with resume_changed=allow"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -55,6 +56,17 @@ def open_reference(path: str | Path, device: str | torch.device = "cpu") -> Expo
     return Exported(lambda *x: session.run(None, feed(*x)), metadata, path)
 
 
+@cache
+def openvino_core() -> Any:
+    """The one Core of OpenVINO in this process, which is never given back.
+
+    Each Core gives the thread that makes it a stack for signals, and when it goes puts back the one
+    from before: of two that go in the order in which they came, the second puts back a stack that
+    is freed, and the next signal, Ctrl-C too, is a segmentation fault.
+    """
+    return require_package("openvino").Core()
+
+
 def open_openvino(
     path: str | Path, device: str | torch.device = "cpu", precision: str = "float32"
 ) -> Exported:
@@ -63,7 +75,6 @@ def open_openvino(
     precision: float32 or bfloat16, in which it computes. OpenVINO itself would choose bfloat16
     where the processor has it: off by 1e-3 and more.
     """
-    ov = require_package("openvino")
     options = {
         "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -71,12 +82,13 @@ def open_openvino(
     with opening(path, "model that OpenVINO reads") as file:
         if file.suffix == ".xml" and ElementTree.parse(file).getroot().tag != "net":
             raise ValueError("its XML is no <net>")  # else OpenVINO asks TensorFlow's reader
-        model = ov.Core().read_model(file)
+        core = openvino_core()
+        model = core.read_model(file)
         if file.suffix == ".xml":
             metadata = json.loads(model.get_rt_info(["bgm"]).value)
         else:
             metadata = onnx_metadata(file)
-        compiled = ov.Core().compile_model(model, "CPU", options)
+        compiled = core.compile_model(model, "CPU", options)
     metadata = kind_of(x.get_any_name() for x in compiled.outputs) | metadata
 
     def run(src: Tensor, bgr: Tensor) -> list[Any]:

@@ -12,7 +12,7 @@ from torch import nn
 from bgm.export.runtime import require_package
 from bgm.export.target import Runtimes
 from bgm.export.targets.onnx import OnnxExport
-from bgm.export.targets.onnx_runtimes import open_openvino
+from bgm.export.targets.onnx_runtimes import open_openvino, openvino_core
 
 
 class OpenVinoExport(OnnxExport):
@@ -36,7 +36,7 @@ class OpenVinoExport(OnnxExport):
         with TemporaryDirectory(dir=path.parent) as folder:
             onnx = Path(folder, "model.onnx")
             super().write(net, onnx, metadata)
-            model = ov.Core().read_model(onnx)
+            model = openvino_core().read_model(onnx)
             model.set_rt_info(json.dumps(metadata | {"opset": str(self.opset)}), ["bgm"])
             # read_model maps the .onnx: save before its folder goes.
             ov.save_model(model, path, compress_to_fp16=self.precision == "float16")
@@ -46,5 +46,5 @@ class OpenVinoExport(OnnxExport):
         return [path, path.with_suffix(".bin")]
 
     def operators(self, path: Path) -> dict[str, int]:
-        model = require_package("openvino").Core().read_model(path)
+        model = openvino_core().read_model(path)
         return dict(sorted(Counter(x.get_type_name() for x in model.get_ops()).items()))
