@@ -7,7 +7,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 from rich.table import Table
-from torch.utils.data import DataLoader
 
 from bgm.console import say, tracked
 from bgm.data.doctor.diagnosis import diagnose
@@ -19,6 +18,7 @@ from bgm.data.doctor.item_report import (
     part_of,
     take_inventory,
 )
+from bgm.data.loaders.resumable import Loader
 from bgm.errors import BadInput
 
 PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips
@@ -85,9 +85,7 @@ def open_part(split: str, role: str, config: dict) -> tuple[Part, list[Finding]]
 def inspect(parts: list[Part], limit: int | None, workers: int) -> list[ItemReport]:
     """Reports on the parts' items, on so many processes."""
     reports = ItemReports(parts, limit)
-    loader = DataLoader(
-        reports, batch_size=None, num_workers=workers, collate_fn=lambda report: report
-    )
+    loader = Loader(reports, batch_size=None, num_workers=workers, collate_fn=lambda report: report)
     return list(tracked(loader, "looking", len(reports)))
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,11 +16,6 @@ from torch.utils.data.distributed import DistributedSampler
 from bgm.data.interfaces import SubjectSource
 from bgm.errors import BadInput, lost_worker
 from bgm.pictures import Member
-
-# A worker leaves alone what its parent has not collected yet: FFmpeg's decoders, say, wait for
-# their threads when they are freed, and no thread lives on in a forked process.
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=gc.freeze)
 
 LOG = logging.getLogger("bgm.data")
 INSTEAD = "put it back, or take what is there now with resume_changed=allow"
@@ -172,7 +166,7 @@ class Loader(DataLoader):
         # A generator: nothing is drawn before the first batch is asked for. Lightning makes the
         # iterator before it tells the sampler which epoch this is, and workers draw ahead.
         try:
-            yield from super().__iter__()
+            yield from self._started()
         except BadInput as error:  # PyTorch glues the worker's traceback on in front
             raise BadInput(str(error).rsplit(RAISED, 1)[-1].strip()) from None
         except (RuntimeError, OSError, EOFError) as error:
@@ -180,6 +174,18 @@ class Loader(DataLoader):
             if self.num_workers == 0 or str(error).startswith("Caught "):
                 raise
             raise BadInput(lost_worker(error)) from None
+
+    def _started(self) -> Iterator[Any]:
+        """PyTorch's iterator; its workers never collect what this process has left lying about.
+
+        FFmpeg's decoders, say, wait for their threads when they are freed, and a forked process has
+        none of its parent's threads: it would wait for ever.
+        """
+        gc.freeze()
+        try:
+            return super().__iter__()
+        finally:
+            gc.unfreeze()
 
 
 class ResumableLoader(Loader):
