@@ -25,18 +25,22 @@ class Sampling(nn.Module):
 
     Evaluation runs exactly k = min(sample_pixels // 16, patches), so that shapes do not depend on
     data. Training runs only patches with err > 0 (BatchNorm must not see others) plus the top one
-    of each picture: never none, so every parameter has a gradient on every rank.
+    of each picture: never none, so every parameter has a gradient on every rank. training_pixels:
+    takes the place of sample_pixels there, where pictures are smaller; None: as many.
     """
 
-    def __init__(self, sample_pixels: int = 80_000):
+    def __init__(self, sample_pixels: int = 80_000, training_pixels: int | None = None):
         super().__init__()
-        if sample_pixels < 16:
-            raise ValueError(f"sample_pixels {sample_pixels} is less than one patch of 16")
-        self.sample_pixels = int(sample_pixels)
+        training_pixels = sample_pixels if training_pixels is None else training_pixels
+        for name, n in (("sample_pixels", sample_pixels), ("training_pixels", training_pixels)):
+            if n < 16:
+                raise ValueError(f"{name} {n} is less than one patch of 16")
+        self.sample_pixels, self.training_pixels = int(sample_pixels), int(training_pixels)
 
     def forward(self, err: Tensor) -> Patches:
         B, _, h, w = err.shape
-        k = min(self.sample_pixels // 16, h * w)
+        pixels = self.training_pixels if self.training else self.sample_pixels
+        k = min(pixels // 16, h * w)
         top, flat = err.flatten(1).topk(k, dim=1)  # (B, k), sorted: the top patch is column 0
         keep = top > 0
         ref = torch.zeros_like(err).flatten(1).scatter(1, flat, keep.to(err.dtype))

@@ -152,6 +152,15 @@ def test_sampling_takes_the_largest():
     assert patches.ref.flatten().nonzero().flatten().tolist() == [19, 20, 21, 22, 23]
     with pytest.raises(ValueError, match="sample_pixels 15"):
         Sampling(15)
+    with pytest.raises(ValueError, match="training_pixels 15"):
+        Sampling(training_pixels=15)
+
+
+def test_training_on_small_pictures_leaves_the_number_that_is_deployed():
+    err = picture(2, 1, 12, 16, 0) + 0.1
+    select = Sampling(80 * 16, training_pixels=30 * 16)
+    assert select.train()(err).ref.flatten(1).sum(1).tolist() == [30, 30]
+    assert select.eval()(err).ref.flatten(1).sum(1).tolist() == [80, 80]
 
 
 @settings(max_examples=30, deadline=None)
