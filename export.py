@@ -16,6 +16,7 @@ from bgm.export.certify.matting_set import MattingSet
 from bgm.files import beside
 from bgm.model.selection import check_kernel_size
 from bgm.paths import conf_dir
+from bgm.pictures import limit_megapixels
 from bgm.signals import StopOnSignal
 from bgm.weights import read_weights
 
@@ -24,6 +25,7 @@ from bgm.weights import read_weights
 def main(cfg: DictConfig) -> None:
     with errors_as_sentences(), StopOnSignal("the same command starts again"):
         check_kinds(cfg)
+        limit_megapixels(cfg.max_megapixels)
         net = bgm.load(cfg.ckpt)
         target = instantiate(cfg.export)
         what = cfg.ckpt if target.part is None else f"part={target.part} of {cfg.ckpt}"

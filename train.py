@@ -1,5 +1,7 @@
 """Train: python train.py experiment=demo (conf/experiment lists what there is)."""
 
+import signal
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -12,6 +14,7 @@ from bgm.cli.word_kinds import check_kinds
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
 from bgm.run_info import describe_run
+from bgm.signals import StopOnSignal
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.resume import build_data, find_checkpoint
 from bgm.train.trainer import build_trainer, load_initial_weights, report_result
@@ -19,7 +22,8 @@ from bgm.train.trainer import build_trainer, load_initial_weights, report_result
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> float | None:
-    with errors_as_sentences():
+    # From its first step on a training has its own way to stop: `bgm.train.LastCheckpoint`.
+    with errors_as_sentences(), StopOnSignal("the same command starts again", [signal.SIGTERM]):
         check_kinds(cfg)
         limit_megapixels(cfg.max_megapixels)
         if cfg.stages:

@@ -55,7 +55,7 @@ def check_weights(weights: Weights, refined: bool) -> None:
         raise BadInput(
             f"loss names {', '.join(unknown)}, a {kind} network has the terms {', '.join(known)}"
         )
-    if min(w or 0 for w in weights.values()) < 0 or not any(weights.values()):
+    if any((w or 0) < 0 for w in weights.values()) or not any(weights.values()):
         raise BadInput(f"loss weights are {dict(weights)}, expected none below 0 and one above 0")
 
 

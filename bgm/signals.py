@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -17,11 +18,13 @@ class StopOnSignal:
     Both raise `Stopped`. Before the first check a signal ends at once: a block without checks is
     one that leaves nothing half done wherever it ends. Outside of the main thread, where Python has
     no signals, it does nothing; processes that are forked inside end as if it were not there. then:
-    the end of the sentence, what goes on.
+    the end of the sentence, what goes on. signals: Ctrl-C and SIGTERM, or one of them.
     """
 
-    def __init__(self, then: str = "resume=true goes on") -> None:
-        self._then = then
+    def __init__(
+        self, then: str = "resume=true goes on", signals: Sequence[signal.Signals] = SIGNALS
+    ) -> None:
+        self._then, self._signals = then, signals
         self._process = os.getpid()
         self._signal = ""
         self._waits = False
@@ -29,7 +32,7 @@ class StopOnSignal:
 
     def __enter__(self) -> "StopOnSignal":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._take) for number in self._signals}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,6 +6,7 @@ In a folder whose name Hydra's grammar refuses, on tiny procedural pictures.
 import importlib
 import json
 import shutil
+import signal
 import sys
 
 import pytest
@@ -41,7 +42,7 @@ BASE = ["experiment=small", *ALONE, "callbacks.grow.phases=[[0.0,48,64]]", *SMAL
 
 def script(name, *args):
     """Run a script's main with a command line; returns its exit code."""
-    argv = sys.argv
+    argv, children = sys.argv, signal.getsignal(signal.SIGCHLD)
     sys.argv = [f"{name}.py", *map(str, args)]
     try:
         with command_line():
@@ -50,6 +51,7 @@ def script(name, *args):
         return stop.code
     finally:
         sys.argv = argv
+        signal.signal(signal.SIGCHLD, children)  # which ends with a program that ends with an error
     return 0
 
 

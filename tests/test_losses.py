@@ -120,6 +120,7 @@ def test_a_term_without_weight_is_not_computed(case, monkeypatch, weight):
         ({"pha": 1, "alpha": 1}, "loss names alpha, a base network has the terms com_other, "),
         ({"pha": 1, "pha_sm": 1}, "loss names pha_sm, a base network"),
         ({"pha": 0, "err": None}, "expected none below 0 and one above 0"),
+        ({}, "expected none below 0 and one above 0"),
         ({"pha": 1, "err": -1}, "expected none below 0"),
     ],
 )

@@ -9,6 +9,8 @@ from bgm.export import provenance
 from bgm.run_info import describe_run
 from bgm.weights import blend_weights, read_own, safetensors_path, write_safetensors
 
+NOT_DEPLOYED = ("_target_", "training_pixels")  # of a selection: other values, the same patches
+
 
 def main(cfg: DictConfig) -> None:
     """Write what `bgm.weights.blend_weights` makes of two checkpoints of ours, in float32.
@@ -30,10 +32,12 @@ def main(cfg: DictConfig) -> None:
 def other_selection(before: dict[str, Any], after: dict[str, Any]) -> str:
     """What to say when two networks refine other patches, as a training on small pictures does."""
     old, new = ((network.get("refiner") or {}).get("select") for network in (before, after))
-    if not old or not new or old == new:
+    if not old or not new:
         return ""
     old, new = (
-        " ".join(f"{key}={value}" for key, value in select.items() if key != "_target_")
+        " ".join(f"{key}={value}" for key, value in select.items() if key not in NOT_DEPLOYED)
         for select in (old, new)
     )
+    if old == new:
+        return ""
     return f"refines with the settings of after ({new}), before has others ({old})"

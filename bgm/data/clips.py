@@ -3,6 +3,7 @@
 import os
 from bisect import bisect_right
 from collections import OrderedDict
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -114,11 +115,9 @@ def open_subjects(root: str | Path, **options) -> Subjects | Clips:
 
 def _frames(fgr: str, pha: str) -> int:
     """Number of frames of a pair, as the headers say of its files."""
-    readers = {path: FrameReader(path) for path in (fgr, pha)}
-    n, m = (reader.frames for reader in readers.values())
-    for reader in readers.values():
-        reader.close()
-    one_size({path: reader.size[::-1] for path, reader in readers.items()})
+    with closing(FrameReader(fgr)) as colours, closing(FrameReader(pha)) as alphas:
+        n, m = colours.frames, alphas.frames
+        one_size({fgr: colours.size[::-1], pha: alphas.size[::-1]})
     if n != m or n < 1:
         raise BadInput(
             f"{fgr} has {n} frames and {pha} has {m}: they must have the same, 1 or more"

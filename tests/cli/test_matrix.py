@@ -1,8 +1,10 @@
 """The export matrix: its command lines, going on where it was, a process that dies, the pages."""
 
 import csv
+import multiprocessing
 import os
 import re
+import signal
 
 import pytest
 from hydra.errors import HydraException
@@ -128,12 +130,16 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):
     monkeypatch.setattr(matrix_run, "try_export", dies)
+    other = multiprocessing.get_context("fork").Process(target=signal.pause)
+    other.start()
     process = Worker("fork")
     result = process.run(["export=x"], "brief")
     assert result.status == "refused"
     assert result.message == "the process died"
     assert "died" in process.run(["export=y"], "brief").message
     process.stop()
+    assert other.is_alive()  # a loader's worker, say
+    other.kill()
 
 
 def dies(words, grid):

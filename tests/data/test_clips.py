@@ -6,12 +6,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from bgm.data.clips import OPEN, Clips, open_subjects
 from bgm.data.doctor.diagnosis import diagnose
 from bgm.data.doctor.item_report import ItemReports, take_inventory
 from bgm.data.folders import Subjects
+from bgm.data.loaders.resumable import Loader
 from bgm.errors import BadInput
 from bgm.pictures import write_png
 from bgm.video import FrameReader
@@ -58,7 +58,7 @@ def test_every_frame_by_its_number_in_any_order(root):
     clips = Clips(root)
     assert FrameReader(root / "fgr" / "b.mp4").keyframe_every == 6
     assert len(clips) == 35
-    assert clips.name(29), clips.name(30) == ("b/000029", "deep/a/000000")
+    assert (clips.name(29), clips.name(30)) == ("b/000029", "deep/a/000000")
     order = list(range(35))
     expected = [*range(30), *range(5)]
     assert [number(clips[i]) for i in order] == expected
@@ -79,7 +79,7 @@ def test_the_same_sample_whatever_was_read_before_and_where(root):
     for other in (clips.read(11, 24), again.read(11, 24)):
         assert all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
     clips[0]  # open in this process when the workers start
-    loader = DataLoader(range(35), batch_size=None, num_workers=2, collate_fn=lambda i: clips[i])
+    loader = Loader(range(35), batch_size=None, num_workers=2, collate_fn=lambda i: clips[i])
     assert [number(item) for item in loader] == [*range(30), *range(5)]
 
 

@@ -5,12 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from bgm.data import Backgrounds, Composites, Procedural, Subjects
 from bgm.data.doctor.diagnosis import checkup, diagnose, find_near_duplicates
 from bgm.data.doctor.item_report import ItemReports, take_inventory
+from bgm.data.loaders.resumable import Loader
 from tests.data.folders import disc, make, noise, save
 
 
@@ -241,7 +241,7 @@ def test_the_checkup_says_what_it_finds_and_keeps_its_time(root):
 
 def test_looks_are_plain_enough_for_workers(root):
     part, _ = take_inventory("train", "subjects", {"root": root / "train"})
-    loader = torch.utils.data.DataLoader(
+    loader = Loader(
         ItemReports([part], limit=3), batch_size=None, num_workers=1, collate_fn=lambda x: x
     )
     assert [report.stem for report in loader] == ["0", "2", "5"]

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from bgm.data.composites import Composites
 from bgm.data.fingerprint import fingerprint
 from bgm.data.folders import Backgrounds, Subjects
+from bgm.data.loaders.resumable import Loader
 from bgm.data.shards import PackedFile, pack, read_shards, write_shards
 from bgm.errors import BadInput
 from tests.data.folders import disc, make, noise, save
@@ -46,7 +46,7 @@ def test_samples_are_those_of_the_folders(root, tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(folders[draw], shards[draw], strict=True))
     assert torch.equal(folders.subjects[1][1], shards.subjects[1][1])
     assert fingerprint(folders.subjects.describe()) == fingerprint(shards.subjects.describe())
-    loader = DataLoader(shards, batch_size=None, num_workers=2)
+    loader = Loader(shards, batch_size=None, num_workers=2)
     for draw, sample in enumerate(loader):
         assert torch.equal(sample.fgr, folders[draw].fgr)
 

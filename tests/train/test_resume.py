@@ -1,6 +1,8 @@
 """A training whose file has gone while it stood still goes on, as the one that never stopped."""
 
+import importlib
 import shutil
+import signal
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -53,3 +55,15 @@ def test_resumed_is_uninterrupted_when_files_have_gone(tmp_path, capsys):
     words = ("trainer.max_steps=7", "resume=auto", "resume_changed=allow")
     assert train(roots[1], tmp_path / "other", *words) == 1
     assert "do not pair: 1 (only in fgr)" in capsys.readouterr().err
+
+
+def test_sigterm_while_a_run_gets_ready_is_code_75(tmp_path, monkeypatch, capsys):
+    """Its first steps are far off: nothing is lost, and what starts it again may do so."""
+    script_module = importlib.import_module("train")
+    monkeypatch.setattr(script_module, "build_data", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert train(make(tmp_path / "data"), tmp_path / "run") == 75
+    assert signal.getsignal(signal.SIGTERM) is before
+    said = capsys.readouterr()
+    assert "stopped by SIGTERM" in said.out + said.err
+    assert "the same command starts again" in said.out + said.err

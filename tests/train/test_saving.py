@@ -44,11 +44,16 @@ def fit(folder, *callbacks, module=None, steps=6, **options):
     """Eight batches an epoch, two batches a step, a validation every four batches."""
     trainer = pl.Trainer(
         default_root_dir=folder,
-        num_sanity_val_steps=0,
         max_steps=steps,
         accumulate_grad_batches=2,
         callbacks=list(callbacks),
-        **QUIET | {"plugins": [AtomicCheckpointIO()], "val_check_interval": 4, **options},
+        **QUIET
+        | {
+            "num_sanity_val_steps": 0,
+            "plugins": [AtomicCheckpointIO()],
+            "val_check_interval": 4,
+            **options,
+        },
     )
     loader = torch.utils.data.DataLoader(Numbers())
     trainer.fit(module or Module(), loader, loader)
@@ -77,6 +82,18 @@ def test_sigterm_amid_accumulation_waits_for_the_step(tmp_path):
     with pytest.raises(Stopped, match=r"after step 2: go on with resume=.*last.ckpt"):
         fit(tmp_path, LastCheckpoint(tmp_path), Send("on_train_batch_start"))
     assert stored(tmp_path / "last.ckpt")["global_step"] == 2
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+
+@pytest.mark.parametrize("hook", ["on_validation_batch_start", "on_sanity_check_end"])
+def test_sigterm_before_the_first_step(tmp_path, hook):
+    """In Lightning's sanity check, where its own handler would end the run with code 0."""
+    handler = signal.getsignal(signal.SIGTERM)
+    send = pl.Callback()
+    setattr(send, hook, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="before the first step: the same command starts again"):
+        fit(tmp_path, LastCheckpoint(tmp_path), send, num_sanity_val_steps=-1)
+    assert not (tmp_path / "last.ckpt").exists()
     assert signal.getsignal(signal.SIGTERM) == handler
 
 

@@ -86,4 +86,6 @@ def test_networks_that_refine_unlike_numbers_of_pixels_are_told_apart():
     )
     said = other_selection(many, few)
     assert "settings of after (sample_pixels=30000), before has others" in said
+    trained = {"refiner": {"select": many["refiner"]["select"] | {"training_pixels": 30000}}}
+    assert other_selection(many, trained) == ""
     assert other_selection(few, few) == other_selection({}, few) == ""

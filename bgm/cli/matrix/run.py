@@ -123,6 +123,7 @@ class Worker:
 
     def __init__(self, method: str = "spawn"):
         self.context = multiprocessing.get_context(method)
+        self.others = multiprocessing.active_children()
         self.pool = ProcessPoolExecutor(1, self.context)
 
     def run(self, words: list[str], grid: str) -> Result:
@@ -139,5 +140,6 @@ class Worker:
 
     def stop(self) -> None:
         for process in multiprocessing.active_children():
-            process.kill()
+            if process not in self.others:
+                process.kill()
         self.pool.shutdown()

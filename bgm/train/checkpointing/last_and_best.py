@@ -21,7 +21,8 @@ class LastCheckpoint(Checkpoint):
     checkpoint. Where a validation follows a step, the checkpoint is written after it, with its
     scores: a run that is killed in the validation does the steps before it again, and then all of
     the validation. SIGTERM ends the run after the step, or the validation, in which it comes, with
-    `Stopped`. Raises BadInput at the end when the last steps could not be written.
+    `Stopped`, before the first step (in Lightning's sanity check) too. Raises BadInput at the end
+    when the last steps could not be written.
     """
 
     def __init__(self, dirpath: str, every_n_steps: int = 200):
@@ -30,12 +31,27 @@ class LastCheckpoint(Checkpoint):
         self.step = 0  # optimiser steps at the end of the batch before
         self.due = False  # whether this step is to be written
 
+    def on_sanity_check_start(self, trainer, module) -> None:
+        self.take_note_of_sigterm()
+
+    def on_sanity_check_end(self, trainer, module) -> None:
+        self.stop_before_the_first_step(trainer)
+
     def on_train_start(self, trainer, module) -> None:
         self.step = trainer.global_step
+        self.take_note_of_sigterm()
+        self.asked_to_stop |= trainer.received_sigterm  # by Lightning's handler, until now
+        self.stop_before_the_first_step(trainer)
+
+    def take_note_of_sigterm(self) -> None:
         # Lightning's handler would broadcast among processes in the middle of a step; this one
         # takes a note. Lightning puts the handler back that was there before its own.
         if threading.current_thread() is threading.main_thread():  # where Python lets us
             signal.signal(signal.SIGTERM, self.note_signal)
+
+    def stop_before_the_first_step(self, trainer) -> None:
+        if trainer.strategy.reduce_boolean_decision(self.asked_to_stop, all=False):
+            raise Stopped("stopped by SIGTERM before the first step: the same command starts again")
 
     def note_signal(self, signum: int, frame: FrameType | None) -> None:
         self.asked_to_stop = True
