@@ -6,13 +6,13 @@ from omegaconf import DictConfig, OmegaConf
 from bgm.cli.launch import command_line, errors_of_a_job
 from bgm.cli.word_kinds import check_kinds
 from bgm.console import say, say_error
-from bgm.infer.finished import OutputRecord
 from bgm.infer.follow import FollowedSink, ShotFrames
 from bgm.infer.foreground_bands import foreground_in_rows
 from bgm.infer.frame_reports import Failures, FrameReports, open_reports
 from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
 from bgm.infer.options import matte_steps, open_sink
+from bgm.infer.output_record import OutputRecord
 from bgm.infer.plate.fixes import plate_fixes
 from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, check_apart, choose_shots, list_shots, one_shot

@@ -7,7 +7,9 @@ from bgm.data.composites import Composites, CroppedSubjects
 from bgm.data.folders import Backgrounds, Subjects
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.kept_back import KeptBack
-from bgm.data.mixing import MixedSources, Mixture, Pool
+from bgm.data.mixed import MixedSources
+from bgm.data.mixture import Mixture
+from bgm.data.pool import Pool
 from bgm.data.procedural import Procedural
 from bgm.data.scenes import Scenes
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from bgm.data.folders import Subjects, snap_ends
 from bgm.data.interfaces import SubjectSource
-from bgm.data.loaders.resumable import FileSnapshot
+from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
 from bgm.pictures import one_size, pair_by_stem
 from bgm.video import FrameReader, find_videos

@@ -9,8 +9,11 @@ import torch
 from bgm.data.doctor.diagnosis import checkup
 from bgm.data.fingerprint import about, fingerprint
 from bgm.data.interfaces import ResizableAugment
-from bgm.data.loaders.resumable import DrawSampler, Loader, ShardSampler, file_snapshots
-from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader, WorkerAugmentLoader
+from bgm.data.loaders.augment_in_workers import WorkerAugmentLoader
+from bgm.data.loaders.file_snapshot import file_snapshots
+from bgm.data.loaders.resumable import Loader
+from bgm.data.loaders.sampler import DrawSampler, ShardSampler
+from bgm.data.loaders.skip_broken import Faults, SkipBroken, SkipBrokenLoader
 from bgm.data.scenes import Scenes, materialise, stack
 from bgm.errors import BadInput, check_at_least
 from bgm.extras import extra_named

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bgm.data.composites import Composites
-from bgm.data.mixing import Mixture
+from bgm.data.mixture import Mixture
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
 from bgm.data.listing import Folders, Listing, list_backgrounds, list_subjects
-from bgm.data.loaders.resumable import FileSnapshot, take_snapshot
+from bgm.data.loaders.file_snapshot import FileSnapshot, take_snapshot
 from bgm.data.resizing import shrink_alike
 from bgm.data.shards import compact
 from bgm.errors import BadInput

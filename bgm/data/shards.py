@@ -13,7 +13,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource
-from bgm.data.loaders.resumable import Loader, ShardSampler
+from bgm.data.loaders.resumable import Loader
+from bgm.data.loaders.sampler import ShardSampler
 from bgm.data.resizing import cover_square, resize_subject
 from bgm.errors import BadInput
 from bgm.files import atomic_folder

@@ -8,10 +8,10 @@ from typing import Any
 from bgm.console import tracked
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
-from bgm.infer.finished import OutputRecord, whole_frames
 from bgm.infer.frame import Frame
 from bgm.infer.frame_reports import Failures, FrameReports
 from bgm.infer.options import open_frames
+from bgm.infer.output_record import OutputRecord, whole_frames
 from bgm.infer.predict import Sink
 from bgm.infer.shot_list import ListedShot
 from bgm.infer.sinks import PictureSink

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
-from bgm.data.loaders.resumable import FileSnapshot
+from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
 from bgm.train.checkpointing.checkpoint_files import (
     checkpoint_to_resume,

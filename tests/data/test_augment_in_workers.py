@@ -7,7 +7,7 @@ from pytorch_lightning import Trainer
 from bgm.augment import Augment, ColourJitter, Noise
 from bgm.data import MattingData, Procedural
 from bgm.data.composites import collate
-from bgm.data.loaders.skip_broken import LIMIT, AugmentInWorkers
+from bgm.data.loaders.augment_in_workers import LIMIT, AugmentInWorkers
 from bgm.types import Batch
 from tests.quiet import QUIET
 
@@ -59,7 +59,7 @@ def test_what_was_augmented_at_another_size_is_augmented_again():
 
 
 def test_large_batches_are_augmented_in_the_training_process(monkeypatch):
-    monkeypatch.setattr("bgm.data.loaders.skip_broken.LIMIT", 1000)
+    monkeypatch.setattr("bgm.data.loaders.augment_in_workers.LIMIT", 1000)
     kinds, _ = batches(1, {})
     assert Batch not in kinds
     assert LIMIT > 4 * 256**2 * 40  # the refine stage of the demo

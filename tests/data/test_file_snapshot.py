@@ -10,7 +10,7 @@ from bgm.augment import Augment
 from bgm.data import MattingData, Mixture
 from bgm.data.composites import Composites
 from bgm.data.folders import Backgrounds, Subjects
-from bgm.data.loaders.resumable import FileSnapshot, file_snapshots
+from bgm.data.loaders.file_snapshot import FileSnapshot, file_snapshots
 from bgm.data.shards import pack, write_shards
 from bgm.errors import BadInput
 

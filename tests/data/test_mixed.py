@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from bgm.data import Backgrounds, CroppedSubjects, MixedSources, Subjects
-from bgm.data.loaders.resumable import file_snapshots
-from bgm.data.mixing import recoloured
+from bgm.data.loaders.file_snapshot import file_snapshots
+from bgm.data.recolour import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample
 from tests.data.folders import disc, noise, save

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import Dataset
 
 from bgm.cli.launch import errors_as_sentences
-from bgm.data.loaders.resumable import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.data.loaders.resumable import Loader, ResumableLoader
+from bgm.data.loaders.sampler import DrawSampler, ShardSampler
 from bgm.errors import BadInput, lost_worker
 
 ROOT = Path(__file__).parents[2]

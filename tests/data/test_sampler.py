@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from bgm.data.loaders.resumable import DrawSampler, Loader, ResumableLoader, ShardSampler
+from bgm.data.loaders.resumable import Loader, ResumableLoader
+from bgm.data.loaders.sampler import DrawSampler, ShardSampler
 from bgm.errors import BadInput
 from tests.quiet import QUIET
 

@@ -15,8 +15,8 @@ import torch
 import predict as script_module
 from bgm.files import refusals_named
 from bgm.infer import sinks
-from bgm.infer.finished import OutputRecord
 from bgm.infer.models import Model
+from bgm.infer.output_record import OutputRecord
 from bgm.infer.shot_list import one_shot
 from bgm.pictures import write_png
 from tests.infer import networks

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from bgm.data.clips import Clips
 from bgm.data.composites import Composites
 from bgm.data.doctor.item_report import SHOWN, Finding, ItemReport, ItemReports, Part, part_of
-from bgm.data.mixing import Mixture
+from bgm.data.mixture import Mixture
 
 FEW = 100  # backgrounds; the paper trains on 8,636
 LEVELS = {"error": 0, "warning": 1, "note": 2}
