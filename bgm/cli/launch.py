@@ -147,6 +147,7 @@ def as_typed(args: list[str]) -> list[str]:
 
 
 def quoted(arg: str, sweep: bool) -> str:
+    """A word of the command line, its value in quotes where that is a path that needs them."""
     key, equals, value = arg.partition("=")
     if not equals or arg.startswith("-") or not value or value[0] in "'\"":
         return arg

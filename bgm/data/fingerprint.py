@@ -18,7 +18,8 @@ from bgm.data.mixture import Mixture
 class Described(Protocol):
     """What says itself what tells it from others, in the place of its attributes."""
 
-    def describe(self) -> object: ...
+    def describe(self) -> object:
+        """Plain values, or objects that `fingerprint` takes."""
 
 
 def fingerprint(*parts: object) -> str:

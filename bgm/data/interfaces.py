@@ -19,7 +19,8 @@ class PictureSource(ABC):
     A new source derives from `SubjectSource` or `BackgroundSource`, writes `__len__`, `name` and
     `open`, and is named in a config: `data.train.subjects._target_=mypackage.MySource`. It is
     pickled to worker processes. What cannot be read raises BadInput. files: kind ("fgr", "pha",
-    "rgba" or "bgr") -> picture file of every index, if it has files.
+    "rgba" or "bgr") -> picture file of every index, if it has files. A source whose files may go
+    while a training stands still is a `HasFileSnapshot` as well.
     """
 
     files: Mapping[str, Sequence[File]] = {}
@@ -37,6 +38,18 @@ class PictureSource(ABC):
 
         With short perhaps a smaller one, whose short side is still >= short.
         """
+
+
+@runtime_checkable
+class HasFileSnapshot(Protocol):
+    """A source that a resumed training opens with the files, and their order, that it began with.
+
+    It takes the keyword snapshot: what `file_snapshot` returned then, a
+    `bgm.data.loaders.file_snapshot.FileSnapshot`.
+    """
+
+    def file_snapshot(self) -> Any:
+        """The files there are, for a run that goes on later."""
 
 
 class SubjectSource(PictureSource):

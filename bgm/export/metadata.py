@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import bgm
-from bgm.export.prepare import refiner_of
 from bgm.files import sha256
 from bgm.model import Full, Sampling, Thresholding
+from bgm.model.patches import refiner_of
 from bgm.weights import network_of, weights_file
 
 

@@ -10,6 +10,7 @@ from bgm.export.cells_refiner import CellsRefiner, SharedCells
 from bgm.export.whole_refiner import WholePicture, WholeRefiner
 from bgm.model import UnfoldCrop
 from bgm.model.optimize import folded
+from bgm.model.patches import refiner_of
 
 
 def prepare_network(
@@ -47,8 +48,3 @@ def copy_to_cpu(net: nn.Module, select: nn.Module | None = None) -> nn.Module:
     if refiner is not None and select is not None:
         refiner.select = select
     return copied.eval()
-
-
-def refiner_of(net: nn.Module) -> Any:
-    """The part of net that has patch methods; None in a base network."""
-    return getattr(net, "refiner", None)

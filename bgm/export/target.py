@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from bgm.errors import BadInput
 from bgm.export.cells_refiner import SharedCells
 from bgm.export.metadata import describe_network
-from bgm.export.prepare import copy_to_cpu, prepare_network, refiner_of
+from bgm.export.prepare import copy_to_cpu, prepare_network
 from bgm.export.runtime import Exported
 from bgm.export.shapes import fixed_shape
 from bgm.export.tolerances import PRECISIONS
 from bgm.export.whole_refiner import WholePicture
 from bgm.model import Full, Thresholding, UnfoldCrop
+from bgm.model.patches import refiner_of
 from bgm.model.selection import check_scale, is_number
 
 Runtimes = dict[str, Callable[..., Exported]]

@@ -14,6 +14,7 @@ from bgm.export.metadata import describe_selection
 from bgm.infer.any_size import FixedShapeModel, Network
 from bgm.model import MattingRefine, OptimizedRefine, choose_select
 from bgm.model.optimize import CoarseAtMost
+from bgm.model.patches import refiner_of
 from bgm.model.selection import check_kernel_size, check_scale
 from bgm.types import Coarse
 from bgm.weights import load
@@ -97,7 +98,7 @@ def open_model(
         if not optimize and (precision != "float32" or compile):
             raise BadInput("precision and compile are for optimize=true, found optimize=false")
         net = load(path, optimize, PRECISIONS[precision], compile)
-        check_kernel_size(getattr(net, "refiner", None), kernel_size, path)
+        check_kernel_size(refiner_of(net), kernel_size, path)
         model = model_of(net.to(place), path, backbone_scale, base_scale, chosen)
         return model._replace(compiled=compile)
     if precision != "float32" or compile:

@@ -38,6 +38,7 @@ class Sampling(nn.Module):
         self.sample_pixels, self.training_pixels = int(sample_pixels), int(training_pixels)
 
     def forward(self, err: Tensor) -> Patches:
+        """Choose patches by their predicted error, err (B, 1, H/4, W/4) >= 0."""
         B, _, h, w = err.shape
         pixels = self.training_pixels if self.training else self.sample_pixels
         k = min(pixels // 16, h * w)
@@ -61,6 +62,7 @@ class Thresholding(nn.Module):
         self.threshold = float(threshold)
 
     def forward(self, err: Tensor) -> Patches:
+        """Choose patches by their predicted error, err (B, 1, H/4, W/4) >= 0."""
         chosen = err > self.threshold
         run = chosen
         if self.training:
@@ -75,6 +77,7 @@ class Full(nn.Module):
     """Everywhere: bit for bit what selecting every patch computes, in whatever way."""
 
     def forward(self, err: Tensor) -> Patches:
+        """Choose patches by their predicted error, err (B, 1, H/4, W/4) >= 0."""
         B, _, h, w = err.shape
         flat = torch.arange(B * h * w, device=err.device)  # not nonzero(): its shape hangs on data
         row = flat // w
@@ -161,6 +164,11 @@ def pixel_index(x: Tensor, index: Tensor, size: int, window: int) -> Tensor:
     return ((b * C + c) * H + row) * W + column
 
 
+def refiner_of(net: nn.Module) -> Any:
+    """The part of net that has patch methods, a `PatchRefiner`; None in a base network."""
+    return getattr(net, "refiner", None)
+
+
 def swap_patches(
     net: nn.Module, crop: nn.Module | None, replace: nn.Module, select: nn.Module | None = None
 ) -> nn.Module:
@@ -168,7 +176,7 @@ def swap_patches(
 
     Raises ValueError for a network without a refiner.
     """
-    refiner: Any = getattr(net, "refiner", None)
+    refiner = refiner_of(net)
     if refiner is None:
         raise ValueError(
             f"{type(net).__name__} has no refiner whose patch methods could be swapped"

@@ -59,6 +59,7 @@ def check_scale(name: str, value: object, most: float) -> None:
 
 
 def is_number(value: object) -> bool:
+    """Whether it is an int or a float; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

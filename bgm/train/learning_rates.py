@@ -49,6 +49,7 @@ def frozen_parts(net: nn.Module, rates: Rates) -> list[nn.Module]:
 def leaves(
     module: nn.Module, rates: Rates, path: str
 ) -> Iterator[tuple[str, nn.Module, float | None]]:
+    """Dotted path, part and rate for every rate of a tree; BadInput where it misses a part."""
     if not isinstance(rates, Mapping):
         yield path, module, rates
         return

@@ -90,6 +90,7 @@ def safetensors_path(out: str | Path) -> Path:
 
 
 def read_safetensors(path: Path) -> dict:
+    """Weights and what the file says of them, as `identify` takes it. Raises BadInput."""
     try:
         state = from_eight_bits(load_file(path))
         with safe_open(path, "pt") as file:
@@ -101,6 +102,7 @@ def read_safetensors(path: Path) -> dict:
 
 
 def read_pickle(path: Path) -> object:
+    """What a PyTorch file holds, on the CPU. BadInput for no such file, and for one with code."""
     try:
         with path.open("rb") as file:
             known = file.read(1) in (b"P", b"\x80")  # a zip archive, a pickle of protocol 2
@@ -119,6 +121,7 @@ def read_pickle(path: Path) -> object:
 
 
 def identify(path: Path, content: dict) -> Stored:
+    """Whose file it is, by its keys, and the network in it. Raises BadInput for unknown ones."""
     if "state_dict" in content and "hyper_parameters" in content:  # Lightning, ours
         hyper = content["hyper_parameters"]
         if "network" not in hyper:
@@ -143,6 +146,7 @@ def identify(path: Path, content: dict) -> Stored:
 
 
 def kind_of(state: dict[str, Tensor]) -> str | None:
+    """ "bgmv2", "deeplabv3" or "classifier", by the names of its tensors; None for another."""
     if any(k.startswith("backbone.") for k in state):
         return "bgmv2" if any(k.startswith("decoder.conv4.") for k in state) else "deeplabv3"
     if FIRST_CONVOLUTIONS & state.keys():

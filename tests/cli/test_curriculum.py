@@ -83,7 +83,7 @@ class Run:
         return ["".join(Path(*Path(w).parts[-2:]).as_posix() for w in start) for start in found]
 
 
-def test_what_a_stage_is_told():
+def test_the_words_that_a_stage_gets():
     cfg = {"a": {"experiment": "one"}, "b": {"experiment": "two", "x": {"y": 2, "z": [1, None]}}}
     given = ["experiment=curriculum", "x.y=1", "trainer=ddp", "+stages.b.x.y=2", "init=w.pth"]
     assert command_lines(OmegaConf.create(cfg), given, "w.pth") == {

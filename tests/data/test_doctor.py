@@ -190,7 +190,7 @@ def test_frames_of_one_clip_are_not_duplicates(root):
     assert set(examined(root)) == {("leak", "train subjects and valid subjects")}
 
 
-def test_twins_are_those_of_all_pairs():
+def test_near_duplicates_are_those_of_all_pairs():
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 300, dtype=np.uint64)
     for n in range(100, 200):  # neighbours with 0 to 6 bits changed

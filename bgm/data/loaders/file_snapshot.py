@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch.utils.data import Dataset
 
-from bgm.data.interfaces import SubjectSource
+from bgm.data.interfaces import HasFileSnapshot, SubjectSource
 from bgm.errors import BadInput
 from bgm.pictures import Member
 
@@ -90,10 +90,9 @@ def file_snapshots(data: Any) -> dict[str, Any]:
     """
     snapshots: dict[str, Any] = {}
     for name, part in vars(data).items():
-        own = getattr(part, "file_snapshot", None)
         inner = file_snapshots(part) if isinstance(part, Dataset | SubjectSource) else {}
-        if own is not None:
-            snapshots[name] = {"snapshot": own()._asdict()}
+        if isinstance(part, HasFileSnapshot):
+            snapshots[name] = {"snapshot": part.file_snapshot()._asdict()}
         elif inner:
             snapshots[name] = inner
     return snapshots

@@ -16,11 +16,11 @@ from bgm.export.certify.compare import Run
 from bgm.export.certify.grid import ShapeGrid, grid_of
 from bgm.export.certify.test_pictures import PLAIN, STEERED, smooth, steer_error
 from bgm.export.certify.timing import affordable_shape, measure_time
-from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
 from bgm.export.target import Target
 from bgm.export.tolerances import Tolerance
 from bgm.files import sha256
+from bgm.model.patches import refiner_of
 from bgm.run_info import versions
 from bgm.templates import fill_template
 

@@ -10,9 +10,9 @@ from bgm.errors import BadInput
 from bgm.export.certify.compare import Comparison, Run, Truth, compare
 from bgm.export.certify.grid import default, sample_pixels
 from bgm.export.certify.test_pictures import PLAIN, Draw
-from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
 from bgm.export.tolerances import PRECISIONS, Tolerance
+from bgm.model.patches import refiner_of
 
 
 @dataclass(frozen=True)

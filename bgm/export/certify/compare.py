@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput, first_line
-from bgm.export.prepare import copy_to_cpu, refiner_of
+from bgm.export.prepare import copy_to_cpu
 from bgm.export.tolerances import Tolerance
 from bgm.model.optimize import folded
-from bgm.model.patches import Patches
+from bgm.model.patches import Patches, refiner_of
 from bgm.ops import resize
 from bgm.types import Coarse, Refined
 

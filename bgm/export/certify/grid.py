@@ -6,8 +6,8 @@ from typing import NamedTuple
 from torch import nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
 from bgm.export.shapes import Shape
+from bgm.model.patches import refiner_of
 
 BATCHES = (1, 2, 3, 5)
 SQUARE, UPRIGHT = (64, 64), (96, 64)

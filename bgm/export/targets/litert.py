@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from bgm.errors import BadInput
-from bgm.export.prepare import refiner_of
 from bgm.export.runtime import METADATA_FILE, Exported, opening, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.graphs import PlainOutputs, example_inputs
 from bgm.model import GatherCrop, Sampling
-from bgm.model.patches import Patches
+from bgm.model.patches import Patches, refiner_of
 
 
 def open_litert(path: str | Path, device: str | torch.device = "cpu") -> Exported:

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from bgm.errors import BadInput
 from bgm.export.nuke_module import MODES, NukeMatte
-from bgm.export.prepare import refiner_of
 from bgm.export.runtime import Exported
 from bgm.export.runtime_options import OPTIONS
 from bgm.export.target import Runtimes
 from bgm.export.targets.torchscript import TorchScriptExport, load_program, save_program
 from bgm.model import RoiAlignCrop
+from bgm.model.patches import refiner_of
 from bgm.types import Refined
 
 KNOBS = {"backbone_scale": "scale", "refine_mode": "selection"} | {

@@ -12,7 +12,6 @@ from torch import nn
 
 from bgm.errors import BadInput, first_line
 from bgm.export.cells_refiner import SharedCells
-from bgm.export.prepare import refiner_of
 from bgm.export.runtime import INPUTS, require_package
 from bgm.export.target import Runtimes, Target
 from bgm.export.targets.eight_bit_weights import store_in_eight_bits
@@ -20,6 +19,7 @@ from bgm.export.targets.graphs import example_inputs, free_axes
 from bgm.export.targets.onnx_runtimes import THRESHOLD, open_onnx, open_openvino, open_reference
 from bgm.export.targets.quantise import quantise
 from bgm.model import Thresholding, UnfoldCrop
+from bgm.model.patches import refiner_of
 from bgm.types import Coarse, Refined
 
 OLDEST = 11
