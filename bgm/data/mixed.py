@@ -12,7 +12,7 @@ from bgm.data.recolour import recoloured
 from bgm.errors import BadInput
 from bgm.types import Sample
 
-SALT = 0x5EED5
+SALT = 0x5EED5  # keeps what is exchanged apart from other draws of the same seed
 
 
 class Choices(NamedTuple):

@@ -8,7 +8,7 @@ from bgm.data.interfaces import get_samples
 from bgm.errors import BadInput, check_at_least
 from bgm.types import Sample
 
-SALT = 0x9001
+SALT = 0x9001  # keeps pairs apart from other draws of the same seed
 
 
 class Pool(Dataset[Sample]):
