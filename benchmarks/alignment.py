@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--mad", type=int, default=8, help="drawn scenes whose MAD is measured")
     parser.add_argument("--scenes", type=Path, help="composed scenes whose MAD is measured")
     parser.add_argument("--every", type=int, default=1, help="of these take each so many-th")
-    parser.add_argument("--model", default="mobilenetv2", help="whose MAD it is")
+    parser.add_argument("--model", default="efficientnet_lite0", help="whose MAD it is")
     args = parser.parse_args()
     kinds: dict[str, Callable[[int], Case]] = {"drawn": drawn_case}
     if folder := args.photographs:

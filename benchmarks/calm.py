@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--calm", type=float, nargs="+", default=[0.5, 1.0])
-    parser.add_argument("--model", default="mobilenetv2")
+    parser.add_argument("--model", default="efficientnet_lite0")
     args = parser.parse_args()
     model = open_model(args.model, optimize=True)
     rows: dict[float, list[tuple[float, float]]] = {strength: [] for strength in (0.0, *args.calm)}

@@ -80,5 +80,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=48, help="composites")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", default="mobilenetv2")
+    parser.add_argument("--model", default="efficientnet_lite0")
     main(**vars(parser.parse_args()))
