@@ -1,6 +1,6 @@
 """Where a network errs on finished scenes: inside the subject, outside it, in the band between.
 
-    python benchmarks/where.py MODEL SCENES [--every N]
+    python benchmarks/where.py MODEL SCENES [--every N] [--enlarge N]
 
 Prints means over scenes, x1e3 of all their pixels, so that inside + outside + band is MAD; then the
 holes, as shares of the subject's inside: pixels below one half, all and those where shot and plate
@@ -8,7 +8,8 @@ are alike (mean difference below 0.04), and the specks, as a share of where the 
 above a tenth; then MAD x1e3 and Grad and Conn /1000 by group, where a
 manifest.json tells the files' names: what stands before the first `_`. Inside and outside are where
 alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once more into what is
-nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges.
+nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges. `--enlarge` shows larger
+pictures for want of any (what a preset for 4K does to 960 px): as large, not as sharp.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch.nn.functional as F
 from torch import nn
 
 from bgm.data import Scenes
@@ -72,6 +74,18 @@ def errors(scene: Batch, pred: np.ndarray) -> Errors:
     return Errors(wrong.mean(), *parts, *shares, others["grad"], others["conn"])
 
 
+def enlarged(scene: Batch, times: int) -> Batch:
+    """Its pictures (C, H, W) as (C, times H, times W), bicubic."""
+    if times == 1:
+        return scene
+    large = {
+        name: F.interpolate(x[None], scale_factor=times, mode="bicubic")[0].clamp(0, 1)
+        for name, x in scene._asdict().items()
+        if x.ndim == 3
+    }
+    return scene._replace(**large)
+
+
 def groups(folder: Path, names: list[str]) -> list[str]:
     """The subject's kind of each scene, as far as the file it was composed of says it."""
     path = folder / "manifest.json"
@@ -86,6 +100,7 @@ def main() -> None:
     parser.add_argument("model", help="anything that eval.py takes as ckpt")
     parser.add_argument("scenes", type=Path, help="folder of src/ bgr/ pha/, as bgm compose writes")
     parser.add_argument("--every", type=int, default=1, help="score each so many-th scene")
+    parser.add_argument("--enlarge", type=int, default=1, help="pictures, by so many times")
     parser.add_argument("--base-scale", type=float, help="as base_scale of eval.py")
     parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
     parser.add_argument("--sample-pixels", type=int, help="as sample_pixels of eval.py")
@@ -99,13 +114,14 @@ def main() -> None:
     chosen = range(0, len(scenes), args.every)
     per_scene = []
     for index in chosen:
-        scene = scenes[index]
+        scene = enlarged(scenes[index], args.enlarge)
         per_scene.append(errors(scene, predict(scene)[0]))
     mean = Errors(*np.mean(per_scene, axis=0))
     # Weights of a training refine as few pixels as its small pictures needed: never compare unseen.
     refined = [m.sample_pixels for m in modules if isinstance(m, Sampling)]
     said = f", {refined[0]:,} pixels of each refined" if refined else ""
-    print(f"{args.model} on {len(per_scene)} scenes of {args.scenes}{said}")
+    large = f", enlarged {args.enlarge} times" if args.enlarge > 1 else ""
+    print(f"{args.model} on {len(per_scene)} scenes of {args.scenes}{large}{said}")
     parts = ", ".join(f"{n} {1e3 * v:.2f}" for n, v in mean._asdict().items() if n in PARTS)
     print(f"MAD x1e3 {1e3 * mean.mad:.2f}: {parts}")
     print(
