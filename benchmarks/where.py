@@ -8,8 +8,8 @@ are alike (mean difference below 0.04), and the specks, as a share of where the 
 above a tenth; then MAD x1e3 and Grad and Conn /1000 by group, where a
 manifest.json tells the files' names: what stands before the first `_`. Inside and outside are where
 alpha is 1 or 0 (to 0.01) in all of the 15x15 px around; the band is split once more into what is
-nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges. `--enlarge` shows larger
-pictures for want of any (what a preset for 4K does to 960 px): as large, not as sharp.
+nearly opaque or clear there (to 0.05) and what is soft: hair, fur, edges. `--enlarge` judges
+presets for HD and 4K for want of such scenes: as large, not as sharp.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("model", help="anything that eval.py takes as ckpt")
     parser.add_argument("scenes", type=Path, help="folder of src/ bgr/ pha/, as bgm compose writes")
     parser.add_argument("--every", type=int, default=1, help="score each so many-th scene")
-    parser.add_argument("--enlarge", type=int, default=1, help="pictures, by so many times")
+    parser.add_argument("--enlarge", type=int, choices=(1, 2, 4), default=1, help="times")
     parser.add_argument("--base-scale", type=float, help="as base_scale of eval.py")
     parser.add_argument("--backbone-scale", type=float, help="as backbone_scale of eval.py")
     parser.add_argument("--sample-pixels", type=int, help="as sample_pixels of eval.py")
