@@ -1,6 +1,5 @@
 """The training step, which both stages share: a network, its loss terms, its learning rates."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ class MattingStage(pl.LightningModule):
     warmup_steps, final_lr: see `learning_rates.factor`.
     metrics: those that validation reports, on eval.py's scales; None: all of `MatteMetrics`.
     compile: the network goes through torch.compile. checkpoint_activations: less memory for about
-    a third more time. Neither changes a key in a checkpoint.
+    a third more time. Neither changes a key in a checkpoint. seed: see `seed_generator`.
     """
 
     def __init__(
@@ -44,11 +43,12 @@ class MattingStage(pl.LightningModule):
         metrics: Sequence[str] | None = None,
         compile: bool = False,
         checkpoint_activations: bool = False,
+        seed: int = 0,
     ):
         super().__init__()
         self.save_hyperparameters()
         check_weights(loss, refined="refiner" in network)
-        self.loss_weights = dict(loss)
+        self.loss_weights, self.seed = dict(loss), seed
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.
         self.network: Any = instantiate(network).to(memory_format=torch.channels_last)
         if compile and checkpoint_activations:
@@ -97,7 +97,7 @@ class MattingStage(pl.LightningModule):
 
     def seed_generator(self, batch: int) -> None:
         """Make dropout a function of (seed, rank, batch): ranks differ, and resumed runs go on."""
-        now = [int(os.environ.get("PL_GLOBAL_SEED", 0)), self.global_rank, batch + 1]
+        now = [self.seed, self.global_rank, batch + 1]
         torch.manual_seed(int(np.random.SeedSequence(now).generate_state(1)[0]))
 
     def losses(self, pred: Coarse | Refined, true: Batch) -> dict[str, Tensor]:
