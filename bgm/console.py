@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 T = TypeVar("T")
-console = Console(highlight=False, soft_wrap=True)
+console = Console(markup=False, highlight=False, soft_wrap=True)  # paths may have [brackets]
 
 
 def say(*what: object, sep: str = " ") -> None:
-    """Print, rich markup and all; of several processes only the first one does."""
+    """Print text as it is, rich's Text and tables in style; of several processes only the first."""
     if is_first():
         console.print(*what, sep=sep)
 
@@ -32,4 +33,4 @@ def is_first() -> bool:
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
     """The same items, with a progress bar around them on a terminal."""
-    return track(items, what, total=total, transient=True, disable=not sys.stdout.isatty())
+    return track(items, escape(what), total=total, transient=True, disable=not sys.stdout.isatty())

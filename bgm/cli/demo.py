@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from rich.table import Table
+from rich.text import Text
 
 from bgm.cli.launch import compose_config
 from bgm.console import say
@@ -41,19 +42,24 @@ def main(args: list[str]) -> None:
     out, start = Path("runs/demo"), time.monotonic()
     base, refined = out / "base" / "last.ckpt", out / "refine" / "last.ckpt"
     model = out / "model.ckpt"
-    say("\n[bold]1/5[/bold] train the base network on, on people that come with bgm")
+    say_step("1/5", "train the base network on, on people that come with bgm")
     train(out, "base", ["experiment=demo", *args])
-    say("\n[bold]2/5[/bold] train the refiner that ships on, for this base network")
+    say_step("2/5", "train the refiner that ships on, for this base network")
     train(out, "refine", ["experiment=demo_refine", f"init=[{SHIPPED},{base}]", *args])
     shutil.copyfile(refined, model)
-    say("\n[bold]3/5[/bold] score on people kept back from both trainings")
+    say_step("3/5", "score on people kept back from both trainings")
     scenes = validation_scenes(out)
     scores = score_all(scenes, base, model)
-    say("\n[bold]4/5[/bold] export to ONNX and certify it against PyTorch (minutes)")
+    say_step("4/5", "export to ONNX and certify it against PyTorch (minutes)")
     run("export", f"ckpt={model}", "export=onnx", f"out={model.with_suffix('.onnx')}")
-    say("\n[bold]5/5[/bold] matte a picture with the exported model, and with the shipped one")
+    say_step("5/5", "matte a picture with the exported model, and with the shipped one")
     matte_sample(scenes, out)
     show_results(scores, out, time.monotonic() - start)
+
+
+def say_step(number: str, what: str) -> None:
+    """Print what begins now, its number in bold."""
+    say(Text.assemble((f"\n{number}", "bold"), f" {what}"))
 
 
 def run(script: str, *args: str, env: dict[str, str] | None = None) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bgm.console import say, tracked
 from bgm.data.doctor.diagnosis import diagnose
@@ -103,18 +103,15 @@ def summary(parts: list[Part], reports: list[ItemReport]) -> Table:
             alpha = alpha / alpha.sum()
             share = f"{alpha[0]:.0%} / {alpha[1:255].sum():.0%} / {alpha[255]:.0%}"
         row = [part.where, f"{len(part):,}", f"{len(seen):,}", " to ".join(shown), share]
-        table.add_row(*row, escape(part.root))
+        table.add_row(*row, part.root)
     return table
 
 
-def describe_finding(finding: Finding) -> str:
+def describe_finding(finding: Finding) -> Text:
     """A finding with its examples, for the screen."""
-    colour = COLOURS[finding.level]
     count = f" ({finding.count:,})" if finding.count > 1 and finding.examples else ""
-    lines = [
-        f"[{colour}]{finding.level}[/{colour}] {finding.where}: {escape(finding.sentence)}{count}"
-    ]
-    lines += [f"    {escape(example)}" for example in finding.examples]
+    lines = [f" {finding.where}: {finding.sentence}{count}"]
+    lines += [f"    {example}" for example in finding.examples]
     if finding.count > len(finding.examples) > 0:
         lines.append(f"    and {finding.count - len(finding.examples):,} more")
-    return "\n".join(lines)
+    return Text.assemble((finding.level, COLOURS[finding.level]), "\n".join(lines))

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from rich.markup import escape
 from rich.table import Table
 
 from bgm.console import say
@@ -20,7 +19,7 @@ def main(args: list[str]) -> None:
         raise BadInput(f"bgm show takes one file, found {len(args)} arguments")
     table = Table(show_header=False, title=args[0])
     for name, value in read_facts(Path(args[0])).items():
-        table.add_row(name, escape(value))
+        table.add_row(name, value)
     say(table)
 
 
