@@ -13,7 +13,7 @@ from bgm.data.folders import Subjects, snap_ends
 from bgm.data.interfaces import SubjectSource
 from bgm.data.loaders.file_snapshot import FileSnapshot
 from bgm.errors import BadInput
-from bgm.pictures import one_size, pair_by_stem
+from bgm.pictures import by_stem, one_size, pair_by_stem, walk_files
 from bgm.video import FrameReader, find_videos
 
 OPEN = 4  # clips a process keeps open; a 4K decoder takes some 200 MB
@@ -103,9 +103,14 @@ class Clips(SubjectSource):
 
 
 def holds_clips(root: str | Path) -> bool:
-    """Whether a folder's fgr/ has videos in it."""
+    """Whether a folder's fgr/ has videos in it; BadInput if it has pictures beside them."""
     folder = Path(root) / "fgr"
-    return folder.is_dir() and bool(find_videos(folder, needed=False))
+    videos = find_videos(folder, needed=False)
+    pictures, _ = by_stem(walk_files(folder)) if videos else ({}, 0)
+    if pictures:
+        picture, video = (next(iter(files.values())) for files in (pictures, videos))
+        raise BadInput(f"{folder} holds pictures and videos, {picture} and {video}: keep one kind")
+    return bool(videos)
 
 
 def open_subjects(root: str | Path, **options) -> Subjects | Clips:

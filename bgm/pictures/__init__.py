@@ -23,6 +23,7 @@ from bgm.pictures.finding import (
 from bgm.pictures.reading import (
     CLASSES,
     check_mattes,
+    needs_openimageio,
     open_image,
     open_picture,
     picture_size,

@@ -112,7 +112,7 @@ def open_picture(
     channel is its luminance. With short a JPEG may come at 1/2, 1/4 or 1/8 of its size, its short
     side still >= short: the decoder does a part of its work only. Raises BadInput as `open_image`.
     """
-    if _needs_openimageio(path):
+    if needs_openimageio(path):
         if mode == "RGBA":
             raise BadInput(f"the alpha channel of {path} is not read here: give it as a matte")
         x, encoding = read_deep(str(path), matte=mode == "L")
@@ -185,7 +185,7 @@ def _refuse_palette(path: File, image: Image.Image) -> None:
 
 def picture_size(path: File) -> tuple[int, int]:
     """(H, W) of a picture after EXIF rotation, from its header alone."""
-    if _needs_openimageio(path):
+    if needs_openimageio(path):
         return deep_size(str(path))
     with open_image(path) as image:
         # Pillow's getexif decodes a PNG to look behind its pixels: only where there is something.
@@ -232,7 +232,7 @@ def _has_late_chunks(file: BinaryIO) -> bool:
         file.seek(here)
 
 
-def _needs_openimageio(path: File) -> bool:
+def needs_openimageio(path: File) -> bool:
     """Whether Pillow does not open a file; of a 16-bit PNG it gives 8 bits."""
     return os.path.splitext(str(path))[1].lower() not in COMMON and is_deep(path)
 

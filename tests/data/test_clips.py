@@ -162,3 +162,12 @@ def test_a_folder_is_opened_as_what_it_holds(root, tmp_path):
     for kind, C in {"fgr": 3, "pha": 1}.items():
         write_png(tmp_path / "pictures" / kind / "a.png", torch.zeros(C, 8, 8))
     assert isinstance(open_subjects(tmp_path / "pictures"), Subjects)
+
+
+def test_pictures_beside_clips_are_not_dropped(root):
+    write_png(root / "fgr" / "still.png", torch.zeros(3, H, W, dtype=torch.uint8))
+    with pytest.raises(BadInput, match=r"holds pictures and videos, .*still\.png and .*b\.mp4"):
+        open_subjects(root)
+    _, (finding,) = take_inventory("train", "subjects", {"root": root})
+    assert finding.level == "error"
+    assert "still.png" in finding.sentence

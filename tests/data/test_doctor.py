@@ -42,6 +42,14 @@ def test_a_clean_folder_has_no_findings(clean):
     assert examined(clean) == {}
 
 
+def test_a_matte_of_floats_is_looked_at_as_a_training_reads_it(root):
+    path = root / "train" / "pha" / "0.png"
+    values = np.asarray(Image.open(path)).astype(np.float32) / 255
+    Image.fromarray(values).save(path.with_suffix(".tif"))
+    path.unlink()
+    assert examined(root) == {}
+
+
 def alpha(root, n):
     return np.asarray(Image.open(root / "train" / "pha" / f"{n}.png"))
 

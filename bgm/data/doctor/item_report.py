@@ -20,7 +20,9 @@ from bgm.pictures import (
     CLASSES,
     File,
     find_pictures,
+    needs_openimageio,
     open_image,
+    open_picture,
     picture_size,
     read_bytes,
     to_mode,
@@ -106,6 +108,7 @@ def pair(part: Part, files: dict[str, dict]) -> tuple[Part, list[Finding]]:
 SMALL = 64  # pixels a side: enough to see colours in an alpha file
 DRAFT = 256  # pixels: JPEG colours are decoded no larger than needed
 SNAP = 3  # levels from 0 and 255 that a JPEG's noise makes of them
+MODES = {"pha": "L", "rgba": "RGBA"}  # of a kind of files; the others are "RGB"
 NONE = np.zeros(256, np.int64)
 
 
@@ -171,7 +174,7 @@ def _inspect_files(report: ItemReport, role: str, files: dict[str, File]) -> Ite
         named = ", ".join(f"{path} {W}x{H}" for path, (H, W) in sizes.items())
         return _broken(report, "sizes", "pictures of one item differ in size", named)
     report = report._replace(size=sizes[main])
-    images = {kind: _decoded(path) for kind, path in files.items()}
+    images = {kind: _decoded(path, kind) for kind, path in files.items()}
     colour, pha = images[next(iter(files))], None
     if "rgba" in files:
         if not colour.has_transparency_data:
@@ -187,8 +190,10 @@ def _inspect_files(report: ItemReport, role: str, files: dict[str, File]) -> Ite
     return _with_fingerprints(report, colour.convert("RGB"), shown, read_bytes(main))
 
 
-def _decoded(path: File) -> Image.Image:
+def _decoded(path: File, kind: str) -> Image.Image:
     """All of a file: what is cut off shows at its end only."""
+    if needs_openimageio(path):  # 1.0 of floats is 255: Pillow would cut them off
+        return open_picture(path, MODES.get(kind, "RGB"))[0]
     with open_image(path) as image:
         if image.format == "JPEG" and image.mode == "RGB":
             image.draft("RGB", (DRAFT, DRAFT))  # entropy decoding still goes to the end
