@@ -41,7 +41,9 @@ data.train.size=6 data.train.length=14 trainer.val_check_interval=3
 callbacks.last.every_n_steps=2 callbacks.pictures.every_n_steps=1000
 callbacks.ema.update_every_n_steps=2
 callbacks.progress._target_=bgm.train.LineProgress
++callbacks.kill._target_=benchmarks.kills.KillAt
 """
+KILL = "BGM_KILL"
 # What a kill may change: when and where it ran, how often an epoch or a validation was started.
 APART = re.compile(r"\.bgm_card|dirpath|val_loop|epoch_progress\.\w+\.(ready|started)")
 EVENTS = ("step", "validation", "before_write", "in_write", "between_renames", "after_write")
@@ -55,17 +57,16 @@ class Kill(NamedTuple):
     step: int
     sign: int = signal.SIGKILL
 
-    @property
-    def words(self) -> list[str]:
-        values = {"_target_": "benchmarks.kills.KillAt", **self._asdict(), "sign": int(self.sign)}
-        return [f"+callbacks.kill.{key}={value}" for key, value in values.items()]
-
 
 class KillAt(pl.Callback):
-    """Sends this process a signal in an event, once, when so many steps are done."""
+    """Sends this process the signal of KILL, in its event, once, when so many steps are done.
 
-    def __init__(self, event: str, step: int, sign: int) -> None:
-        self.event, self.step, self.sign, self.sent = event, step, sign, False
+    KILL is in the environment: a run that is resumed must have the config that it had.
+    """
+
+    def __init__(self) -> None:
+        self.event, step, sign = os.environ.get(KILL, ",-1,0").split(",")
+        self.step, self.sign, self.sent = int(step), int(sign), False
 
     def happens(self, event: str, trainer) -> None:
         if event == self.event and trainer.global_step >= self.step and not self.sent:
@@ -104,10 +105,12 @@ class KillAt(pl.Callback):
         os.replace = instead("between_renames", replace)  # the file before has its other name
 
 
-def live(words: list[str], log: Path) -> int:
+def live(words: list[str], log: Path, kill: Kill | None = None) -> int:
     """Train in a process of its own; its exit code, negative: the signal that killed it."""
     child = os.fork()
     if child == 0:
+        if kill is not None:
+            os.environ[KILL] = f"{kill.event},{kill.step},{int(kill.sign)}"
         with open(log, "ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -190,7 +193,7 @@ def main() -> int:
         words += [f"hydra.run.dir={folder / 'killed'}", "resume=auto"]
         kills = planned(asked.steps, asked.events, asked.random, asked.seed)
         for kill in kills:
-            code = live([*words, *kill.words], log)
+            code = live(words, log, kill)
             print(f"{kill.event} at step {kill.step}, {signal.Signals(kill.sign).name}: "
                   f"exit code {code}", flush=True)  # fmt: skip
             # After the last step SIGTERM has nothing to stop.

@@ -1,11 +1,12 @@
 """From resume=... to a whole checkpoint that was made by the same config."""
 
 from collections.abc import Callable, Iterator
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
@@ -20,8 +21,15 @@ from bgm.train.checkpointing.checkpoint_files import (
 # What decides the result of a step; folders, workers, logging and the length may change.
 DECIDES = (
     *("backbone", "select", "network", "stage", "loss", "augment", "data.train", "seed"),
-    *("batch_size", "callbacks.ema", "callbacks.grow", "trainer.precision", "trainer.devices"),
-    *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.num_nodes"),
+    *("batch_size", "callbacks", "trainer.precision", "trainer.devices", "trainer.num_nodes"),
+    *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val"),
+    *("trainer.gradient_clip_algorithm", "trainer.sync_batchnorm"),
+)
+# Parts of these that only look at a training and write. A callback that is not known here may do
+# anything to a step.
+ONLY_WRITES = (
+    *("callbacks.best.", "callbacks.last.", "callbacks.pictures.", "callbacks.progress."),
+    "stage.metrics.",
 )
 
 
@@ -87,18 +95,44 @@ def snapshot_arguments(stored: dict, node: DictConfig) -> dict[str, Any]:
 
 
 def differences(before: dict, cfg: DictConfig) -> list[str]:
-    """What differs among the keys of DECIDES, each as "key old -> new"; new keys may be newer code.
+    """What differs among the keys of DECIDES, each as "key old -> new".
 
+    Null is as good as absent, and so is what the key's constructor takes where it is not given: a
+    later version may spell out in its config what was so before. A loss term of weight 0 is none.
     Keys that only follow another one, as folders follow data_root, are left out.
     """
     now = OmegaConf.to_container(cfg)  # not resolved: what follows another key has "${" in it
     found = []
     for top in DECIDES:
-        for key, old in leaves(value_at(before, top), top):
-            new = value_at(now, key)
-            if new != old and "${" not in str(new):
-                found.append(f"{key} {old} -> {'absent' if new is None else new}")
+        for key in dict.fromkeys(leaf for tree in (before, now) for leaf in leaves(tree, top)):
+            old, new = value_at(before, key), value_at(now, key)
+            if top == "loss":
+                old, new = old or None, new or None
+            if old == new or "${" in str(new) or f"{key}.".startswith(ONLY_WRITES):
+                continue
+            given = new if old is None else old
+            if None in (old, new) and given == default(before, now, key):
+                continue
+            shown = ("absent" if value is None else value for value in (old, new))
+            found.append(f"{key} {' -> '.join(map(str, shown))}")
     return found
+
+
+def default(before: Any, now: Any, key: str) -> Any:
+    """What the constructor that gets the value at a key takes without it; None where it is none.
+
+    And where the two configs name different constructors there, which is a difference by itself.
+    """
+    node, _, name = key.rpartition(".")
+    target = value_at(now, f"{node}._target_")
+    if target is None or target != value_at(before, f"{node}._target_"):
+        return None
+    try:
+        parameter = signature(get_object(target)).parameters[name]
+    except (KeyError, ValueError):  # no such argument, or one of a function in C
+        return None
+    value = None if parameter.default is Parameter.empty else parameter.default
+    return list(value) if isinstance(value, tuple) else value
 
 
 def value_at(tree: Any, key: str) -> Any:
@@ -110,10 +144,11 @@ def value_at(tree: Any, key: str) -> Any:
     return tree
 
 
-def leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Every value in nested dicts that is none itself; lists are values."""
-    if isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from leaves(value, f"{key}.{name}")
-    elif tree is not None:
-        yield key, tree
+def leaves(tree: Any, key: str) -> Iterator[str]:
+    """The dotted keys, from key on, of every value that is not null; lists are values."""
+    value = value_at(tree, key)
+    if isinstance(value, dict):
+        for name in value:
+            yield from leaves(tree, f"{key}.{name}")
+    elif value is not None:
+        yield key

@@ -101,6 +101,40 @@ def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     assert find_checkpoint(composed(*TRAINED), str) is None
 
 
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("trainer.gradient_clip_val=null", "trainer.gradient_clip_val"),
+        ("+trainer.gradient_clip_algorithm=value", "trainer.gradient_clip_algorithm"),
+        ("+trainer.sync_batchnorm=true", "trainer.sync_batchnorm"),
+        ("stage.lr.aspp=null", "stage.lr.aspp"),
+        ("augment.sharpen={_target_:bgm.augment.Sharpen}", "augment.sharpen._target_"),
+        ("+callbacks.still._target_=bgm.train.FrozenBatchNorm", "callbacks.still._target_"),
+        ("+callbacks.mine._target_=mypackage.Mine", "callbacks.mine._target_"),
+        ("callbacks.grow=null", "callbacks.grow._target_"),
+        ("loss.com_other=0.5", "loss.com_other"),
+        ("+callbacks.ema.update_starting_at_step=9", "callbacks.ema.update_starting_at_step"),
+    ],
+)
+def test_what_came_or_went_is_a_difference(word, key):
+    one, other = composed(*TRAINED), composed(*TRAINED, word)
+    for old, new in ((one, other), (other, one)):
+        found = differences(OmegaConf.to_container(old, resolve=True), new)
+        shown = [f.removeprefix(f"{key} ") for f in found if f.startswith(f"{key} ")]
+        assert len(shown) == 1, found
+        assert "absent" in shown[0].split(" -> ")
+
+
+def test_keys_that_a_later_version_added_are_no_difference():
+    """What is a reference, a loss term of weight 0, or an argument at its default."""
+    before = OmegaConf.to_container(composed(*TRAINED), resolve=True)
+    del before["stage"]["seed"], before["loss"]["com_other"], before["augment"]["crops"]
+    del before["trainer"]["accumulate_grad_batches"], before["callbacks"]["pictures"]
+    words = ("+callbacks.ema.update_starting_at_step=0", "+augment.exact=0", "stage.metrics=[mad]")
+    found = differences(before, composed(*TRAINED, *words, "callbacks.best.monitor=val/grad"))
+    assert found == []
+
+
 def test_a_batch_too_small_for_batchnorm_is_a_sentence():
     with pytest.raises(ValueError, match="more than 1 value") as caught:
         torch.nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))

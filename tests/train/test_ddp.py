@@ -119,7 +119,8 @@ def test_sigterm_to_one_ends_both_and_the_order_goes_on(tmp_path):
     assert len(re.findall("stopped by SIGTERM", stopped.stdout)) == 1
     done = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"]
     steps = [f"trainer.max_steps={done + 3}"]
-    resumed = train(tmp_path, *steps, "resume=auto")
+    signal_sent = SignalOnce.words(sign=int(signal.SIGTERM), rank=1, note=tmp_path / "sent")
+    resumed = train(tmp_path, *steps, *signal_sent, "resume=auto")  # the same callbacks
     alone = tmp_path / "alone"
     alone.mkdir()
     whole = train(alone, *steps)
