@@ -1,6 +1,7 @@
 """Train: python train.py experiment=demo (conf/experiment lists what there is)."""
 
 import signal
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -31,9 +32,10 @@ def main(cfg: DictConfig) -> float | None:
             return None
         silence_lightning()
         seed_everything(cfg.seed, workers=True, verbose=False)
-        card = RunCard(describe_run(cfg), HydraConfig.get().runtime.output_dir)
+        own = Path(HydraConfig.get().runtime.output_dir)
+        card = RunCard(describe_run(cfg), own)
         stage, trainer = instantiate(cfg.stage), build_trainer(cfg, card)
-        checkpoint = find_checkpoint(cfg, stage.check_resumable)
+        checkpoint = find_checkpoint(cfg, own, stage.check_resumable)
         load_initial_weights(stage, cfg)
         trainer.fit(stage, build_data(cfg, checkpoint), ckpt_path=checkpoint, weights_only=True)
         return report_result(trainer)

@@ -5,7 +5,6 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,6 +15,7 @@ from bgm.train.checkpointing.checkpoint_files import (
     checkpoint_to_resume,
     newest_checkpoint,
     read_lazily,
+    steps,
 )
 
 # What decides the result of a step; folders, workers, logging and the length may change.
@@ -33,26 +33,28 @@ ONLY_WRITES = (
 )
 
 
-def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
+def find_checkpoint(cfg: DictConfig, own: Path, fits: Callable[[str], Any]) -> str | None:
     """The checkpoint to go on from, or None for a new run.
 
     cfg.resume: null, a checkpoint (the one before it when it is broken), the folder of a run (its
-    newest whole checkpoint), or "auto" (that of this run's own folder, if it has one).
+    newest whole checkpoint), or "auto" (that of own, this run's folder, if it has one).
     fits: raises BadInput for a checkpoint of another network. Raises BadInput when nothing can be
-    resumed, and for a config that differs, unless cfg.resume_changed is "allow".
+    resumed, for a config that differs, unless cfg.resume_changed is "allow", and for a run that
+    begins before a checkpoint that its folder has.
     """
     if cfg.resume_changed not in ("refuse", "allow"):
         raise BadInput(f"resume_changed is {cfg.resume_changed}, expected refuse or allow")
     if cfg.resume is None:
+        check_not_behind(own, None)
         return None
     if cfg.resume == "auto":
-        own = Path(HydraConfig.get().runtime.output_dir)
         path = newest_checkpoint(own)
         if path is None:
             say(f"{own} holds no checkpoint yet: a new run")
             return None
     else:
         path = checkpoint_to_resume(cfg.resume)
+        check_not_behind(own, path)
     fits(str(path))
     before = read_lazily(path).get("bgm_card", {}).get("config")
     if before and cfg.resume_changed != "allow" and (found := differences(before, cfg)):
@@ -65,6 +67,21 @@ def find_checkpoint(cfg: DictConfig, fits: Callable[[str], Any]) -> str | None:
     if path.is_file() and str(path) != str(cfg.resume):
         say(f"resuming {path}")
     return str(path)
+
+
+def check_not_behind(own: Path, start: Path | None) -> None:
+    """Raise BadInput where a run's own folder has a whole checkpoint that is later than its start.
+
+    Of two trainings in one folder the second overwrites what the first has left, one by one, and
+    the one with the most steps, which resume=auto takes, is not the one that was interrupted.
+    """
+    newest = newest_checkpoint(own)
+    if newest is not None and steps(newest) > (-1 if start is None else steps(start)):
+        begins = "a new training" if start is None else f"one from step {steps(start)} on"
+        raise BadInput(
+            f"{newest} holds step {steps(newest)} of a training, which {begins} would overwrite: "
+            "go on with resume=auto, or give another folder with hydra.run.dir=..."
+        )
 
 
 def build_data(cfg: DictConfig, checkpoint: str | None) -> Any:

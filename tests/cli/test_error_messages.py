@@ -95,10 +95,30 @@ def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"global_step": 1, "bgm_card": {"config": before}}, path)
     with pytest.raises(BadInput, match=r"last.ckpt cannot be resumed as it is.* seed 0 -> 1"):
-        find_checkpoint(composed(*TRAINED, *other, f"resume={path}"), str)
+        find_checkpoint(composed(*TRAINED, *other, f"resume={path}"), tmp_path, str)
     go_on = [*TRAINED, *other, f"resume={tmp_path}", "resume_changed=allow"]
-    assert find_checkpoint(composed(*go_on), str) == str(path)
-    assert find_checkpoint(composed(*TRAINED), str) is None
+    assert find_checkpoint(composed(*go_on), tmp_path, str) == str(path)
+    assert find_checkpoint(composed(*TRAINED), tmp_path / "new", str) is None
+
+
+def test_a_training_begins_behind_no_checkpoint_of_its_folder(tmp_path):
+    """What it would overwrite, and resume=auto would mistake for it."""
+    own, other = tmp_path / "own", tmp_path / "other.ckpt"
+    for path, step in ((own / "last.ckpt", 4), (own / "last.ckpt", 6), (other, 5)):
+        AtomicCheckpointIO().save_checkpoint({"global_step": step}, path)
+    before = own / "last-previous.ckpt"
+    for words, begins in (
+        ([], "a new training"),
+        ([f"resume={before}"], "one from step 4 on"),
+        ([f"resume={other}"], "one from step 5 on"),
+    ):
+        with pytest.raises(BadInput, match=f"last.ckpt holds step 6 of a training, which {begins}"):
+            find_checkpoint(composed(*TRAINED, *words), own, str)
+    for word in ("resume=auto", f"resume={own}"):
+        assert find_checkpoint(composed(*TRAINED, word), own, str) == str(own / "last.ckpt")
+    assert find_checkpoint(composed(*TRAINED, f"resume={other}"), tmp_path / "new", str)
+    (own / "last.ckpt").write_bytes(b"")  # broken: what is left is the newest
+    assert find_checkpoint(composed(*TRAINED, "resume=auto"), own, str) == str(before)
 
 
 @pytest.mark.parametrize(

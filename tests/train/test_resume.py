@@ -44,6 +44,8 @@ def test_resumed_is_uninterrupted_when_files_have_gone(tmp_path, capsys):
     for name in LOST:
         (roots[1] / name).unlink()
     shutil.copytree(tmp_path / "killed", tmp_path / "other")
+    assert train(roots[1], tmp_path / "killed", "trainer.max_steps=1") == 1
+    assert "last.ckpt holds step 2 of a training" in capsys.readouterr().err
     assert train(roots[1], tmp_path / "killed", "trainer.max_steps=7", "resume=auto") == 0
     whole, again = (
         torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("whole", "killed")
