@@ -96,6 +96,12 @@ class ForgettingGuard(BestCheckpoint):
         super().load_state_dict(state_dict)
         self.rows, self.stopped = list(state_dict["rows"]), state_dict["stopped"]
 
+    def compare_anew(self) -> None:
+        raise BadInput(
+            "the scores before training are of other scenes or another metric than those to come: "
+            "give the old values, or start anew with init=..."
+        )
+
     def on_train_start(self, trainer, module) -> None:
         if not self.rows and not trainer.fast_dev_run:
             raise BadInput(

@@ -108,6 +108,16 @@ def test_scenes_without_a_trainer(data, tmp_path):
         module.scenes("test")
 
 
+def test_scenes_that_are_scored_on_have_a_name(data):
+    names = []
+    for options in ({}, {}, {"valid_length": 8}, {"old": Toy(6)}):
+        made = data(**options)
+        made.prepare_data()
+        names.append(made.scored_on())
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
 def test_each_recipe_has_a_folder_of_its_own(data, tmp_path):
     recipes = [
         {},

@@ -1,6 +1,7 @@
 """Fine-tuning: any checkpoint, frozen statistics, and a stop when old data suffer."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -156,6 +157,14 @@ def test_a_resumed_run_knows_the_score_before(tmp_path):
     assert [row["step"] for row in facts["validations"]] == [1, 2, 3]
     assert facts["stopped"]
     assert facts["best"]["step"] == 2
+
+
+def test_a_score_before_on_other_scenes_is_none(tmp_path):
+    keep = ForgettingGuard(tmp_path)
+    keep.load_state_dict(keep.state_dict() | {"rows": [{}], "scored_by": ["val/mad", "one"]})
+    data = SimpleNamespace(scored_on=lambda: "two")
+    with pytest.raises(BadInput, match="scores before training are of other scenes"):
+        keep.on_fit_start(SimpleNamespace(datamodule=data), None)
 
 
 def test_a_score_before_is_needed(tmp_path):

@@ -112,7 +112,7 @@ def test_sigterm_in_a_validation_waits_for_its_end(tmp_path):
     assert seen == list(range(8))
     last = stored(tmp_path / "last.ckpt")
     assert last["global_step"] == stored(tmp_path / "best.ckpt")["global_step"] == 2
-    assert last["callbacks"]["BestCheckpoint"] == {"best_score": 9.0}
+    assert last["callbacks"]["BestCheckpoint"]["best_score"] == 9.0
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,41 @@ def test_the_metric_says_what_is_better(tmp_path, monkeypatch, monitor, best):
     checkpoint = BestCheckpoint(tmp_path, monitor)
     fit(tmp_path, checkpoint, LastCheckpoint(tmp_path), module=module)
     assert checkpoint.best_score == best
+
+
+class Scored(pl.LightningDataModule):
+    """Data that name the scenes that they are validated on."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.scored_on = lambda: name
+
+    def train_dataloader(self):
+        return torch.utils.data.DataLoader(Numbers())
+
+    val_dataloader = train_dataloader
+
+
+@pytest.mark.parametrize(
+    ("name", "monitor", "anew"),
+    [("one", "val/mad", False), ("two", "val/mad", True), ("one", "val/mse", True)],
+)
+def test_only_scores_of_one_metric_on_the_same_scenes_are_compared(
+    tmp_path, name, monitor, anew, capsys
+):
+    def train(steps, data, monitor, score, resume=None):
+        module, best = Module(), BestCheckpoint(tmp_path, monitor)
+        module.validation_step = lambda batch, batch_idx: module.log(monitor, score)
+        options = QUIET | {"num_sanity_val_steps": 0, "plugins": [AtomicCheckpointIO()]}
+        fitting = pl.Trainer(max_steps=steps, callbacks=[best], val_check_interval=4, **options)
+        fitting.fit(module, datamodule=Scored(data), ckpt_path=resume, weights_only=True)
+        return best.best_score
+
+    assert train(4, "one", "val/mad", 2.0) == 2.0
+    again = train(8, name, monitor, 3.0, tmp_path / "best.ckpt")
+    assert again == (3.0 if anew else 2.0)
+    said = f"the best val/mad was 2, by another metric or on other scenes than {monitor} is now"
+    assert capsys.readouterr().out.replace("\n", " ").count(said) == anew
 
 
 def test_a_monitor_that_is_not_logged_is_named(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from bgm.console import say
 from bgm.errors import BadInput, Stopped
 from bgm.metrics.metric import mode_of
 from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
@@ -95,19 +96,39 @@ class BestCheckpoint(Checkpoint):
     """Write dirpath/FILENAME.ckpt after a validation whose score is better than all before.
 
     monitor: what is compared, as it is logged ("val/mad"); what is better is the metric's to say
-    (`bgm.metrics.mode_of`). A checkpoint that could not be written counts as none.
+    (`bgm.metrics.mode_of`). A checkpoint that could not be written counts as none. A resumed run
+    that is scored by another metric, or on other scenes, begins its best anew.
     """
 
     def __init__(self, dirpath: str, monitor: str = "val/mad", filename: str = "best"):
         self.path, self.monitor = Path(dirpath) / f"{filename}.ckpt", monitor
         self.largest_is_best = mode_of(monitor) == "max"
         self.best_score: float | None = None
+        self.scored_by = [monitor, ""]  # and the datamodule's name of its scenes, where it has one
+        self.scored_before = self.scored_by  # what a resumed run's best score was scored by
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best_score": self.best_score}
+        return {"best_score": self.best_score, "scored_by": self.scored_by}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best_score = state_dict["best_score"]
+        self.scored_before = state_dict.get("scored_by", self.scored_by)  # older ones do not say
+
+    def on_fit_start(self, trainer, module) -> None:
+        scored_on = getattr(trainer.datamodule, "scored_on", None)
+        self.scored_by = [self.monitor, scored_on() if scored_on else ""]
+        pairs = zip(self.scored_before, self.scored_by, strict=True)
+        if any(then and then != now for then, now in pairs):
+            self.compare_anew()
+
+    def compare_anew(self) -> None:
+        """Forget the best score, which cannot be compared with those to come, and say so."""
+        if self.best_score is not None:
+            say(
+                f"the best {self.scored_before[0]} was {self.best_score:.4g}, by another metric or "
+                f"on other scenes than {self.monitor} is now: the next validation is the best"
+            )
+        self.best_score = None
 
     def on_validation_end(self, trainer, module) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking or trainer.fast_dev_run:
