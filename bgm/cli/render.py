@@ -13,6 +13,7 @@ from bgm.render.rendering import (
     Interpreters,
     Options,
     check_interpreters,
+    left_out,
     missing,
     read_log,
     render,
@@ -31,19 +32,31 @@ def main(cfg: DictConfig) -> None:
     todo = missing(out, options)
     if todo:
         check_interpreters(interpreters)
-    say(f"{out}: {len(options.indices) - len(todo):,} pictures done, {len(todo):,} to render")
+    faulty = len(left_out(out, options))
+    done = len(options.indices) - len(todo) - faulty
+    say(f"{out}: {done:,} pictures done, {faulty:,} left out, {len(todo):,} to render")
+    failed: list[int] = []
 
     def report(entry: dict) -> None:
-        fault = "; ".join(entry.get("faults", ()))
-        what = f"left out ({fault})" if fault else f"{entry['cpu_s']} CPU seconds"
+        if "failed" in entry:
+            failed.append(entry["index"])
+            what = f"failed ({entry['failed']})"
+        elif entry.get("faults"):
+            what = f"left out ({'; '.join(entry['faults'])})"
+        else:
+            what = f"{entry['cpu_s']} CPU seconds"
         say(f"picture {entry['index']} of seed {entry['seed']}: {what}")
-        if not fault and entry["index"] % cfg.sheet_every == 0:
+        if "file" in entry and entry["index"] % cfg.sheet_every == 0:
             newest_on_sheet(out)
 
     with StopOnSignal("the same command goes on"):
         render(out, options, interpreters, report)
     newest_on_sheet(out)
-    say(f"look at {sheet_path(out)}")
+    if sheet_path(out).exists():
+        say(f"look at {sheet_path(out)}")
+    if failed:
+        shown = ", ".join(map(str, failed[:10])) + (", ..." if len(failed) > 10 else "")
+        say(f"failed: {len(failed):,} pictures ({shown}); the same command tries them again")
 
 
 def options_of(cfg: DictConfig) -> Options:

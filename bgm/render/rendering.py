@@ -89,13 +89,18 @@ def picture_path(out: Path, options: Options, index: int) -> Path:
 
 
 def missing(out: Path, options: Options) -> list[int]:
-    """Indices that have neither a picture nor, in the log, a fault for which it was left out."""
-    refused = {(entry["seed"], entry["index"]) for entry in read_log(out) if entry.get("faults")}
-    return [
-        i
-        for i in options.indices
-        if (options.seed, i) not in refused and not picture_path(out, options, i).exists()
-    ]
+    """Indices that have no picture and were not left out, those that failed among them."""
+    without = [i for i in options.indices if not picture_path(out, options, i).exists()]
+    faulty = left_out(out, options)
+    return [i for i in without if i not in faulty]
+
+
+def left_out(out: Path, options: Options) -> set[int]:
+    """Indices without a picture of which the log says a fault: they would have it again."""
+    entries = (entry for entry in read_log(out) if entry["seed"] == options.seed)
+    faulty = {entry["index"] for entry in entries if entry.get("faults")}
+    faulty &= set(options.indices)
+    return {i for i in faulty if not picture_path(out, options, i).exists()}
 
 
 def read_log(out: Path) -> list[dict]:
@@ -118,19 +123,21 @@ def render(
     """Render what is missing below out; returns how many pictures were written.
 
     report gets the log's entry of each picture. Every per_process pictures both programs start
-    anew, so that memory stays bounded. A picture that fails is logged with its fault and passed
-    over. Raises BadInput when a program cannot be started.
+    anew, so that memory stays bounded. A picture that has faults, or during which Blender fails, is
+    logged and passed over; one that failed is missing still. Raises BadInput when a program cannot
+    be started.
     """
     out.mkdir(parents=True, exist_ok=True)
-    written = 0
-    while todo := missing(out, options)[: options.per_process]:
+    written, tried = 0, set[int]()
+    while todo := [i for i in missing(out, options) if i not in tried][: options.per_process]:
         with tempfile.TemporaryDirectory(prefix=".work-", dir=out) as folder:
             job = write_job(Path(folder), todo, options)
             call(interpreters.body, "bgm.render.anny_bodies", job)
             for index, passes in blender(interpreters.blender, job):
+                tried.add(index)
                 entry = finish(out, index, passes, options)
                 report(entry)
-                written += not entry.get("faults")
+                written += "file" in entry
     return written
 
 
@@ -205,7 +212,7 @@ def result(folder: Path, index: int) -> dict[str, Any] | str:
 def finish(out: Path, index: int, passes: dict[str, Any] | str, options: Options) -> dict:
     """Join the passes of a picture, write it unless it has a fault, log it; returns the entry."""
     if isinstance(passes, str):
-        entry = {"seed": options.seed, "index": index, "version": VERSION, "faults": [passes]}
+        entry = {"seed": options.seed, "index": index, "version": VERSION, "failed": passes}
     else:
         entry = json.loads(str(passes["said"]))
         inputs = {key: value for key, value in passes.items() if key != "said"}

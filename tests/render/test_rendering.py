@@ -93,8 +93,8 @@ def test_renders_what_a_folder_source_reads(tmp_path):
     subjects = Subjects(rgba=out)
     assert len(subjects) == 4
     assert sheet_path(out).exists()
-    faults = {entry["index"]: entry.get("faults") for entry in read_log(out)}
-    assert faults == {0: None, 1: None, 2: ["ValueError: no such hair"], 3: None, 4: None}
+    failed = {entry["index"]: entry.get("failed") for entry in read_log(out)}
+    assert failed == {0: None, 1: None, 2: "ValueError: no such hair", 3: None, 4: None}
     assert not list(out.glob(".*")), "nothing half-written stays"
 
 
@@ -113,11 +113,11 @@ def test_goes_on_where_it_ended(tmp_path):
     cfg = config(tmp_path)
     assert run_it(cfg)[0] == 4
     options = options_of(cfg)
-    assert missing(tmp_out(cfg), options) == []  # the one that failed is not tried again
+    assert missing(tmp_out(cfg), options) == [2]  # the one that failed
     (tmp_out(cfg) / "0000-000003.png").unlink()
-    assert missing(tmp_out(cfg), options) == [3]
+    assert missing(tmp_out(cfg), options) == [2, 3]
     written, said = run_it(cfg)
-    assert (written, [entry["index"] for entry in said]) == (1, [3])
+    assert (written, [entry["index"] for entry in said]) == (1, [2, 3])
     more = config(tmp_path, "seed=7")
     assert missing(tmp_out(more), options_of(more)) == [0, 1, 2, 3, 4]
 
@@ -150,9 +150,26 @@ def test_a_picture_that_ends_blender_is_passed_over(tmp_path):
     crashing = Interpreters(program(tmp_path, "crashing", crash=1), cfg.body_python)
     said = []
     assert render(tmp_out(cfg), options_of(cfg), crashing, said.append) == 3
-    faults = {entry["index"]: entry.get("faults") for entry in said}
-    assert faults[1] == ["Blender ended with code 3"]
-    assert sorted(faults) == [0, 1, 2, 3, 4]
+    failed = {entry["index"]: entry.get("failed") for entry in said}
+    assert failed[1] == "Blender ended with code 3"
+    assert sorted(failed) == [0, 1, 2, 3, 4]
+
+
+def test_what_failed_is_tried_again_and_what_has_faults_is_not(tmp_path, capsys):
+    words = ("per_process=5", f"blender_python={program(tmp_path, 'crashing', crash=1)}")
+    out = tmp_path / "people"
+    out.mkdir()
+    fault = {"seed": 0, "index": 4, "version": 1, "faults": ["dark"]}
+    (out / LOG).write_text(json.dumps(fault) + "\n")
+    main(config(tmp_path, *words))
+    said = capsys.readouterr().out
+    assert "0 pictures done, 1 left out, 4 to render" in said
+    assert "failed: 2 pictures (1, 2); the same command tries them again" in said
+    main(config(tmp_path))
+    said = capsys.readouterr().out
+    assert "2 pictures done, 1 left out, 2 to render" in said
+    assert "failed: 1 pictures (2)" in said
+    assert sorted(p.name for p in out.glob("*.png")) == [f"0000-00000{i}.png" for i in (0, 1, 3)]
 
 
 def test_blender_that_cannot_be_started_is_one_sentence(tmp_path):
