@@ -66,7 +66,7 @@ def options_of(cfg: DictConfig) -> Options:
         raise BadInput(f"size={cfg.size}: expected pixels, 16 to 4096, or [height,width]")
     if cfg.depth not in (8, 16):
         raise BadInput(f"depth={cfg.depth}: expected 8 or 16 bits a channel")
-    for key in ("count", "samples", "alpha_samples", "per_process"):
+    for key in ("count", "samples", "alpha_samples", "per_process", "sheet_every"):
         if not isinstance(cfg[key], int) or cfg[key] < 1:
             raise BadInput(f"{key}={cfg[key]}: expected a whole number from 1 on")
     ranges: Any = OmegaConf.to_container(cfg.ranges, resolve=True)

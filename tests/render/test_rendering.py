@@ -222,6 +222,7 @@ def test_interpreters_are_asked_for_in_a_sentence(tmp_path):
         ("size=[64,64,3]", "expected pixels"),
         ("depth=12", "depth=12: expected 8 or 16"),
         ("count=0", "count=0: expected a whole number"),
+        ("sheet_every=0", "sheet_every=0: expected a whole number"),
         ("kinds=[ghost]", r"kinds=\['ghost'\]: expected one or more of person"),
         ("ranges.shots=head", "ranges.shots=head: expected weights from 0 on, not all 0, of full"),
         ("ranges.shots={head:-1}", "ranges.shots=.*: expected weights"),
