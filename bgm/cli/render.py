@@ -13,6 +13,7 @@ from bgm.render.rendering import (
     Interpreters,
     Options,
     check_interpreters,
+    check_settings,
     left_out,
     missing,
     read_log,
@@ -30,6 +31,7 @@ def main(cfg: DictConfig) -> None:
     out, options = Path(cfg.out), options_of(cfg)
     interpreters = Interpreters(cfg.blender_python or "", cfg.body_python or "")
     todo = missing(out, options)
+    check_settings(out, options)
     if todo:
         check_interpreters(interpreters)
     faulty = len(left_out(out, options))

@@ -1,5 +1,6 @@
 """Runs bodies and Blender as processes, joins their passes, writes pictures whole or not at all."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgm.errors import BadInput
-from bgm.files import atomic_write
+from bgm.files import atomic_write, write_text
 from bgm.render import VERSION, merge
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -103,6 +104,48 @@ def left_out(out: Path, options: Options) -> set[int]:
     return {i for i in faulty if not picture_path(out, options, i).exists()}
 
 
+def settings(options: Options) -> dict[str, Any]:
+    """What a picture follows from beside its seed and number, as plain JSON."""
+    found = options._asdict()
+    for key in ("seed", "indices", "per_process"):
+        del found[key]
+    ranges = {f"ranges.{key}": value for key, value in found.pop("ranges").items()}
+    colours = json.dumps(found["palettes"]).encode()  # of hundreds of places
+    found["palettes"] = hashlib.sha256(colours).hexdigest()[:12] if options.palettes else None
+    maps = Path(options.maps).glob("*.*") if options.maps else ()
+    found["maps"] = sorted(path.name for path in maps)
+    return json.loads(json.dumps(found | ranges))
+
+
+def settings_path(out: Path, seed: int) -> Path:
+    """The file that keeps the settings of a seed's pictures."""
+    return out / f"settings-{seed:04d}.json"
+
+
+def has_pictures(out: Path, seed: int) -> bool:
+    """Whether a seed has pictures in the log, those that were left out among them."""
+    return any(e["seed"] == seed and "failed" not in e for e in read_log(out))
+
+
+def check_settings(out: Path, options: Options) -> None:
+    """Raise BadInput where the pictures of this seed were made with other settings.
+
+    A seed and a number name one picture: those that are there would be taken for the ones asked
+    for, and the others would differ from them. Of what an older bgm rendered nothing is known, and
+    of settings that it did not have.
+    """
+    path = settings_path(out, options.seed)
+    if not path.exists() or not has_pictures(out, options.seed):
+        return
+    then, now = json.loads(path.read_text()), settings(options)
+    differ = [f"{k} {then[k]} -> {now.get(k)}" for k in then if then[k] != now.get(k)]
+    if differ:
+        raise BadInput(
+            f"{out} has pictures of seed {options.seed} that were made otherwise: "
+            f"{'; '.join(differ)}: give the old values, another seed, or another out=..."
+        )
+
+
 def read_log(out: Path) -> list[dict]:
     """What was rendered into a folder, one entry a picture; a last line that broke off is left."""
     path = out / LOG
@@ -125,9 +168,13 @@ def render(
     report gets the log's entry of each picture. Every per_process pictures both programs start
     anew, so that memory stays bounded. A picture that has faults, or during which Blender fails, is
     logged and passed over; one that failed is missing still. Raises BadInput when a program cannot
-    be started.
+    be started, and for a seed whose pictures were made with other settings.
     """
+    check_settings(out, options)
     out.mkdir(parents=True, exist_ok=True)
+    if not has_pictures(out, options.seed):
+        text = json.dumps(settings(options), indent=1) + "\n"
+        write_text(settings_path(out, options.seed), text)
     written, tried = 0, set[int]()
     while todo := [i for i in missing(out, options) if i not in tried][: options.per_process]:
         with tempfile.TemporaryDirectory(prefix=".work-", dir=out) as folder:

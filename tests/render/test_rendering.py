@@ -122,6 +122,32 @@ def test_goes_on_where_it_ended(tmp_path):
     assert missing(tmp_out(more), options_of(more)) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("word", "differs"),
+    [
+        ("size=64", r"size \[48, 48\] -> \[64, 64\]"),
+        ("forced.hair=bob", r"forced \{\} -> \{'hair': 'bob'\}"),
+        ("ranges.bag=0.5", "ranges.bag 0.15 -> 0.5"),
+        ("rooms=true", "rooms False -> True"),
+    ],
+)
+def test_pictures_of_a_seed_have_the_same_settings(tmp_path, word, differs):
+    main(config(tmp_path, "count=1"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(BadInput, match=f"people has pictures of seed 0 .*otherwise: {differs}: "):
+        main(config(tmp_path, word))
+    assert sorted(tmp_path.rglob("*")) == before
+    main(config(tmp_path, "count=2", "per_process=1"))
+    main(config(tmp_path, "count=1", "seed=1", word))
+
+
+def test_what_left_no_picture_keeps_no_settings(tmp_path):
+    broken = program(tmp_path, "broken", crash="at once")
+    with pytest.raises(BadInput, match="no bpy"):
+        main(config(tmp_path, "size=64", f"blender_python={broken}"))
+    main(config(tmp_path, "count=1"))
+
+
 def test_a_log_that_broke_off_is_read(tmp_path):
     (tmp_path / LOG).write_text('{"seed": 0, "index": 4, "faults": ["dark"]}\n{"seed": 0, "ind')
     assert [entry["index"] for entry in read_log(tmp_path)] == [4]
