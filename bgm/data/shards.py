@@ -20,6 +20,7 @@ from bgm.errors import BadInput
 from bgm.files import atomic_folder
 from bgm.pictures import Member, picture_size, read_bytes
 
+MADE_FROM = "packed.json"
 INDEX = ".json"  # beside every tar: name -> [offset, size], so that headers are not walked through
 
 
@@ -65,11 +66,14 @@ def read_shards(folder: str | Path) -> dict[str, dict[str, Member]]:
     return {kind: dict(sorted(members.items())) for kind, members in kinds.items()}
 
 
-def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int) -> int:
+def write_shards(
+    folder: str | Path, pictures: Iterable[PackedFile], shard_bytes: int, made_from: str = ""
+) -> int:
     """Write pictures to folder/000000.tar, ... with an index each; the folder appears whole.
 
     Pictures of one stem follow each other and stay in one shard; a shard is closed when it has
-    shard_bytes. Returns the number of shards. Raises BadInput for a folder that exists.
+    shard_bytes. made_from: kept for `shards_made_from`. Returns the number of shards. Raises
+    BadInput for a folder that exists.
     """
     folder = Path(folder)
     if folder.exists():
@@ -91,7 +95,14 @@ def write_shards(folder: str | Path, pictures: Iterable[PackedFile], shard_bytes
             index = {"bytes": path.stat().st_size, "members": _scan(path)}
             path.with_name(path.name + INDEX).write_text(json.dumps(index) + "\n")
             shards += 1
+        (partial / MADE_FROM).write_text(json.dumps({"made_from": made_from}) + "\n")
     return shards
+
+
+def shards_made_from(folder: str | Path) -> str:
+    """What `write_shards` was told of a folder's pictures; "" for any other folder."""
+    path = Path(folder) / MADE_FROM
+    return json.loads(path.read_text())["made_from"] if path.is_file() else ""
 
 
 def _name(picture: PackedFile) -> str:

@@ -75,6 +75,31 @@ def test_pack_reduces(root, tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, "doctor", "data=folder", f"data_root={out}", "workers=0") == 0
 
 
+def test_a_pack_that_failed_goes_on(tmp_path, monkeypatch, capsys):
+    root, out = make(tmp_path / "data", backgrounds=5), tmp_path / "packed"
+    pack = ["pack", "data=folder", f"data_root={root}", f"out={out}", "workers=0"]
+    bad = next((root / "backgrounds" / "valid").iterdir())
+    whole = bad.read_bytes()
+    bad.write_bytes(b"no picture")
+    assert run(monkeypatch, *pack, "size=32") == 1
+    assert bad.name in capsys.readouterr().err
+    assert not out.exists()  # all were opened before the first was packed
+    bad.write_bytes(whole[: len(whole) // 2])  # its header is well
+    assert run(monkeypatch, *pack, "size=32") == 1
+    parts = {path.parent.relative_to(out).as_posix() for path in out.rglob("*.tar")}
+    assert "train" in parts
+    assert "backgrounds/valid" not in parts
+    stamp = (out / "train" / "000000.tar").stat().st_mtime_ns
+    bad.write_bytes(whole)
+    capsys.readouterr()
+    assert run(monkeypatch, *pack, "size=16") == 1
+    assert "train exists already, made from something else" in capsys.readouterr().err
+    assert run(monkeypatch, *pack, "size=32") == 0
+    assert "train: 6 subjects are packed already" in capsys.readouterr().out
+    assert (out / "train" / "000000.tar").stat().st_mtime_ns == stamp
+    assert run(monkeypatch, "doctor", "data=folder", f"data_root={out}", "workers=0") == 0
+
+
 def test_what_cannot_be_done_is_one_sentence(root, tmp_path, monkeypatch, capsys):
     data = ["data=folder", f"data_root={root}"]
     for args, words in (
