@@ -1,10 +1,12 @@
 """Fine-tuning: a stage from any matting checkpoint, and callbacks that keep what it had learnt."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+from hydra.utils import get_object
 
 from bgm.console import say
 from bgm.errors import BadInput
@@ -19,20 +21,34 @@ NAME = "finetune.json"
 
 
 def fine_tune(
-    ckpt: str | None, lr: Any, loss: Weights, network: Mapping | None = None, **options: Any
+    ckpt: str | None,
+    lr: Any,
+    loss: Weights,
+    network: Mapping | None = None,
+    select: Mapping | None = None,
+    chosen: Mapping | None = None,
+    **options: Any,
 ) -> MattingStage:
     """The stage that fits a checkpoint: base or refined, ours or BackgroundMattingV2's.
 
     lr, loss: rates and term weights for a refined network; of a base network only the rates under
     "base" count, and only the terms that need no refiner. network: what is to differ from the
-    network in the checkpoint, shaped like its config. options: those of `MattingStage`. Raises
+    network in the checkpoint, shaped like its config; select: the same of its selection of patches,
+    null for what the checkpoint has. chosen: networks and backbones that the config names by group,
+    which are refused, as none of them would be built. options: those of `MattingStage`. Raises
     BadInput for a file without a matting network.
     """
+    for group, target in (chosen or {}).items():
+        if target is not None:
+            raise BadInput(
+                f"{group}={target.rpartition('.')[2]}: fine-tuning takes its network from "
+                "init=FILE (stage.network={...} changes its numbers)"
+            )
     if not isinstance(ckpt, str):
         raise BadInput(f"fine-tuning starts from one checkpoint, init=FILE: init is {ckpt}")
     stored = network_of(ckpt)
     check_targets(stored)
-    config = merged(stored, network or {}, ckpt)
+    config = with_selection(merged(stored, network or {}, ckpt), select or {}, ckpt)
     if "refiner" not in config:
         lr = lr["base"] if isinstance(lr, Mapping) and "base" in lr else lr
         loss = {name: weight for name, weight in loss.items() if not needs_refiner(name)}
@@ -54,6 +70,35 @@ def merged(config: Mapping, changes: Mapping, name: str) -> dict:
             change = merged(old, change, name)
         out[key] = change
     return out
+
+
+def with_selection(config: Mapping, changes: Mapping, name: str) -> dict:
+    """config with changes of the numbers, or of the kind, by which its refiner selects patches.
+
+    null: as config has it. Raises BadInput for a base network, which selects none, and for a number
+    that the selection does not have.
+    """
+    if not isinstance(changes, Mapping):
+        raise BadInput(
+            f"select is {changes}: expected patches@select={changes}, or keys below it, as "
+            "select.training_pixels=30000"
+        )
+    given = {key: change for key, change in changes.items() if change is not None}
+    if not given:
+        return dict(config)
+    if "refiner" not in config:
+        words = ", ".join(f"select.{key}" for key in given)
+        raise BadInput(f"{words}: the network in {name} is a base network, which refines nothing")
+    old = config["refiner"].get("select") or {"_target_": "bgm.model.Sampling"}
+    kind = given.get("_target_", old["_target_"])
+    known = list(inspect.signature(get_object(kind)).parameters)
+    if strange := [key for key in given if key not in ("_target_", *known)]:
+        raise BadInput(
+            f"select.{strange[0]}: the network in {name} selects by {kind.rpartition('.')[2]}, "
+            f"which has {' and '.join(known) or 'no numbers'}"
+        )
+    select = (dict(old) if kind == old["_target_"] else {}) | given
+    return dict(config) | {"refiner": dict(config["refiner"]) | {"select": select}}
 
 
 class FrozenBatchNorm(pl.Callback):

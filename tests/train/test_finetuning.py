@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
+from bgm.cli.error_messages import error_message
 from bgm.errors import BadInput
 from bgm.train import (
     ForgettingGuard,
@@ -64,6 +66,39 @@ def test_the_network_may_differ_where_it_has_something_to_differ(checkpoints):
         fine_tune(str(checkpoints / "base.ckpt"), LR, LOSS, {"backbone_scale": 0.125})
     with pytest.raises(BadInput, match=r"starts from one checkpoint, init=FILE"):
         fine_tune(None, LR, LOSS)
+
+
+def test_words_for_select_change_the_checkpoints_selection(checkpoints):
+    """The numbers of a published file, too, whose config has no training_pixels yet."""
+    for name in ("refined.ckpt", "published.pth"):
+        path = str(checkpoints / name)
+        own = fine_tune(path, LR, LOSS, select={"training_pixels": None}).network.refiner.select
+        words = {"sample_pixels": None, "training_pixels": 320, "threshold": None}
+        select = fine_tune(path, LR, LOSS, select=words).network.refiner.select
+        assert (select.sample_pixels, select.training_pixels) == (own.sample_pixels, 320)
+    full = {"_target_": "bgm.model.Full", "sample_pixels": None}
+    assert type(fine_tune(path, LR, LOSS, select=full).network.refiner.select).__name__ == "Full"
+    with pytest.raises(BadInput, match=r"select.threshold: .* selects by Sampling, which has samp"):
+        fine_tune(path, LR, LOSS, select={"threshold": 0.2})
+    with pytest.raises(BadInput, match=r"select.training_pixels: .*base.ckpt is a base network"):
+        fine_tune(str(checkpoints / "base.ckpt"), LR, LOSS, select={"training_pixels": 320})
+    with pytest.raises(BadInput, match=r"select is full: expected patches@select=full"):
+        fine_tune(path, LR, LOSS, select="full")
+
+
+def stage_by(checkpoint, *words):
+    cfg = composed("train", "experiment=finetune", f"init={checkpoint}", "data_root=x", *words)
+    return instantiate(cfg.stage)
+
+
+def test_the_documented_words_reach_the_network(checkpoints):
+    refined = checkpoints / "refined.ckpt"
+    network = stage_by(refined, "select.training_pixels=320").network
+    assert network.refiner.select.training_pixels == 320
+    for word in ("backbone=mobilenetv2", "network=refine"):
+        with pytest.raises(InstantiationException) as refused:
+            stage_by(refined, word)
+        assert "takes its network from init=FILE" in error_message(refused.value)
 
 
 def fitted(folder, callbacks):
