@@ -93,8 +93,10 @@ def stage_by(checkpoint, *words):
 
 def test_the_documented_words_reach_the_network(checkpoints):
     refined = checkpoints / "refined.ckpt"
-    network = stage_by(refined, "select.training_pixels=320").network
+    words = ("select.training_pixels=320", "stage.network={backbone_scale: 0.125}")
+    network = stage_by(refined, *words).network
     assert network.refiner.select.training_pixels == 320
+    assert network.backbone_scale == 0.125
     for word in ("backbone=mobilenetv2", "network=refine"):
         with pytest.raises(InstantiationException) as refused:
             stage_by(refined, word)
