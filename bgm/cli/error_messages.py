@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import torch
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
@@ -14,6 +16,7 @@ from hydra.errors import (
     InstantiationException,
     OverrideParseException,
 )
+from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from bgm.errors import BadInput, first_line, lost_worker
@@ -83,15 +86,50 @@ def refused_word(error: InstantiationException) -> str | None:
     cause = error.__cause__
     if cause is None:
         return str(error).splitlines()[0]
-    found = re.search(r"'(\S+)':?\n[\s\S]*full_key: (\S+)", str(error))
+    found = re.search(r"'([^']+)'.*\n[\s\S]*full_key: (\S+)", str(error))
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    near = [word for word in given if found and word.lstrip("+~").startswith(f"{found[2]}.")]
-    if found is None or not near:
+    inner = innermost(error)
+    absent = re.match(r"Error locating target '([^']+)'", str(inner))
+    if absent and (naming := [word for word in given if absent[1] in word]):
+        why = first_line([*causes(error)][-1])
+        return f"{' '.join(naming)}: {absent[1]} cannot be imported ({why})"
+    if not (found and given):
         return None
-    target = found[1].rpartition(".")[2]
-    return (
-        f"{' '.join(near)}: {target} cannot take it ({type(cause).__name__}: {first_line(cause)})"
-    )
+    places = tuple(f"{place}." for place in (found[2], *referred_to(found[2])))
+    keys = {word: word.lstrip("+~").partition("=")[0] for word in given}
+    near = [word for word in given if keys[word].startswith(places)]
+    if not near:
+        return None
+    target = (re.search(r"'([^']+)'", str(inner)) or found)[1].rpartition(".")[2]
+    cause = inner.__cause__ or inner
+    said = first_line(cause)  # often names an argument
+    blamed = [word for word in near if f"'{keys[word].rpartition('.')[2]}'" in said] or near
+    return f"{' '.join(blamed)}: {target} cannot take it ({type(cause).__name__}: {said})"
+
+
+def innermost(error: InstantiationException) -> InstantiationException:
+    """The part that failed where a constructor builds parts of its own, as a stage its network."""
+    while isinstance(error.__cause__, InstantiationException):
+        error = error.__cause__
+    return error
+
+
+def referred_to(key: str) -> list[str]:
+    """The groups that make up the config at a key: stage has network's in it, and that select's."""
+    hydra = HydraConfig.get()
+    config: Any = compose(str(hydra.job.config_name), list(hydra.overrides.task))
+    found: list[str] = []
+    while "." in key and OmegaConf.select(config, key) is None:  # Hydra's trainer.callbacks3
+        key = key.rpartition(".")[0]
+    left = [OmegaConf.select(config, key)]
+    while left:
+        node = left.pop()
+        text = OmegaConf.to_yaml(node) if OmegaConf.is_config(node) else ""
+        for group in re.findall(r"\$\{(?:[\w.]+:)?(\w+)", text):
+            if group not in found:
+                found.append(group)
+                left.append(OmegaConf.select(config, group))
+    return found
 
 
 def meaningless(error: HydraException) -> str:

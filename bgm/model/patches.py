@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from bgm.errors import check_at_least
+
 
 class Patches(NamedTuple):
     """Selected patches of 4x4 pixels."""
@@ -26,15 +28,15 @@ class Sampling(nn.Module):
     Evaluation runs exactly k = min(sample_pixels // 16, patches), so that shapes do not depend on
     data. Training runs only patches with err > 0 (BatchNorm must not see others) plus the top one
     of each picture: never none, so every parameter has a gradient on every rank. training_pixels:
-    takes the place of sample_pixels there, where pictures are smaller; None: as many.
+    takes the place of sample_pixels there, where pictures are smaller; None: as many. Raises
+    BadInput for less than a patch.
     """
 
     def __init__(self, sample_pixels: int = 80_000, training_pixels: int | None = None):
         super().__init__()
         training_pixels = sample_pixels if training_pixels is None else training_pixels
-        for name, n in (("sample_pixels", sample_pixels), ("training_pixels", training_pixels)):
-            if n < 16:
-                raise ValueError(f"{name} {n} is less than one patch of 16")
+        # A patch is 16 pixels.
+        check_at_least("sampling", 16, sample_pixels=sample_pixels, training_pixels=training_pixels)
         self.sample_pixels, self.training_pixels = int(sample_pixels), int(training_pixels)
 
     def forward(self, err: Tensor) -> Patches:

@@ -5,6 +5,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
+from bgm.errors import BadInput
 from bgm.model.base import LEAK, MattingBase, check_pictures
 from bgm.model.cells import Cells
 from bgm.model.hidden import CoarseMaps, LastLayer
@@ -101,9 +102,10 @@ def refined_in_place(
 def as_ratio(backbone_scale: float) -> tuple[int, int]:
     """backbone_scale as a ratio of integers: floats on sizes break dynamic shapes in torch.export.
 
-    Raises ValueError unless it lies in (0, 1/2].
+    Raises BadInput unless it is a number in (0, 1/2], 1/1024 at least.
     """
-    if not 0 < backbone_scale <= 0.5:
-        raise ValueError(f"backbone_scale {backbone_scale} must lie in (0, 1/2]")
+    number = isinstance(backbone_scale, int | float) and 1 / 1024 <= backbone_scale <= 0.5
+    if not number:
+        raise BadInput(f"backbone_scale is {backbone_scale}, expected above 0 and at most 0.5")
     scale = Fraction(backbone_scale).limit_denominator(1024)
     return scale.numerator, scale.denominator

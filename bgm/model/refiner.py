@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from bgm.errors import BadInput
 from bgm.model.cells import CellGrid, half_pixels_around, half_rows_around, impulses, matrix
 from bgm.model.patches import Sampling, ScatterNdReplace
 from bgm.ops import repeat_pixels, resize
@@ -27,7 +28,7 @@ class PatchRefiner(nn.Module):
     ):
         super().__init__()
         if kernel_size not in (1, 3):
-            raise ValueError(f"kernel_size {kernel_size} must be 1 or 3")
+            raise BadInput(f"kernel_size is {kernel_size}, expected 1 or 3")
         self.select = select or Sampling()
         self.crop = crop
         self.replace = replace or ScatterNdReplace()

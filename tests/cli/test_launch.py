@@ -191,6 +191,22 @@ def test_lists_of_words_that_hydra_refuses_come_through_word_by_word():
         ("batch_size=2.5", "batch_size=2.5: expected a whole number"),
         ("seed=inf", "seed=inf: expected a whole number"),
         ("data_root=there data.train.size=x", "data.train.size=x: expected a number"),
+        ("experiment=refine network.backbone_scale=0.7", "error: backbone_scale is 0.7, expected "),
+        ("experiment=refine network.backbone_scale=0", "error: backbone_scale is 0, expected "),
+        ("experiment=refine select.sample_pixels=-1", "error: sampling has sample_pixels -1, "),
+        ("experiment=refine select.training_pixels=0", "error: sampling has training_pixels 0, "),
+        (
+            "experiment=refine +network.scale=1",
+            "error: +network.scale=1: MattingRefine cannot take it (TypeError: ",
+        ),
+        (
+            "callbacks.last.every_n_steps=5 +callbacks.last.often=1",
+            "error: +callbacks.last.often=1: LastCheckpoint cannot take it (TypeError: ",
+        ),
+        (
+            "data.train._target_=mypackage.MySet",
+            "error: data.train._target_=mypackage.MySet: mypackage.MySet cannot be imported (",
+        ),
         (
             "experiment=people init=null",
             "there are no backgrounds: with data=mixed give backgrounds=FOLDER",
