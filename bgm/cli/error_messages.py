@@ -26,6 +26,9 @@ from bgm.paths import conf_dir
 
 WORKER = re.compile(r"DataLoader worker \(pid.*(killed|exited)|Pin memory thread exited")
 ONE_VALUE = "Expected more than 1 value per channel when training"  # PyTorch's words
+INTERVAL = re.compile(
+    r"`val_check_interval` \((\d+)\) must be less .* batches \((\d+)\)"
+)  # Lightning's
 SAME = {"ckpt": ["model"], "model": ["ckpt"], "weights": ["ckpt", "model"]}  # of other programs
 UNKNOWN = (ConfigAttributeError, ConfigKeyError)
 LOST = re.compile(r"/gloo/|NCCL error|ProcessGroup|TCPStore")
@@ -53,6 +56,11 @@ def error_message(error: BaseException) -> str | None:
         if isinstance(cause, ValueError) and ONE_VALUE in str(cause):
             return (
                 "a batch of one picture is too small for BatchNorm: expected batch_size=2 or more"
+            )
+        if isinstance(cause, ValueError) and (long := INTERVAL.search(str(cause))):
+            return (
+                f"trainer.val_check_interval={long[1]} steps are more than an epoch has, "
+                f"{long[2]}: trainer.check_val_every_n_epoch=null counts them through all epochs"
             )
         if isinstance(cause, RuntimeError) and WORKER.search(str(cause)):
             return lost_worker(cause)

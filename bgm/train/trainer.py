@@ -10,17 +10,33 @@ from bgm.console import say
 from bgm.errors import BadInput
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
 
+# What Lightning divides steps or epochs by.
+COUNTS = ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches")
+
 
 def build_trainer(cfg: DictConfig, *first: Callback) -> Trainer:
     """The trainer of cfg.trainer; first: callbacks in front of its own.
 
-    callbacks.NAME=null leaves one out. Raises BadInput for what needs a GPU where there is none.
+    callbacks.NAME=null leaves one out. Raises BadInput for what needs a GPU where there is none,
+    and for counts of steps or epochs that are 0.
     """
+    check_counts(cfg)
     given = [c for c in cfg.trainer.get("callbacks") or () if c is not None]
     trainer = instantiate(cfg.trainer, callbacks=[*first, *given])
     if trainer.strategy.root_device.type == "cpu":
         needs_no_gpu(cfg)
     return trainer
+
+
+def check_counts(cfg: DictConfig) -> None:
+    """Raise BadInput for an option that the trainer divides by and that is 0 or less; null passes.
+
+    Lightning takes these, and fails in the middle of a step.
+    """
+    for name in COUNTS:
+        count = cfg.trainer.get(name)
+        if isinstance(count, int | float) and count <= 0:
+            raise BadInput(f"trainer.{name} is {count}, expected a number above 0")
 
 
 def needs_no_gpu(cfg: DictConfig) -> None:

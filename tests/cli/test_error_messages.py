@@ -1,10 +1,12 @@
 """What a machine cannot do is one sentence with what to change; so is a changed config."""
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from bgm.cli.error_messages import error_message
 from bgm.cli.launch import errors_as_sentences
@@ -12,7 +14,9 @@ from bgm.errors import BadInput, Stopped
 from bgm.paths import conf_dir
 from bgm.train import AtomicCheckpointIO
 from bgm.train.resume import differences, find_checkpoint
-from bgm.train.trainer import needs_no_gpu
+from bgm.train.trainer import check_counts, needs_no_gpu
+from tests.quiet import QUIET
+from tests.train.test_finetuning import Scripted
 
 
 def composed(*overrides):
@@ -79,6 +83,24 @@ def test_what_needs_a_gpu_is_refused_without_one():
         needs_no_gpu(composed("trainer=ddp"))
     with pytest.raises(BadInput, match=r"precision=16-mixed needs a GPU.*bf16-mixed"):
         needs_no_gpu(composed("trainer=ddp_cpu", "trainer.precision=16-mixed"))
+
+
+@pytest.mark.parametrize("word", ["val_check_interval=0", "check_val_every_n_epoch=0"])
+def test_a_trainer_that_would_divide_by_nothing_is_refused(word):
+    key = word.partition("=")[0]
+    check_counts(composed())
+    with pytest.raises(BadInput, match=f"trainer.{key} is 0, expected a number above 0"):
+        check_counts(composed(f"trainer.{word}"))
+
+
+def test_an_interval_that_no_epoch_has_says_what_to_set(tmp_path):
+    fit = pl.Trainer(val_check_interval=50, max_steps=1, default_root_dir=tmp_path, **QUIET)
+    three = DataLoader(torch.ones(3, 1))
+    with pytest.raises(ValueError, match="val_check_interval") as caught:
+        fit.fit(Scripted([(1, 1)]), three, three)
+    said = error_message(caught.value)
+    assert said.startswith("trainer.val_check_interval=50 steps are more than an epoch has, 3: ")
+    assert "trainer.check_val_every_n_epoch=null" in said
 
 
 def test_keys_that_differ_from_those_of_a_checkpoint_are_named(tmp_path):
