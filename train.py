@@ -7,7 +7,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import seed_everything
 
 from bgm.cli.curriculum import run_curriculum
 from bgm.cli.launch import command_line, errors_as_sentences, silence_lightning
@@ -18,7 +17,12 @@ from bgm.run_info import describe_run
 from bgm.signals import StopOnSignal
 from bgm.train.callbacks.run_card import RunCard
 from bgm.train.resume import build_data, find_checkpoint
-from bgm.train.trainer import build_trainer, load_initial_weights, report_result
+from bgm.train.trainer import (
+    build_trainer,
+    load_initial_weights,
+    report_result,
+    seed_training,
+)
 
 
 @hydra.main(config_path=conf_dir(), config_name="train", version_base="1.3")
@@ -31,7 +35,7 @@ def main(cfg: DictConfig) -> float | None:
             run_curriculum(cfg)
             return None
         silence_lightning()
-        seed_everything(cfg.seed, workers=True, verbose=False)
+        seed_training(cfg.seed)
         own = Path(HydraConfig.get().runtime.output_dir)
         card = RunCard(describe_run(cfg), own)
         stage, trainer = instantiate(cfg.stage), build_trainer(cfg, card)

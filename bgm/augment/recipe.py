@@ -12,7 +12,7 @@ from bgm.augment.light import CastShadow, ContactShadow, Reflection, Shadow, Spi
 from bgm.augment.outline import Fringe, SoftOutline
 from bgm.augment.photometry import Blur, ColourJitter, ExposureJitter, Jpeg, Noise, Sharpen
 from bgm.augment.rng import BatchRng, Draw, Ingredient, apply_drawn, take_rows
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.ops import composite
 from bgm.types import Batch, Sample
 
@@ -93,6 +93,8 @@ class Augment(nn.Module):
             raise BadInput(f"augment has no {', '.join(sorted(strange))}, but {', '.join(KINDS)}")
         if not 0 <= exact <= 1:
             raise BadInput(f"exact is {exact}, expected a probability from 0 to 1")
+        check_at_least("augment", 1, multiple=multiple)
+        check_at_least("augment", 0, seed=seed)
         self.multiple, self.seed, self.exact = multiple, seed, exact
         self.crops: list[tuple[int, int]] = []
         self.resize(size, crop, crops)

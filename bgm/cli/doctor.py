@@ -19,7 +19,7 @@ from bgm.data.doctor.item_report import (
     take_inventory,
 )
 from bgm.data.loaders.resumable import Loader
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 
 PLACES = ("root", "fgr", "pha", "rgba", "folder")  # arguments that name folders or zips
 PARTS = ("bgm.data.KeptBack",)  # sources that are a part of the one in them
@@ -28,6 +28,9 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 def main(cfg: DictConfig) -> None:
     """Look at the files of a data config and print a report; exit code 1 when there are errors."""
+    check_at_least("bgm doctor", 0, workers=cfg.workers)
+    if cfg.limit is not None:
+        check_at_least("bgm doctor", 1, limit=cfg.limit)
     inventories = [open_part(*named) for named in sources(cfg)]
     if not inventories:
         raise BadInput(f"data={cfg.data._target_} names no folders: there is nothing to look at")

@@ -31,6 +31,7 @@ class CroppedSubjects(SubjectSource):
     ) -> None:
         if each < 1 or not 0 < zoom[0] <= zoom[1]:
             raise BadInput(f"crops need each >= 1 and a range zoom above 0, found {each}, {zoom}")
+        check_at_least("crops", 0, seed=seed)
         self.subjects, self.each, self.seed = subjects, each, seed
         self.zoom = float(zoom[0]), float(zoom[1])
         self.has_fgr = subjects.has_fgr

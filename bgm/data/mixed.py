@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from bgm.data.interfaces import BackgroundSource, SubjectSource, get_samples
 from bgm.data.recolour import recoloured
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.types import Sample
 
 SALT = 0x5EED5  # keeps what is exchanged apart from other draws of the same seed
@@ -61,6 +61,8 @@ class MixedSources(Dataset[Sample]):
             if not 0 <= share <= 1 or (share and needs is None):
                 have = "pictures" if needs is not None else "no pictures"
                 raise BadInput(f"{name} is {share} of {have}, expected 0..1, and pictures above 0")
+        check_at_least("mixed data", 1, size=size)
+        check_at_least("mixed data", 0, seed=seed)
         self.dataset, self.size, self.seed = dataset, size, seed
         self.backgrounds, self.background_share = backgrounds, background_share
         self.subjects, self.subject_share = subjects, subject_share

@@ -24,6 +24,7 @@ class Pool(Dataset[Sample]):
         self, dataset: Dataset[Sample], size: int, length: int, seed: int, own: float = 0.3
     ) -> None:
         check_at_least("a pool", 1, size=size, length=length)
+        check_at_least("a pool", 0, seed=seed)
         if not 0 <= own <= 1:
             raise BadInput(f"a pool has own {own}, expected 0..1")
         self.dataset, self.size, self.length = dataset, size, length

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.losses import Weights, check_weights, loss_terms, total_loss
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
@@ -47,6 +47,7 @@ class MattingStage(pl.LightningModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        check_at_least("stage", 0, seed=seed)
         check_weights(loss, refined="refiner" in network)
         self.loss_weights, self.seed = dict(loss), seed
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.

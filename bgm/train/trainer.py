@@ -4,11 +4,19 @@ from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback, Trainer, seed_everything
 
 from bgm.console import say
 from bgm.errors import BadInput
 from bgm.train.checkpointing.last_and_best import BestCheckpoint
+
+
+def seed_training(seed: int) -> None:
+    """Seed all generators of this process and of its workers; BadInput for what NumPy refuses."""
+    if not 0 <= seed < 2**32:
+        raise BadInput(f"seed is {seed}, expected 0 to {2**32 - 1}")
+    seed_everything(int(seed), workers=True, verbose=False)
+
 
 # What Lightning divides steps or epochs by.
 COUNTS = ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches")

@@ -104,6 +104,9 @@ def test_what_cannot_be_done_is_one_sentence(root, tmp_path, monkeypatch, capsys
     data = ["data=folder", f"data_root={root}"]
     for args, words in (
         (["doctor", "data=procedural"], "nothing to look at"),
+        (["doctor", *data, "limit=-3"], "bgm doctor has limit -3, expected limit >= 1"),
+        (["doctor", *data, "limit=0"], "bgm doctor has limit 0, expected limit >= 1"),
+        (["doctor", *data, "workers=-1"], "bgm doctor has workers -1, expected workers >= 0"),
         (["pack", *data], "out=... is missing"),
         (["pack", *data, f"out={root}"], "exists already"),
         (["pack", *data, f"out={tmp_path}", "size=15"], "size=15: expected 16 px or more"),

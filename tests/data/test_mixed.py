@@ -121,6 +121,10 @@ def test_crops_lie_inside_the_picture_and_differ(tmp_path):
 
 def test_crops_out_of_range_are_named(tmp_path):
     save(tmp_path / "1.png", np.full((8, 8, 4), 255, np.uint8))
+    with pytest.raises(BadInput, match="crops has seed -1, expected seed >= 0"):
+        CroppedSubjects(Subjects(tmp_path), seed=-1)
+    with pytest.raises(BadInput, match="mixed data has seed -1, expected seed >= 0"):
+        MixedSources(Drawn(), SIZE, -1)
     with pytest.raises(BadInput, match="each >= 1 and a range zoom above 0"):
         CroppedSubjects(Subjects(tmp_path), each=0)
 

@@ -52,7 +52,7 @@ def test_subjects_keep_their_own_background_as_often_as_asked(own, low, high):
     assert low <= kept <= high  # a fifth of the others are their own by chance
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"length": 0}, {"own": 1.5}])
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"length": 0}, {"own": 1.5}, {"seed": -1}])
 def test_numbers_out_of_range_are_named(wrong):
-    with pytest.raises(BadInput, match=r"a pool has \w+ [\d.]+, expected"):
+    with pytest.raises(BadInput, match=r"a pool has \w+ [\d.-]+, expected"):
         Pool(Numbered(), **({"size": 4, "length": 9, "seed": 0} | wrong))

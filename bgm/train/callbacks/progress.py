@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import ProgressBar, RichProgressBar
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from bgm.errors import check_at_least
 from bgm.ops import composite, crop_to, resize
 from bgm.train.tensorboard import TolerantTensorBoardLogger
 from bgm.types import Batch, Coarse, Refined
@@ -21,6 +22,7 @@ class PictureGrids(pl.Callback):
     """
 
     def __init__(self, every_n_steps: int = 500, rows: int = 4):
+        check_at_least("callbacks.pictures", 1, every_n_steps=every_n_steps, rows=rows)
         self.every_n_steps, self.rows = every_n_steps, rows
         self.kept: list[Tensor] = []
 

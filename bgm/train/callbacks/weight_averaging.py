@@ -7,6 +7,8 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
+from bgm.errors import check_at_least
+
 
 class Ema(WeightAveraging):
     """Exponential moving average of the weights, used for validation and written to checkpoints.
@@ -21,6 +23,7 @@ class Ema(WeightAveraging):
     def __init__(
         self, decay: float = 0.999, update_every_n_steps: int = 1, update_starting_at_step: int = 0
     ):
+        check_at_least("callbacks.ema", 1, update_every_n_steps=update_every_n_steps)
         super().__init__(avg_fn=warmup_average(decay))
         self.every, self.first = update_every_n_steps, update_starting_at_step
 

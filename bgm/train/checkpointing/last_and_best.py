@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from bgm.console import say
-from bgm.errors import BadInput, Stopped
+from bgm.errors import BadInput, Stopped, check_at_least
 from bgm.metrics.metric import mode_of
 from bgm.train.checkpointing.checkpoint_files import AtomicCheckpointIO
 
@@ -27,6 +27,7 @@ class LastCheckpoint(Checkpoint):
     """
 
     def __init__(self, dirpath: str, every_n_steps: int = 200):
+        check_at_least("callbacks.last", 1, every_n_steps=every_n_steps)
         self.path, self.every_n_steps = Path(dirpath) / "last.ckpt", every_n_steps
         self.asked_to_stop = False  # this process, by SIGTERM
         self.step = 0  # optimiser steps at the end of the batch before
