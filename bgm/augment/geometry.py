@@ -23,6 +23,8 @@ class Affine(Ingredient):
     `flip` has its own probability, independent of p, and comes after the map.
     """
 
+    SHARES = ("flip",)
+
     degrees: float = 0.0
     translate: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
@@ -30,6 +32,7 @@ class Affine(Ingredient):
     flip: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.scale[0] <= self.scale[1]:
             raise BadInput(f"affine scale {list(self.scale)} is not a range above 0")
 

@@ -105,6 +105,8 @@ class ContactShadow(Ingredient):
     counts, short sides. Where a subject touches the lower border nothing happens.
     """
 
+    SHARES = ("depth",)
+
     depth: tuple[float, float] = (0.2, 0.9)
     reach: tuple[float, float] = (0.02, 0.1)
     width: tuple[float, float] = (6.0, 36.0)
@@ -130,6 +132,8 @@ class Reflection(Ingredient):
     strength: share of the floor that the mirror replaces at the foot; length: where it has faded to
     nothing, short sides below. All of the subject is mirrored at one row, its lowest.
     """
+
+    SHARES = ("strength",)
 
     strength: tuple[float, float] = (0.05, 0.45)
     length: tuple[float, float] = (0.1, 0.7)
@@ -160,6 +164,8 @@ class CastShadow(Ingredient):
     which is gone by the top; width: softness at the foot; spread: times softer at the top and on
     the wall, as lamps are no points.
     """
+
+    SHARES = ("floor", "near", "depth", "fade")
 
     floor: float = 0.65
     lean: tuple[float, float] = (0.1, 1.2)

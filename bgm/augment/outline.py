@@ -61,6 +61,8 @@ class Fringe(Ingredient):
     other: four colours, one a corner of the picture, and what lies between them.
     """
 
+    SHARES = ("strength",)
+
     strength: tuple[float, float] = (0.1, 0.9)
 
     def draw(self, rng: BatchRng, unit: float) -> Draw:

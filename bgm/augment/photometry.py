@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bgm.augment import image_ops
 from bgm.augment.rng import BatchRng, Draw, Ingredient
+from bgm.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class ColourJitter(Ingredient):
     brightness, contrast, saturation: factor uniform in 1 +- value; hue: +- value of a turn.
     """
 
+    SHARES = ("brightness", "contrast", "saturation")  # beyond 1 a factor would be negative
+
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -67,6 +70,11 @@ class ExposureJitter(Ingredient):
 
     gain: float = 1.0
     gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.gain > 0 and self.gamma > 0):
+            raise BadInput(f"exposure has gain {self.gain}, gamma {self.gamma}, expected above 0")
 
     def draw(self, rng: BatchRng, unit: float) -> Draw:
         """Draw gain and gamma."""
@@ -104,6 +112,11 @@ class Jpeg(Ingredient):
     """JPEG's blocks and colour loss at a quality of 1 to 100, by kornia."""
 
     quality: tuple[float, float] = (50.0, 95.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.quality[0] <= self.quality[1] <= 100:
+            raise BadInput(f"JPEG has quality {list(self.quality)}, expected a range in 1 to 100")
 
     def apply(self, x: Tensor, draw: Draw) -> Tensor:
         """Compress and expand colours."""

@@ -1,12 +1,16 @@
 """Random numbers that belong to samples, not to batches: row i is a function of (seed, draw[i])."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from bgm.errors import BadInput
 
 COLUMNS = 96  # more than all ingredients together ever ask for; BatchRng raises when it runs out
 SALT = 0xA06  # sets these numbers apart from those that the data room mixes from the same draw
@@ -54,10 +58,33 @@ class Ingredient(ABC):
     """Something that happens to a picture with probability p, by numbers drawn for each sample.
 
     Every field behind p is a range, out of which `draw` takes a number for each sample, uniformly,
-    unless it says something else. `width` is softness, in pixels of a 512 picture.
+    unless it says something else. `width` is softness, in pixels of a 512 picture. Raises BadInput
+    for a probability or a share beyond 0 to 1, and for a number below 0.
     """
 
+    SHARES: ClassVar[tuple[str, ...]] = ()  # fields that lie in 0 to 1, as p does
+
     p: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            most = 1.0 if field.name in ("p", *self.SHARES) else math.inf
+            self.check(field.name, field.default, most)
+
+    def check(self, name: str, default: Any, most: float) -> None:
+        """Raise BadInput unless a field is a number, or a range, as by default, in 0 to most."""
+        value, pair = getattr(self, name), isinstance(default, tuple)
+        if not pair and not isinstance(default, int | float):
+            return  # no number: the map of a shadow
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        numbers: Any = list(value) if several else [value]
+        fits = several == pair and len(numbers) == 1 + pair
+        fits &= all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        fits = fits and 0 <= numbers[0] <= numbers[-1] <= most and math.isfinite(numbers[-1])
+        if not fits:
+            what = "a range [low, high]" if pair else "a number"
+            to = "0 or more" if most == math.inf else f"in 0 to {most:g}"
+            raise BadInput(f"{type(self).__name__} has {name} {value}, expected {what}, {to}")
 
     def draw(self, rng: BatchRng, unit: float) -> Draw:
         """Draw a column for p and one a range; unit: pixels of the picture that one of 512 is."""

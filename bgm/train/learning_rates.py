@@ -65,6 +65,15 @@ def leaves(
         yield from leaves(children[name], rate, f"{path}.{name}" if path else name)
 
 
+def check_schedule(warmup: int, final: float) -> None:
+    """Raise BadInput for numbers of `factor` that lead to rates below 0, or above the first."""
+    for name, value, most in (("warmup_steps", warmup, math.inf), ("final_lr", final, 1)):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= most or value == math.inf:
+            expected = "0 or more" if most == math.inf else "0 to 1, a share of the rates"
+            raise BadInput(f"stage.{name} is {value}, expected {expected}")
+
+
 def factor(step: int, total: int, warmup: int, final: float) -> float:
     """Scale of all learning rates at a step: linear over warmup steps, then cosine down to final.
 

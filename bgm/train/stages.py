@@ -15,7 +15,7 @@ from bgm.losses import Weights, check_weights, loss_terms, total_loss
 from bgm.metrics.training import MatteMetrics
 from bgm.ops import crop_to, pad_to
 from bgm.train.activation_checkpointing import recompute
-from bgm.train.learning_rates import factor, frozen_parts, parameter_groups
+from bgm.train.learning_rates import check_schedule, factor, frozen_parts, parameter_groups
 from bgm.types import Batch, Coarse, Refined
 from bgm.weights import LoadReport, initialise, match_keys, read_weights
 
@@ -48,6 +48,7 @@ class MattingStage(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         check_at_least("stage", 0, seed=seed)
+        check_schedule(warmup_steps, final_lr)
         check_weights(loss, refined="refiner" in network)
         self.loss_weights, self.seed = dict(loss), seed
         # Channels last: a quarter faster on CPUs, more on GPUs in half precision.

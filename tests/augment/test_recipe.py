@@ -1,6 +1,7 @@
 """The laws of the augmentation: replay, independence of the batch, identity, ranges, statistics."""
 
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from bgm.augment import (
     SoftOutline,
     Spill,
 )
+from bgm.augment.recipe import KINDS
 from bgm.errors import BadInput
 from bgm.ops import composite
 from bgm.types import Batch, Sample
@@ -215,6 +217,31 @@ def test_bad_input_is_named():
         Affine(scale=(0.0, 1.0))
     with pytest.raises(BadInput, match="augment has no glow, but fgr_affine, "):
         Augment(S, glow=Noise())
+
+
+def bad_numbers():
+    """Every field of every ingredient with numbers that it cannot have."""
+    for kind in sorted(set(KINDS.values()), key=lambda kind: kind.__name__):
+        for field in fields(kind):
+            if isinstance(field.default, tuple):
+                yield from ((kind, field.name, bad) for bad in (0.5, (2.0, 1.0), (-1.0, 1.0)))
+            elif isinstance(field.default, float):
+                yield from ((kind, field.name, bad) for bad in (-1.0, (0.0, 1.0), "often"))
+            if field.name in ("p", *kind.SHARES):
+                yield kind, field.name, (0.0, 2.0) if isinstance(field.default, tuple) else 2.0
+
+
+@pytest.mark.parametrize(("kind", "name", "bad"), bad_numbers())
+def test_numbers_that_no_ingredient_can_have_are_refused(kind, name, bad):
+    with pytest.raises(BadInput, match=f"{kind.__name__} has {name} .*expected"):
+        kind(**{name: bad})
+
+
+def test_exposures_and_qualities_that_are_none_are_refused():
+    with pytest.raises(BadInput, match=r"gain 0\.0, gamma 1\.0, expected above 0"):
+        ExposureJitter(gain=0.0)
+    with pytest.raises(BadInput, match="expected a range in 1 to 100"):
+        Jpeg(quality=(50.0, 200.0))
 
 
 def test_no_parameter_stays_on_the_host(monkeypatch: pytest.MonkeyPatch):

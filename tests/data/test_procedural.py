@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.data.procedural import Procedural, Ranges
+from bgm.data.procedural.bodies import KINDS
 from bgm.errors import BadInput
 
 SIZES = [48, (33, 73), (97, 51)]  # odd ones too: vector loops leave remainders
@@ -125,3 +126,19 @@ def test_bad_arguments_are_named(size, length, seed):
 def test_a_negative_draw_is_an_index_error():
     with pytest.raises(IndexError):
         Procedural(32, 4, 0)[-1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"disguise": 2},
+        {"plant": -1},
+        {"hair": (0.1, 0.5)},
+        {"zoom": 1.0},
+        {"zoom": (1.2, 0.7)},
+        dict.fromkeys(KINDS, 0),
+    ],
+)
+def test_ranges_that_are_none_are_named(wrong):
+    with pytest.raises(BadInput, match=rf"ranges.*{next(iter(wrong))}.*, expected"):
+        Procedural(48, 9, 0, Ranges(**wrong))

@@ -4,7 +4,7 @@ import pytest
 
 from bgm.errors import BadInput
 from bgm.model import MattingBase, MattingRefine, PatchRefiner, mobilenetv2
-from bgm.train.learning_rates import factor, parameter_groups
+from bgm.train.learning_rates import check_schedule, factor, parameter_groups
 
 TREE = {"base": {"backbone": 1e-4, "aspp": 2e-4, "decoder": 3e-4}, "refiner": 4e-4}
 
@@ -60,3 +60,17 @@ def test_schedule():
     falling = [factor(s, 100, 0, 0.1) for s in range(101)]
     assert falling == sorted(falling, reverse=True)
     assert (falling[0], round(falling[100], 9)) == (1.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "final", "said"),
+    [
+        (-5, 1.0, "stage.warmup_steps is -5, expected 0 or more"),
+        (0, -1, "stage.final_lr is -1, expected 0 to 1"),
+        (0, 1.5, "stage.final_lr is 1.5, expected 0 to 1"),
+        (0, float("nan"), "stage.final_lr is nan, expected 0 to 1"),
+    ],
+)
+def test_a_schedule_that_leads_to_no_rate_is_refused(warmup, final, said):
+    with pytest.raises(BadInput, match=said):
+        check_schedule(warmup, final)

@@ -1,6 +1,7 @@
 """The trainer of a config, and the weights that a training starts from."""
 
 import pytest
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -49,6 +50,13 @@ def test_numbers_below_what_they_can_be_are_named(word):
 def test_a_seed_that_numpy_refuses_is_named(seed):
     with pytest.raises(BadInput, match=f"seed is {seed}, expected 0 to 4294967295"):
         seed_training(seed)
+
+
+@pytest.mark.parametrize("word", ["callbacks.ema.decay=2", "stage.final_lr=-1"])
+def test_shares_beyond_one_or_below_none_are_named(word):
+    cfg, (place, _, name) = composed(*WORDS, word), word.partition("=")[0].rpartition(".")
+    with pytest.raises(InstantiationException, match=rf"{name} is .*, expected"):
+        instantiate(OmegaConf.select(cfg, place))
 
 
 def test_of_several_files_each_is_taken_in_its_turn():

@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from bgm.data.procedural import bodies, fields
 from bgm.data.procedural.noise import octaves
-from bgm.data.procedural.ranges import Ranges
+from bgm.data.procedural.ranges import Ranges, defaults
 from bgm.data.procedural.rasterise import render
 from bgm.data.procedural.scene_draws import PLANES, draw_motion, draw_scene
-from bgm.errors import check_at_least
+from bgm.errors import BadInput, check_at_least
 from bgm.pictures import to_uint8
 from bgm.types import Sample
 
@@ -19,13 +20,32 @@ SMALLEST = 16  # pixels a side
 CHUNK = 1 << 18  # pixels rendered at once: what keeps a CPU's caches busy, not the results
 
 
+def check_ranges(ranges: Ranges) -> None:
+    """Raise BadInput unless probabilities lie in 0 to 1, pairs have an order, weights a sum."""
+    for name, usual in defaults().items():
+        given, several = getattr(ranges, name), isinstance(usual, list)
+        weight = name in bodies.KINDS or name in fields.KINDS
+        numbers = list(given) if isinstance(given, tuple | list) else [given]
+        fits = len(numbers) == 1 + several and isinstance(given, tuple | list) == several
+        fits &= all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        fits = fits and numbers == sorted(numbers)
+        if not several:
+            fits = fits and 0 <= numbers[0] <= (np.inf if weight else 1)
+        if not fits:
+            what = "[low, high]" if several else "0 or more" if weight else "0 to 1"
+            raise BadInput(f"ranges.{name} is {given}, expected {what}")
+    for kinds in (bodies.KINDS, fields.KINDS):
+        if not sum(getattr(ranges, name) for name in kinds) > 0:
+            raise BadInput(f"ranges has {' and '.join(kinds)} 0, expected one above")
+
+
 class Procedural(Dataset[Sample]):
     """Endless invented subjects over invented backgrounds, a pure function of (seed, draw).
 
     size: side or (H, W) in pixels, at least 16; length: samples an epoch; ranges: what is drawn.
     `dataset[draw]` is a Sample of uint8 pha (1,H,W), fgr and bgr (3,H,W); fgr is valid everywhere.
     `dataset.__getitems__(draws)` makes a batch at once, bit for bit the same samples.
-    Raises BadInput for a size or length too small.
+    Raises BadInput for a size or length too small, and for ranges that are none.
     """
 
     def __init__(
@@ -37,6 +57,7 @@ class Procedural(Dataset[Sample]):
         check_at_least("procedural", 0, seed=seed)
         self.size, self.length, self.seed = (int(H), int(W)), length, seed
         self.ranges = Ranges() if ranges is None else ranges
+        check_ranges(self.ranges)
 
     def __len__(self) -> int:
         return self.length

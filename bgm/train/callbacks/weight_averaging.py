@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
-from bgm.errors import check_at_least
+from bgm.errors import BadInput, check_at_least
 
 
 class Ema(WeightAveraging):
@@ -24,6 +24,8 @@ class Ema(WeightAveraging):
         self, decay: float = 0.999, update_every_n_steps: int = 1, update_starting_at_step: int = 0
     ):
         check_at_least("callbacks.ema", 1, update_every_n_steps=update_every_n_steps)
+        if not 0 <= decay <= 1:
+            raise BadInput(f"callbacks.ema.decay is {decay}, expected a share from 0 to 1")
         super().__init__(avg_fn=warmup_average(decay))
         self.every, self.first = update_every_n_steps, update_starting_at_step
 
