@@ -10,6 +10,7 @@ import bgm
 from bgm.cli.launch import command_line, errors_as_sentences
 from bgm.cli.word_kinds import check_kinds
 from bgm.console import say
+from bgm.errors import check_at_least
 from bgm.export import CertifyOptions, check_export, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
@@ -26,6 +27,7 @@ def main(cfg: DictConfig) -> None:
     with errors_as_sentences(), StopOnSignal("the same command starts again"):
         check_kinds(cfg)
         limit_megapixels(cfg.max_megapixels)
+        check_at_least("certify", 0, scenes=cfg.certify.scenes)
         net = bgm.load(cfg.ckpt)
         target = instantiate(cfg.export)
         what = cfg.ckpt if target.part is None else f"part={target.part} of {cfg.ckpt}"

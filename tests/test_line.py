@@ -154,6 +154,8 @@ def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     out = tmp_path / "weights" / "small.safetensors"
     last = runs / "refine" / "last.ckpt"
     given = {"ckpt": str(last), "before": [str(runs / "base" / "last.ckpt")], "out": str(out)}
+    with pytest.raises(BadInput, match="bgm release has scenes 0, expected scenes >= 1"):
+        release(OmegaConf.create({**given, "scenes": 0}))
     release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1, "sample_pixels": 4096}))
     assert bgm.load(out).refiner.select.sample_pixels == 4096
     assert 5e6 < out.stat().st_size < 11e6

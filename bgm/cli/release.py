@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import bgm
 from bgm.console import say
-from bgm.errors import BadInput
+from bgm.errors import BadInput, check_at_least
 from bgm.export import provenance
 from bgm.export.certify.certificate import compare_mattes
 from bgm.export.certify.check import check
@@ -34,6 +34,7 @@ def main(cfg: DictConfig) -> None:
     network larger than MOST the large convolutions are kept in 8 bits (`bgm.weights.formats`).
     Raises BadInput for other networks, and where float16 changes more than it may in an export.
     """
+    check_at_least("bgm release", 1, scenes=cfg.scenes)
     out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
     network, net = stored.network, bgm.load(cfg.ckpt)
     if select := choose_select(sample_pixels=cfg.get("sample_pixels")):

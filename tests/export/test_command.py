@@ -202,6 +202,7 @@ def test_a_failed_proof_is_exit_code_1_and_no_file(command, tmp_path, capsys):
             "export=onnx precision=int8 data=procedural certify.scenes=0",
             ["certify.scenes=0 leaves nothing that judges precision=int8"],
         ),
+        ("export=torchscript certify.scenes=-1", ["certify has scenes -1, expected scenes >= 0"]),
         ("part=base kernel_size=3", ["part=base of my (best)", "has no refiner"]),
         ("preset=[hd,4k]", ["preset=[hd,4k]: expected one preset, not a list"]),
         ("export=[onnx,pt2]", ["expected one export, not a list"]),

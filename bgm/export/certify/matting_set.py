@@ -23,7 +23,7 @@ class MattingSet:
 
     def __init__(self, scenes: int = 6, shape: Shape | None = None):
         if isinstance(scenes, bool) or not isinstance(scenes, int) or scenes < 1:
-            raise BadInput(f"certify.scenes is {scenes}, expected a whole number, 0 or more")
+            raise BadInput(f"a matting set has scenes {scenes}, expected a whole number, 1 or more")
         batch, *size = shape or (1, *SIZE)
         pixels = scenes * SIZE[0] * SIZE[1]
         batches = max(1, pixels // (batch * size[0] * size[1]))
