@@ -153,7 +153,7 @@ def test_export_and_predict_any_size(runs, tmp_path):
 def test_a_released_network_is_loaded_by_its_name(runs, tmp_path, monkeypatch):
     out = tmp_path / "weights" / "small.safetensors"
     last = runs / "refine" / "last.ckpt"
-    given = {"ckpt": str(last), "before": [str(runs / "base" / "last.ckpt")], "out": str(out)}
+    given = {"ckpt": str(last), "before": str(runs / "base" / "last.ckpt"), "out": str(out)}
     with pytest.raises(BadInput, match="bgm release has scenes 0, expected scenes >= 1"):
         release(OmegaConf.create({**given, "scenes": 0}))
     release(OmegaConf.create({**given, "licence": "MIT", "scenes": 1, "sample_pixels": 4096}))

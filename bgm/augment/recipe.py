@@ -65,9 +65,9 @@ class Augment(nn.Module):
     whose canvas has both sides >= size is taken as delivered at scale 1 (short side == size,
     padding around it), a smaller one is enlarged until it covers size; a background always covers
     size at scale 1. crop: range [low, high] of H and W (each uniform, rounded down to `multiple`),
-    at most size; None: always size. crops: a list of sides or [H, W] to take one of, in the place
-    of that range: a GPU's memory and a compiler's programs are those of a few shapes, where a new
-    shape every step piles them up.
+    at most size; a number: always that; None: always size. crops: a list of sides or [H, W] to take
+    one of, in the place of that range: a GPU's memory and a compiler's programs are those of a few
+    shapes, where a new shape every step piles them up.
     ingredients: of the kinds in `KINDS`, by name; None or absent: off. Before composing act
     fgr_affine and bgr_affine, and blur, sharpen and jitter, drawn for each of the two, and outline
     and fringe along the subject's edge; `plate_*` on the captured background after it, shadow on
@@ -81,10 +81,10 @@ class Augment(nn.Module):
     def __init__(
         self,
         size: int,
-        crop: tuple[int, int] | None = None,
+        crop: int | tuple[int, int] | None = None,
         multiple: int = 4,
         seed: int = 0,
-        crops: Sequence[int | Sequence[int]] | None = None,
+        crops: int | Sequence[int | Sequence[int]] | None = None,
         exact: float = 0.0,
         **ingredients: Any,
     ) -> None:
@@ -105,8 +105,8 @@ class Augment(nn.Module):
     def resize(
         self,
         size: int,
-        crop: tuple[int, int] | None = None,
-        crops: Sequence[int | Sequence[int]] | None = None,
+        crop: int | tuple[int, int] | None = None,
+        crops: int | Sequence[int | Sequence[int]] | None = None,
     ) -> None:
         """Work at another size from the next batch on; the arguments are the constructor's."""
         if self.crops and not crops:
@@ -114,12 +114,14 @@ class Augment(nn.Module):
                 f"crops {self.crops} are fixed, and cannot grow with the steps as well: give up "
                 "augment.crops or callbacks.grow"
             )
-        low, high = crop or (size, size)
+        crop = size if crop is None else crop
+        low, high = (crop, crop) if isinstance(crop, int) else crop
         if not self.multiple <= low <= high <= size:
             raise BadInput(
                 f"crop {low}-{high} does not lie in {self.multiple} (multiple)-{size} (size)"
             )
-        self.crops = _pairs(crops or (), self.multiple, size)
+        crops = [crops] if isinstance(crops, int) else crops or ()
+        self.crops = _pairs(crops, self.multiple, size)
         self.size, self.crop = size, (low, high)
 
     @property

@@ -204,9 +204,10 @@ def check_stages(stages: Stages, folders: Mapping[str, Path], done: list[str]) -
             if message is None:
                 raise
             raise BadInput(f"{where}: {message}") from None
-        if before is not None and cfg.init_is and before[1] not in cfg.init_is:
+        kinds = [cfg.init_is] if isinstance(cfg.init_is, str) else cfg.init_is
+        if before is not None and kinds and before[1] not in kinds:
             raise BadInput(
-                f"{where} starts from a {' or '.join(cfg.init_is)} network, but {before[0]} before "
+                f"{where} starts from a {' or '.join(kinds)} network, but {before[0]} before "
                 f"it trains a {before[1]} one"
             )
         before = name, "refined" if "refiner" in cfg.network else "base"

@@ -49,10 +49,11 @@ def main(cfg: DictConfig) -> None:
     }
     if sum(value.nbytes for value in state.values()) > MOST:
         state = to_eight_bits(state)
+    before = [cfg.before] if isinstance(cfg.before, str) else cfg.before or []
     card = {
         "licence": str(cfg.licence),
         "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],
-        "trainings": [made for path in [*cfg.before, cfg.ckpt] for made in read_run_cards(path)],
+        "trainings": [made for path in [*before, cfg.ckpt] for made in read_run_cards(path)],
         "float16": (cost := check_float16(cfg, net, state, network)),
     }
     write_safetensors(out, state, network, without_folders(card))

@@ -185,5 +185,7 @@ def check_count(name: str, what: str, number: int | None, there: int, exact: boo
 def check_numbers(name: str, size: Sequence[int] | None, **counts: int) -> None:
     """Raise BadInput for counts below 1 and for a size that is none."""
     check_at_least(f"benchmark {name}", 1, **counts)
+    if isinstance(size, int):
+        raise BadInput(f"size of benchmark {name} is {size}, expected [height, width]")
     if size is not None and (len(size) != 2 or not all(1 <= n <= LARGEST for n in size)):
         raise BadInput(f"size of benchmark {name} is {list(size)}, expected [height, width]")

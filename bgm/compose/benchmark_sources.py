@@ -62,13 +62,14 @@ class SubjectFolder:
         else:
             fgr = pha = find_pictures(root)
             stems, modes = list(fgr), ("RGBA", "RGBA")
-        if absent := [name for name in self.names or () if name not in fgr]:
+        names = [self.names] if isinstance(self.names, str) else self.names
+        if absent := [name for name in names or () if name not in fgr]:
             raise BadInput(f"{root} has no subject named {list_names(absent)}")
         return [
             BenchmarkSubject(
                 stem, _file(fgr[stem], modes[0], data_root), _file(pha[stem], modes[1], data_root)
             )
-            for stem in self.names or stems
+            for stem in names or stems
         ]
 
 
@@ -93,13 +94,14 @@ class _Drawn:
     """`count` drawn pictures of size (H, W), or as many clips of so many frames; no folder."""
 
     count: int
-    size: Sequence[int]
+    size: int | Sequence[int]
     seed: int = 0
     frames: int = 1
 
     def sources(self, kind: str, mode: str) -> dict[str, Source]:
         """The pictures by name: clip and frame."""
-        sources, size = {}, list(self.size)
+        sources = {}
+        size = [self.size] * 2 if isinstance(self.size, int) else list(self.size)
         for number in range(self.seed, self.seed + self.count):
             for time in range(self.frames):
                 spec = {"drawn": kind, "mode": mode, "seed": number, "size": size, "time": time}

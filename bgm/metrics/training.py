@@ -31,6 +31,7 @@ class MatteMetrics(torchmetrics.Metric):
 
     def __init__(self, metrics: Sequence[str] | None = None) -> None:
         super().__init__()
+        metrics = [metrics] if isinstance(metrics, str) else metrics
         known = [name for name, row in metrics_of(PROTOCOL).items() if row.needs == "pha"]
         if strange := [m for m in metrics or () if m not in known]:
             raise BadInput(f"{', '.join(strange)} is not among the metrics {', '.join(known)}")

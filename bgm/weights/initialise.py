@@ -123,6 +123,7 @@ def check_kind(stored: Stored, kinds: Sequence[str] | None, path: str) -> None:
     """Raise BadInput unless the file is of one of these kinds: stages are easily mixed up."""
     if kinds is None:
         return
+    kinds = [kinds] if isinstance(kinds, str) else kinds
     if strange := [kind for kind in kinds if kind not in KINDS]:
         raise BadInput(f"init_is names {', '.join(strange)}, expected some of {', '.join(KINDS)}")
     found = stored.kind

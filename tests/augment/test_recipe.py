@@ -219,6 +219,11 @@ def test_bad_input_is_named():
         Augment(S, glow=Noise())
 
 
+def test_one_size_needs_no_brackets():
+    assert Augment(64, 48).setting == Augment(64, (48, 48)).setting
+    assert Augment(64, crops=48).crops == Augment(64, crops=[48]).crops
+
+
 def bad_numbers():
     """Every field of every ingredient with numbers that it cannot have."""
     for kind in sorted(set(KINDS.values()), key=lambda kind: kind.__name__):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from bgm.cli import curriculum
 from bgm.cli.curriculum import FINISHED, command_lines, locked, run_curriculum, run_stages
 from bgm.errors import BadInput, Stopped
 from tests.data.folders import make
@@ -198,6 +199,20 @@ def test_the_whole_paper_in_small(paper, tmp_path):
     for init, kind in ((base, "refined"), (refined, "base")):
         words = ["experiment=refine", "data=photomatte13k", f"init={init}", f"init_is=[{kind}]"]
         assert script("train", *words, *given) == 1
+
+
+def test_one_kind_of_start_needs_no_brackets(tmp_path, monkeypatch):
+    monkeypatch.setattr(curriculum, "build_data", lambda *_: None)
+    first = ["experiment=base", "data_root=x", "name=a"]
+    folders = {"one": tmp_path / "one", "two": tmp_path / "two"}
+
+    def check(kind):
+        second = ["experiment=refine", "data_root=x", "name=b", f"init_is={kind}"]
+        curriculum.check_stages({"one": first, "two": second}, folders, [])
+
+    check("base")
+    with pytest.raises(BadInput, match="starts from a refined network, but one before it trains a"):
+        check("refined")
 
 
 def run_to_the_end(paper, folder, *more):

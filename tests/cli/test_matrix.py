@@ -36,6 +36,8 @@ def test_command_lines_are_products_and_the_last_word_turns_fastest():
         "ckpt=b export=pt2 select=full",
     ]
     assert len(lines_of(groups)) == 8
+    assert lines_of([{"export": "onnx", "opset": 17}])[0] == ["ckpt=a", "export=onnx", "opset=17"]
+    assert len(command_lines(OmegaConf.create(groups), ["a", "b"], "onnx")) == 4
     assert [x[0] for x in lines_of(groups, ["onnx", "full"])] == ["ckpt=a", "ckpt=b"]
 
 

@@ -76,6 +76,8 @@ def test_rgba_files_are_one_source(root):
         ({"each": 0}, "each"),
         ({"size": [0, 5]}, "size"),
         ({"size": [5]}, "size"),
+        ({"size": 512}, r"size of benchmark \w+ is 512, expected \[height, width\]"),
+        ({"subjects": SubjectFolder("people", names="zed")}, "no subject named zed"),
     ],
 )
 def test_what_does_not_suffice_is_named(root, changes, said):

@@ -33,6 +33,10 @@ def test_means_are_those_of_eval() -> None:
     assert list(found) == [m for m, row in METRICS.items() if row.needs == "pha"]
 
 
+def test_one_metric_needs_no_brackets() -> None:
+    assert MatteMetrics("mad").metrics == ("mad",)
+
+
 def test_ranks_of_unequal_shares_are_added_up() -> None:
     pred, true = mattes(5)
     ranks = [MatteMetrics(["mad", "grad"]) for _ in range(3)]  # the third one has nothing

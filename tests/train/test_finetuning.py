@@ -274,3 +274,4 @@ def test_a_checkpoint_of_another_kind_is_refused(checkpoints):
     with pytest.raises(BadInput, match="init_is names coarse"):
         stage_of(REFINE, lr=LR).start_from(refined, ["coarse"])
     assert not stage_of(REFINE, lr=LR).start_from(refined, ["refined"]).missing
+    assert not stage_of(REFINE, lr=LR).start_from(refined, "refined").missing

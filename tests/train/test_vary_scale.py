@@ -4,7 +4,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from bgm.errors import BadInput
-from bgm.train import MattingStage, VaryScale
+from bgm.train import GrowCrops, MattingStage, VaryScale
 from tests.train.test_stages import BASE, COARSE, REFINE, batch, stage_of, trainer
 
 
@@ -35,6 +35,17 @@ def test_a_base_network_has_no_scale(tmp_path):
     fit = trainer(tmp_path, max_steps=1, callbacks=[VaryScale([0.5])])
     with pytest.raises(BadInput, match=r"found a MattingBase: leave it out"):
         fit.fit(stage_of(BASE, lr=1e-4), DataLoader([batch()], batch_size=None))
+
+
+def test_one_scale_needs_no_brackets():
+    assert VaryScale(0.5).scales == VaryScale([0.5]).scales
+
+
+@pytest.mark.parametrize("phases", [[], [[0.0, 48]], [[0.0, 64, 48]]])
+def test_phases_that_are_none_are_refused(phases):
+    assert GrowCrops([0.0, 48, 64]).phases == GrowCrops([[0.0, 48, 64]]).phases
+    with pytest.raises(BadInput, match=r"expected rows \[start, low, high\]"):
+        GrowCrops(phases)
 
 
 @pytest.mark.parametrize("scales", [[], [0.25, 0.6], [0.0]])

@@ -4,11 +4,12 @@ import itertools
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -45,18 +46,23 @@ class Result:
 
 
 def command_lines(
-    groups: Iterable[Mapping], ckpts: Iterable[str], only: Iterable[str]
+    groups: Iterable[Mapping], ckpts: Iterable[str], only: str | Iterable[str]
 ) -> list[list[str]]:
     """The words of every line: each group for each checkpoint.
 
     only: parts of words, each of which a line has to hold.
     """
-    lines = []
+    only, lines = _several(only), []
     for group in groups:
         axes = {"ckpt": ckpts} | dict(group)
-        words = [[f"{key}={value}" for value in values] for key, values in axes.items()]
+        words = [[f"{key}={value}" for value in _several(axis)] for key, axis in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
     return [line for line in lines if all(any(part in w for w in line) for part in only)]
+
+
+def _several(value: Any) -> Sequence[Any]:
+    """One word as a list of one, as typed without brackets."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
 def title(words: list[str], grid: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -14,10 +15,15 @@ class GrowCrops(pl.Callback):
 
     phases: rows [start, low, high], start the share of all steps from which the range is used.
     Subjects and backgrounds are placed at the size `high`: no pixel is moved that is cropped away.
+    Raises BadInput for rows that are none.
     """
 
     def __init__(self, phases: list[list[float]]):
-        self.phases = sorted(phases)
+        one = len(phases) > 0 and all(isinstance(number, int | float) for number in phases)
+        rows: Any = [list(phases)] if one else [list(row) for row in phases]
+        if not rows or not all(len(row) == 3 and 0 < row[1] <= row[2] for row in rows):
+            raise BadInput(f"phases are {rows}, expected rows [start, low, high], low above 0")
+        self.phases = sorted(rows)
 
     def on_train_start(self, trainer, module) -> None:
         self.set(trainer)
@@ -40,7 +46,8 @@ class VaryScale(pl.Callback):
     and for a network without one: a base network.
     """
 
-    def __init__(self, scales: Sequence[float]):
+    def __init__(self, scales: float | Sequence[float]):
+        scales = [scales] if isinstance(scales, int | float) else scales
         if not scales or not all(0 < scale <= 0.5 for scale in scales):
             raise BadInput(f"scales are {list(scales)}, expected numbers above 0 and at most 0.5")
         self.scales = [Fraction(scale).limit_denominator(1024) for scale in scales]
