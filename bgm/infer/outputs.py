@@ -8,22 +8,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bgm.colour import SRGB, Encoding, convert, to_display
+from bgm.colour import KNEE, SRGB, Encoding, convert, to_display
+from bgm.console import say
 from bgm.errors import BadInput
 from bgm.infer.any_size import Matte
+from bgm.infer.frame import Shot, undefined_numbers
 from bgm.ops import composite
-from bgm.pictures import read_picture
+from bgm.pictures import dropped, read_encoded
 
-Background = Callable[[int, int], Tensor]
+Background = Callable[[int, int, Encoding], Tensor]
 
 
 def open_background(background: str | Path | Sequence[int]) -> Background:
-    """Read "#00ff00", "0,255,0" (0..255) or a picture file as a function (H, W) -> (3, H, W).
+    """Read "#00ff00", "0,255,0" (0..255) or a picture as a function (H, W, encoding) -> (3, H, W).
 
     [0, 255, 0] is "0,255,0".
 
-    The function returns float in [0, 1]. A picture is scaled to cover H x W and cropped at its
-    centre. Raises BadInput when it is none of the three.
+    The function returns float32 numbers of the encoding. A colour is sRGB; a picture is what its
+    file says, scaled to cover H x W and cropped at its centre. Where an encoding ends at white,
+    brighter light comes as a screen shows it, which is said once. Raises BadInput when it is none
+    of the three.
     """
     if not isinstance(background, str | Path):
         background = ",".join(str(part) for part in background)
@@ -39,21 +43,45 @@ def open_background(background: str | Path | Sequence[int]) -> Background:
         raise BadInput(
             f"background {text} is neither a colour (#00ff00 or 0,255,0) nor an existing picture"
         )
-    picture = read_picture(background).float() / 255
-    sized: dict[tuple[int, int], Tensor] = {}  # the last size only: frames mostly share one
-
-    def of_size(H: int, W: int) -> Tensor:
-        if (H, W) not in sized:
-            sized.clear()
-            sized[H, W] = cover(picture, H, W).clamp(0, 1)
-        return sized[H, W]
-
-    return of_size
+    return _picture(background)
 
 
 def _colour(rgb: list[int]) -> Background:
     value = torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1) / 255
-    return lambda H, W: value.expand(3, H, W)
+    return lambda H, W, encoding: convert(value, SRGB, encoding).expand(3, H, W)
+
+
+def _picture(path: str | Path) -> Background:
+    shot = Shot.of_finite(*read_encoded(path))
+    for sentence in dropped(path):
+        say(f"background {path}: {sentence}")
+    if shot.undefined:
+        say(undefined_numbers(f"background {path}", shot.undefined))
+    own, values = shot.encoding, shot.values
+    bright = own.high_range or (not own.bounded and bool(values.max() > KNEE))
+    sized: dict[tuple[int, int, str, str], Tensor] = {}  # the last only: frames mostly share one
+    said = False
+
+    def in_encoding(H: int, W: int, encoding: Encoding) -> Tensor:
+        nonlocal said
+        key = (H, W, encoding.primaries, encoding.transfer)
+        if key in sized:
+            return sized[key]
+        x, meaning = cover(values, H, W), own
+        if encoding.bounded and bright:
+            x, meaning = to_display(x, own), SRGB
+            if not said:
+                said = True
+                say(
+                    f"background {path}: its light is bent below white as a screen shows it, the "
+                    "shot's numbers end there"
+                )
+        x = convert(x, meaning, encoding)
+        sized.clear()
+        sized[key] = x.clamp(0, 1) if encoding.bounded else x
+        return sized[key]
+
+    return in_encoding
 
 
 def cover(x: Tensor, H: int, W: int) -> Tensor:
@@ -101,15 +129,15 @@ def render(
 ) -> Tensor:
     """One output of one picture as float (C, H, W), C = 1, 3 or 4 (RGBA).
 
-    matte.fgr is in `encoding`, and so are the colours that come back; the background is sRGB. `com`
-    without background has straight alpha, and no colour where alpha is 0 of `levels`: what was
-    behind the subject must not come back when somebody drops the alpha channel.
+    matte.fgr is in `encoding`, and so are the colours that come back. `com` without background has
+    straight alpha, and no colour where alpha is 0 of `levels`: what was behind the subject must not
+    come back when somebody drops the alpha channel.
     """
     pha, fgr = matte.pha[0], matte.fgr[0]
     match kind:
         case "com" if background is not None:
             H, W = pha.shape[-2:]
-            behind = convert(background(H, W).to(pha.device), SRGB, encoding)
+            behind = background(H, W, encoding).to(pha.device)
             return composite(fgr.float(), pha.float(), behind)
         case "com":
             alpha = pha.float()

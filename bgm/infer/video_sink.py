@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bgm.colour import SRGB, Encoding, convert
+from bgm.colour import Encoding
 from bgm.errors import BadInput, Stopped
 from bgm.infer.any_size import Matte
 from bgm.infer.frame import Frame
@@ -205,14 +205,13 @@ def render_values(
 ) -> tuple[Tensor, Encoding]:
     """One output of one picture as float (C, H, W), C = 1 or 3, and its encoding.
 
-    matte.fgr is in `encoding`, and so is what comes back; pha, err and ref are plain numbers. The
-    background is what a screen shows.
+    matte.fgr is in `encoding`, and so is what comes back; pha, err and ref are plain numbers.
     """
     pha, fgr = matte.pha[0].float(), matte.fgr[0].float()
     match kind:
         case "com" if background is not None:
             H, W = pha.shape[-2:]
-            behind = convert(background(H, W).to(pha.device), SRGB, encoding)
+            behind = background(H, W, encoding).to(pha.device)
             return composite(fgr, pha, behind), encoding
         case "pha":
             return pha, PLAIN

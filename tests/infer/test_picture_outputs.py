@@ -228,6 +228,47 @@ def test_hlg_leaves_whole_or_as_a_screen_shows_it(tmp_path, output):
     assert (com - 128 / 255).abs().max() < 1e-4
 
 
+def over(tmp_path, encoding, kind, background, **options):
+    """`com` of a shot whose alpha is 0, as it is read back: the background alone."""
+    matted(tmp_path, kind, encoding, 0.0, background=background, outputs=["com"], **options)
+    return read_encoded(tmp_path / f"out/com/a.{'exr' if kind == 'exr' else 'png'}")[0]
+
+
+@pytest.mark.parametrize("light", [0.18, 1.0, 4.0])
+def test_a_background_of_light_stays_light(tmp_path, capsys, light):
+    back = tmp_path / "back.exr"
+    write_deep(back, torch.full((3, 8, 8), light), LINEAR, "exr", ("R", "G", "B"))
+    found = over(tmp_path, LINEAR, "exr", back)
+    torch.testing.assert_close(found, torch.full((3, H, W), light).half().float(), atol=0, rtol=0)
+    assert not capsys.readouterr().out
+
+
+def test_a_background_of_light_is_bent_where_numbers_end_with_a_sentence(tmp_path, capsys):
+    back = tmp_path / "back.exr"
+    write_deep(back, torch.full((3, 8, 8), 4.0), LINEAR, "exr", ("R", "G", "B"))
+    found = over(tmp_path, SRGB, "png", back)
+    assert 240 < int(found.min()) == int(found.max()) < 255
+    assert capsys.readouterr().out.count("is bent below white as a screen shows it") == 1
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "shown"),
+    [("adobergb", "gamma2.2", (0, 201, 37)), ("p3", "srgb", (0, 203, 11))],
+)
+def test_a_backgrounds_profile_is_followed(tmp_path, primaries, transfer, shown):
+    back, encoding = tmp_path / "back.png", Encoding(primaries, transfer)
+    colour = torch.tensor([60, 200, 60], dtype=torch.uint8).view(3, 1, 1).expand(3, 8, 8)
+    write_png(back, colour, encoding)
+    assert over(tmp_path, SRGB, "png", back)[:, 3, 4].tolist() == list(shown)
+    assert over(tmp_path, encoding, "png", back)[:, 3, 4].tolist() == [60, 200, 60]
+
+
+def test_what_a_background_loses_is_said(tmp_path, capsys):
+    back = files.picture(tmp_path / "back.png", np.full((8, 8, 4), 99, np.uint8))
+    PictureSink(tmp_path / "out", ["com"], back)
+    assert "back.png: its alpha channel is not looked at" in capsys.readouterr().out
+
+
 def test_codes_become_light_in_an_exr(tmp_path):
     matted(tmp_path, "png", Encoding("p3", "srgb"), output="exr")
     found, encoding = read_encoded(tmp_path / "out/fgr/a.exr")
