@@ -2,7 +2,7 @@
 
 from bgm.pictures.deep import finite, is_deep
 from bgm.pictures.dropped import dropped
-from bgm.pictures.encoded import read_encoded
+from bgm.pictures.encoded import encoded, read_encoded
 from bgm.pictures.finding import (
     COMMON,
     EXTENSIONS,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from bgm.colour import Encoding
@@ -38,14 +38,22 @@ def _read(path: str | Path) -> tuple[Tensor, Encoding]:
         said = None if profiled else encoding_of_numbers(path)
         if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
             return _read_heif(path), said or encoding_of(image)
-        turn = image.getexif().get(ORIENTATION, 1)
-        upright = image if turn == 1 else ImageOps.exif_transpose(image)
-        upright.load()
-        upright = to_srgb(upright)
-        encoding = said or encoding_of(upright)
-        if upright.mode in ("CMYK", "LAB"):  # its profile is not of what becomes of it
-            encoding = Encoding()
-        return to_tensor(to_mode(upright, "RGB")), encoding
+        return encoded(image, said)
+
+
+def encoded(image: Image.Image, said: Encoding | None = None) -> tuple[Tensor, Encoding]:
+    """A picture of Pillow's upright, (3, H, W) uint8, and its encoding, by its profile.
+
+    said: what else is known of its numbers, the finer word.
+    """
+    turn = image.getexif().get(ORIENTATION, 1)
+    upright = image if turn == 1 else ImageOps.exif_transpose(image)
+    upright.load()
+    upright = to_srgb(upright)
+    encoding = said or encoding_of(upright)
+    if upright.mode in ("CMYK", "LAB"):  # its profile is not of what becomes of it
+        encoding = Encoding()
+    return to_tensor(to_mode(upright, "RGB")), encoding
 
 
 def _read_heif(path: str | Path) -> Tensor:

@@ -101,10 +101,11 @@ class BgmMatte:
             behind = fitting(to_rgb(background, "background"), images, "background")
         image, foreground = torch.empty_like(images), torch.empty_like(images)
         mask = images.new_empty(images.shape[:3])
+        shown, plate = up_to_white(images, "images"), up_to_white(plate, "plate")
         step, advance = pictures_at_once(images, memory_mb), progress(len(images))
         for start in range(0, len(images), step):
             part = slice(start, start + step)
-            shots, plates = channels_first(images[part]), channels_first(of_part(plate, part))
+            shots, plates = channels_first(shown[part]), channels_first(of_part(plate, part))
             found = bgm.matte(model, shots, plates, align=align, exposure=exposure)
             com = composite(found.fgr, found.pha, channels_first(of_part(behind, part)))
             image[part], foreground[part] = com.movedim(1, -1), found.fgr.movedim(1, -1)
@@ -191,6 +192,13 @@ def to_rgb(x: Tensor, name: str) -> Tensor:
     if (x > 1).float().mean() > 0.5:  # some are light above white, most are codes
         raise BadInput(f"{name} has values up to {x.max():.0f}, most above 1: expected [0, 1]")
     return x
+
+
+def up_to_white(x: Tensor, name: str) -> Tensor:
+    """x without light above white, which `bgm.matte` refuses in floats; a warning counts it."""
+    if count := int((x > 1).any(-1).sum()):
+        warnings.warn(f"{count} pixels of the {name} are above 1: taken as 1", stacklevel=3)
+    return x.clamp(max=1) if count else x
 
 
 def fitting(x: Tensor, images: Tensor, name: str) -> Tensor:

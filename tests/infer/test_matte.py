@@ -9,15 +9,19 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import bgm
+from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.infer.any_size import run_any_size
 from bgm.infer.foreground import FOREGROUNDS, auto_foreground
 from bgm.infer.frame import Frame, Shot
 from bgm.infer.models import Model
+from bgm.infer.predict import predict
 from bgm.infer.sinks import PictureSink
+from bgm.infer.sources import pictures
 from bgm.model import MattingRefine
 from bgm.paths import conf_dir
-from bgm.pictures import read_picture, to_uint8
+from bgm.pictures import read_picture, to_uint8, write_png
+from bgm.pictures.profiles import profile_of
 from tests.infer import networks
 from tests.networks import tiny
 
@@ -136,11 +140,59 @@ def test_a_plate_is_fitted():
         (torch.zeros(4, 4, 3), torch.zeros(4, 4, 3), r"expected \(3, H, W\)"),
         (np.zeros((3, 4, 4)), np.zeros((3, 4, 4)), r"expected \(H, W, 3\)"),
         (torch.zeros(3, 4, 4).int(), torch.zeros(3, 4, 4), "type torch.int32, expected uint8"),
+        (
+            np.full((4, 4, 3), 255.0),
+            np.zeros((4, 4, 3)),
+            r"src has values from 255 to 255, expected",
+        ),
+        (torch.zeros(3, 4, 4), torch.full((3, 4, 4), 200.0), "bgr has values from 200 to 200"),
+        (torch.full((3, 4, 4), -1.0), torch.zeros(3, 4, 4), "src has values from -1 to -1"),
+        (np.array([["a"]]), np.zeros((4, 4, 3)), "src has the type <U1, expected uint8"),
+        ("shot.png", "plate.png", r"src is a str, expected a PIL picture \(Image.open"),
+        (Image.new("I;16", (4, 4)), Image.new("L", (4, 4)), "src has the mode I;16, expected 8"),
+        (Image.new("I", (4, 4)), Image.new("L", (4, 4)), "src has the mode I, expected 8 bits"),
+        (Image.new("L", (4, 4)), Image.new("F", (4, 4)), "bgr has the mode F, expected 8 bits"),
     ],
 )
 def test_pictures_that_do_not_fit_are_named(src, bgr, words):
     with pytest.raises(BadInput, match=words):
         bgm.matte(NET, src, bgr)
+
+
+def test_what_resampling_adds_is_no_other_range():
+    x = torch.rand(3, H, W) * 1.3 - 0.15
+    assert bgm.matte(NET, x, x).pha.shape == (1, H, W)
+
+
+def test_arrays_of_another_order_of_bytes():
+    src, bgr = (x.movedim(0, -1).numpy() for x in pair(torch.float32))
+    expected = bgm.matte(NET, src, bgr)
+    found = bgm.matte(NET, src.astype(">f4"), bgr.astype(">f4"))
+    np.testing.assert_array_equal(found.pha, expected.pha)
+
+
+def test_the_name_of_a_network_is_none():
+    with pytest.raises(BadInput, match=r"net is a str, expected a network as bgm\.load"):
+        bgm.matte("efficientnet_lite0", *pair())
+
+
+@pytest.mark.parametrize("encoding", [Encoding("adobergb", "gamma2.2"), Encoding("p3", "linear")])
+def test_pil_pictures_hold_the_colours_of_their_profile_as_files_do(tmp_path, encoding):
+    """The same bytes as the pictures that are written, and the same profile; the plate's own."""
+    src, bgr = pair()
+    write_png(tmp_path / "a.png", src, encoding)
+    write_png(tmp_path / "plate.png", bgr)
+    given = [Image.open(tmp_path / f"{name}.png") for name in ("a", "plate")]
+    found = bgm.matte(NET, *given, align=False)
+    sink = PictureSink(tmp_path / "out", ["com", "pha", "fgr"])
+    frames = pictures(tmp_path / "a.png", tmp_path / "plate.png")
+    predict(NET.net, frames, sink, foreground=auto_foreground, say=lambda _: None)
+    for kind in ("com", "pha", "fgr"):
+        picture, file = getattr(found, kind), Image.open(tmp_path / f"out/{kind}/a.png")
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(file), kind)
+        assert picture.info.get("icc_profile") == file.info.get("icc_profile")
+    if encoding.bounded:
+        assert found.com.info["icc_profile"] == profile_of(encoding)
 
 
 def test_the_selection_is_words_and_the_network_keeps_its_own():

@@ -166,6 +166,18 @@ def test_what_cannot_be_is_one_sentence(nodes, model, images, plate, memory, mes
     assert "\n" not in str(caught.value)
 
 
+def test_light_above_white_is_taken_as_white_with_a_warning(nodes, model):
+    shots, plate = torch.rand(2, 64, 64, 3), torch.rand(1, 64, 64, 3)
+    bright = shots.clone()
+    shots[0, 1, 2], bright[0, 1, 2] = 1.0, 8.0
+    with pytest.warns(UserWarning, match="1 pixels of the images are above 1: taken as 1"):
+        found = nodes["BgmMatte"].matte(model, bright, plate, False, False, 500)
+    for mine, other in zip(
+        found, nodes["BgmMatte"].matte(model, shots, plate, False, False, 500), strict=True
+    ):
+        assert torch.equal(mine, other)
+
+
 def test_other_nodes_in_one_sentence(nodes):
     with pytest.raises(BadInput, match="the median of 2 pictures is no plate"):
         nodes["BgmPlateFromBatch"].plate(GOOD, 500)
