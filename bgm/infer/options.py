@@ -31,6 +31,7 @@ from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
 from bgm.pictures import dropped, find_pictures, other_files, pixel_aspect
 from bgm.video.decode import read_header
+from bgm.video.frame_times import has_varying_times
 
 
 def open_frames(
@@ -142,6 +143,7 @@ def open_sink(
     }
     if isinstance(frames, Clip) and output in STILL_FORMATS:
         held = {"audio": frames.header.audio, "timecode": frames.header.timecode}
+        held["varying frame rate"] = has_varying_times(frames.path)
         if lost := " and ".join(name for name, there in held.items() if there):
             say(f"{frames.path.name}: its {lost} is not written, output={output} is pictures")
         aspect = float(frames.header.pixel_aspect)

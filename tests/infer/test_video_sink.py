@@ -113,6 +113,15 @@ def matte_of(pha, fgr):
     return Matte(pha, fgr, nothing, None, tuple(pha.shape[-2:]))
 
 
+@pytest.mark.parametrize("varies", [True, False])
+def test_times_that_pictures_cannot_hold_are_said(tmp_path, capsys, varies):
+    times = [Fraction(i, 30) for i in ((0, 1, 4, 5, 9) if varies else range(5))]
+    path = write_clip(tmp_path / "shot.mp4", 5, rate=Fraction(30), times=times)
+    clip = video(path, write_plate(tmp_path / "plate.png"))
+    open_sink(clip, str(tmp_path / "out"), ["fgr"], None, output="png")
+    assert ("its varying frame rate is not written" in capsys.readouterr().out) == varies
+
+
 @pytest.mark.parametrize(("output", "suffix"), [("png", "png"), ("png16", "png"), ("exr", "exr")])
 def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
     aspect = Fraction(16, 11)
