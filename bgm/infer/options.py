@@ -142,7 +142,8 @@ def open_sink(
         "say": say,
     }
     if isinstance(frames, Clip) and output in STILL_FORMATS:
-        held = {"audio": frames.header.audio, "timecode": frames.header.timecode}
+        held: dict[str, Any] = {"audio": frames.header.audio, "timecode": frames.header.timecode}
+        held["HDR10 metadata"] = frames.header.hdr
         held["varying frame rate"] = has_varying_times(frames.path)
         if lost := " and ".join(name for name, there in held.items() if there):
             say(f"{frames.path.name}: its {lost} is not written, output={output} is pictures")

@@ -14,6 +14,7 @@ from bgm.colour import Encoding
 from bgm.errors import BadInput
 from bgm.video.colour_tags import ColourTags, tags_of
 from bgm.video.frame_values import values_of
+from bgm.video.hdr_metadata import HdrMetadata, hdr_metadata_of
 from bgm.video.orientation import Orientation, orientation_of
 from bgm.video.truncation import check_duration, check_length
 from bgm.video.video_formats import open_video, pyav
@@ -40,6 +41,7 @@ class Header(NamedTuple):
     alpha: bool  # it has an alpha channel, which is not looked at
     left_out: str  # what else is in the file, in words: "its subtitles (2), its chapters (3)"
     orientation: Orientation  # of the frames as they are coded
+    hdr: HdrMetadata = HdrMetadata()
 
     @property
     def encoding(self) -> Encoding:
@@ -61,6 +63,8 @@ class Header(NamedTuple):
             )
         if self.left_out:
             sentences.append(f"{self.left_out} are left out")
+        if self.hdr.dynamic:
+            sentences.append("its dynamic HDR metadata (HDR10+, Dolby Vision) is left out")
         return sentences
 
 
@@ -136,6 +140,7 @@ def _header(
     return Header(
         *(path, size, rate, stream.frames, tags, bits, aspect, timecode, audio, start),
         *(frame.interlaced_frame, alpha, _left_out(container, stream), orientation),
+        hdr_metadata_of(frame),
     )
 
 

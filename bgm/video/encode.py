@@ -17,6 +17,7 @@ from bgm.video.audio import AudioTracks
 from bgm.video.colour_tags import RGB, ColourTags, tags_for
 from bgm.video.decode import Header
 from bgm.video.frame_values import frame_of
+from bgm.video.hdr_metadata import HdrMetadata, takes_hdr_metadata, with_hdr_metadata
 from bgm.video.video_formats import VIDEO_FORMATS, coding_of, pyav
 
 FINEST = 90_000  # ticks per second at least, for videos whose frame rate varies
@@ -40,8 +41,9 @@ class VideoFile:
 
     form: a key of VIDEO_FORMATS. size: (H, W). channels: 1 (a matte), 3, or 4 (alpha last).
     encoding: of the values that are written; it is tagged, or converted to BT.709 where the format
-    cannot hold it. source: the video that the pictures were made of, whose audio, timecode and
-    pixel aspect go along. notes: what is not as in the source, a sentence each.
+    cannot hold it. source: the video that the pictures were made of, whose audio, timecode, pixel
+    aspect and, where HDR stays HDR, HDR10 metadata go along. notes: what is not as in the source, a
+    sentence each.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class VideoFile:
             # A file of Python's, not FFmpeg's own: a full disk is then an error at every write.
             self._file = DiscardableFile(self._partial, "w+b")
             self._container = self._av.open(self._file, "w", format=self._form.container)
-            self._stream = self._open(size, rate)
+            shows_hdr = hdr and self._convert_from is None
+            metadata = source.hdr if source and shows_hdr else HdrMetadata()
+            self._stream = self._open(size, rate, metadata)
             if source is not None:
                 self._follow(source)
         except (self._av.FFmpegError, OSError, ValueError) as error:
@@ -95,9 +99,17 @@ class VideoFile:
         rgb = self._coding.pixels.startswith(("gbr", "gray"))
         return tags._replace(matrix=RGB, full=True) if rgb else tags
 
-    def _open(self, size: tuple[int, int], rate: Fraction):
-        stream = self._container.add_stream(self._coding.encoder, rate=rate)
-        stream.options = dict(self._coding.options)
+    def _open(self, size: tuple[int, int], rate: Fraction, metadata: HdrMetadata):
+        encoder, own = self._coding.encoder, self._coding.options
+        options = with_hdr_metadata(own, encoder, metadata)
+        if options is None:
+            able = [name for name, form in VIDEO_FORMATS.items() if takes_hdr_metadata(form)]
+            self.notes.append(
+                "its HDR10 metadata (mastering display, MaxCLL) is not written: "
+                f"output={' or '.join(able)} keeps it"
+            )
+        stream = self._container.add_stream(encoder, rate=rate)
+        stream.options = options or dict(own)
         context = stream.codec_context
         context.height, context.width = size
         context.pix_fmt = self._coding.pixels

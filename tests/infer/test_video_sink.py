@@ -122,6 +122,15 @@ def test_times_that_pictures_cannot_hold_are_said(tmp_path, capsys, varies):
     assert ("its varying frame rate is not written" in capsys.readouterr().out) == varies
 
 
+def test_hdr10_metadata_that_pictures_cannot_hold_is_said(tmp_path, capsys):
+    options = {"x265-params": "log-level=error:bframes=0:max-cll=1000,400"}
+    tags = {"tags": ColourTags(9, 16, 9), "pixels": "yuv420p10le", "options": options}
+    path = write_clip(tmp_path / "shot.mp4", 1, encoder="libx265", **tags)
+    clip = video(path, write_plate(tmp_path / "plate.png"))
+    open_sink(clip, str(tmp_path / "out"), ["fgr"], None, output="exr")
+    assert "its HDR10 metadata is not written" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("output", "suffix"), [("png", "png"), ("png16", "png"), ("exr", "exr")])
 def test_a_video_becomes_numbered_pictures(tmp_path, output, suffix, capsys):
     aspect = Fraction(16, 11)

@@ -237,6 +237,34 @@ def test_timecode_and_pixel_aspect(tmp_path, form):
     assert any("square" in note for note in file.notes) == (not kept)
 
 
+MASTERED = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+SCREEN = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450)  # of 50,000
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+def test_hdr10_metadata_is_kept_or_said(tmp_path, form, channels):
+    """A matte has none, nor has what becomes BT.709."""
+    params = {"x265-params": f"log-level=error:bframes=0:{MASTERED}:max-cll=1000,400"}
+    tags = {"tags": ColourTags(9, 16, 9), "pixels": "yuv420p10le", "options": params}
+    source = read_header(write_clip(tmp_path / "source.mp4", 1, encoder="libx265", **tags))
+    assert source.hdr.screen == (*(Fraction(n, 50_000) for n in SCREEN), Fraction(1, 200), 1000)
+    assert source.hdr.light == (1000, 400)
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    file = write(path, form, 2, channels=channels, encoding=PQ, source=source)
+    kept = form in ("h264", "h265", "av1") and channels == 3
+    found = read_header(path).hdr
+    assert found.light == (source.hdr.light if kept else ())
+    assert [float(x) for x in found.screen] == pytest.approx(
+        [float(x) for x in source.hdr.screen] if kept else [], rel=1e-3, abs=2e-3
+    )
+    lost = channels == 3 and form in ("prores", "prores422", "ffv1")
+    assert any("its HDR10 metadata (mastering" in note for note in file.notes) == lost
+    assert source.dropped == []
+    changing = source._replace(hdr=source.hdr._replace(dynamic=True))
+    assert changing.dropped == ["its dynamic HDR metadata (HDR10+, Dolby Vision) is left out"]
+
+
 def test_a_varying_frame_rate_is_kept(tmp_path):
     times = [Fraction(t, 30) for t in (0, 1, 4, 5, 9)]
     file = VideoFile(tmp_path / "a.mov", "prores", (H, W), Fraction(30))
