@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm.errors import BadInput
-from bgm.video.video_formats import pyav
+from bgm.video.video_formats import pyav, url_of
 
 AHEAD = Fraction(1, 2)  # seconds that audio is written before its pictures, for players' buffers
 # Tracks begin a little before their pictures: the first packet of AAC is there to be thrown away.
@@ -30,7 +30,7 @@ class AudioTracks:
         self, source: Path, output: Any, *, takes: tuple[str, ...], encoder: str, start: Fraction
     ) -> None:
         self._av, self._source, self._output, self._start = pyav("audio"), source, output, start
-        self._input = self._av.open(str(source))
+        self._input = self._av.open(url_of(source))
         self._targets: dict[int, tuple[Any, bool]] = {}  # stream index: (new stream, copied)
         self.changed: list[str] = []
         for stream in self._input.streams.audio:

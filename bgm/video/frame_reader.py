@@ -7,7 +7,7 @@ import numpy as np
 
 from bgm.errors import BadInput
 from bgm.video.orientation import Orientation, orientation_of
-from bgm.video.video_formats import pyav
+from bgm.video.video_formats import pyav, url_of
 
 BT709, BT601, MPEG = 1, 5, 1  # FFmpeg's numbers
 UNSPECIFIED = 2  # of a colour space
@@ -44,7 +44,7 @@ class FrameReader:
         if not Path(path).is_file():
             raise BadInput(f"video {path} does not exist")
         try:
-            self._container = self._av.open(self.path)
+            self._container = self._av.open(url_of(path))
         except (self._av.FFmpegError, OSError) as error:
             raise BadInput(f"{path} is not a video that can be read ({error})") from None
         if not self._container.streams.video:

@@ -37,6 +37,11 @@ def find_videos(folder: str | Path, needed: bool = True) -> dict[str, Path]:
     return found
 
 
+def url_of(path: str | Path) -> str:
+    """What FFmpeg takes for the file: of "take:1.mov" it would look for a protocol "take"."""
+    return str(Path(path).absolute())
+
+
 @contextmanager
 def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
     """Give (PyAV container, its first video stream); raises BadInput for what has none."""
@@ -44,7 +49,7 @@ def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
     if not Path(path).is_file():
         raise BadInput(f"video {path} does not exist")
     try:
-        container = av.open(str(path))
+        container = av.open(url_of(path))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"video {path} cannot be read ({error})") from None
     with container:

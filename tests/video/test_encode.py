@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bgm.errors import BadInput
 from bgm.video.colour_tags import ColourTags
 from bgm.video.decode import decode, read_header
 from bgm.video.encode import VideoFile
+from bgm.video.frame_reader import FrameReader
 from bgm.video.frame_values import frame_of
 from bgm.video.video_formats import VIDEO_FORMATS, coding_of
 from tests.video.clips import RATE, H, W, alphas, av, flat, heard, ramps, write_clip
@@ -235,6 +237,17 @@ def test_timecode_and_pixel_aspect(tmp_path, form):
     kept = VIDEO_FORMATS[form].holds_pixel_aspect
     assert header.pixel_aspect == (Fraction(64, 45) if kept else 1)
     assert any("square" in note for note in file.notes) == (not kept)
+
+
+def test_a_relative_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
+    """Read, audio and all, read by number, and written."""
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "take:1.mp4", 6, audio="aac")
+    header = read_header("take:1.mp4")
+    write(Path("cut:1.mov"), "prores", source=header)
+    assert len(list(decode("cut:1.mov"))) == 6
+    assert [codec for codec, _ in heard(tmp_path / "cut:1.mov")] == ["aac"]
+    assert FrameReader("take:1.mp4").read(5).shape == (H, W, 3)
 
 
 MASTERED = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
