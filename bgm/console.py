@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import track
 
 T = TypeVar("T")
-console = Console(markup=False, highlight=False, soft_wrap=True)  # paths may have [brackets]
+# Paths may have [brackets], and colons: of "a:b: a sentence" rich would make an emoji.
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def say(*what: object, sep: str = " ") -> None:
