@@ -58,8 +58,10 @@ class VideoSink:
         self.rate, self.output, self.alpha = Fraction(rate), output, alpha
         self.out, self.outputs = Path(out), check_outputs(outputs)
         self.background = None if background is None else open_background(background)
-        if output is not None and self._has_alpha("com") and "com" in self.outputs:
-            coding_of(output, size=(2, 2), alpha=True)
+        for kind in self.outputs:
+            form = self._form(kind)
+            size = source.size if source else VIDEO_FORMATS[form].least
+            coding_of(form, size=size, alpha=self._has_alpha(kind))
         self._source, self._say = source, say
         self._said: set[str] = set()
         self._name, self._count = "", 0

@@ -96,6 +96,7 @@ class VideoFormat(NamedTuple):
     audio: tuple[str, ...] = ()  # codecs whose packets it takes as they are; () for all
     audio_encoder: str = ""  # for the others
     holds_pixel_aspect: bool = True
+    least: tuple[int, int] = (1, 1)  # height and width that its encoder takes
 
 
 PCM = tuple(f"pcm_{bits}{end}" for bits in ("s16", "s24", "s32", "f32") for end in ("le", "be"))
@@ -144,6 +145,7 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         Coding("libsvtav1", "yuv420p10le", {"crf": "20", "preset": "8"}),
         audio=MP4_AUDIO,
         audio_encoder="aac",
+        least=(4, 4),
     ),
     "h264": VideoFormat(
         ".mp4",
@@ -158,6 +160,10 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         "mp4",
         Coding("libx265", "yuv420p10le", H265, Coding("libx265", "yuv444p10le", H265)),
         tag="hvc1",  # QuickTime and Safari show no hev1
+        # x265 (of PyAV 18) refuses fewer than 16 lines, and broke memory at each of 10 widths that
+        # were tried from 16 to 48, whatever the height (glibc's MALLOC_CHECK_), at none of 11 from
+        # 49 to 64.
+        least=(16, 64),
         audio=MP4_AUDIO,
         audio_encoder="aac",
     ),
@@ -169,6 +175,7 @@ VIDEO_FORMATS: dict[str, VideoFormat] = {
         gray=Coding("ffv1", "gray16le", FFV1),
         audio_encoder="flac",
         holds_pixel_aspect=False,
+        least=(2, 2),  # a slice has a line at least
     ),
 }
 
@@ -183,6 +190,12 @@ def coding_of(
         raise BadInput(
             f"output={name} cannot hold alpha: take one of {', '.join(able)}, or give background=, "
             "or leave com out of outputs"
+        )
+    if size[0] < form.least[0] or size[1] < form.least[1]:
+        (H, W), (least_H, least_W) = size, form.least
+        raise BadInput(
+            f"output={name} takes no pictures below {least_W}x{least_H}, found {W}x{H}: "
+            "output=h264 takes any size"
         )
     coding = form.alpha if alpha and form.alpha else form.opaque
     if gray and form.gray:

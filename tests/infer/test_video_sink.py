@@ -278,6 +278,14 @@ def test_options_of_the_sink(tmp_path, options, says):
         VideoSink(tmp_path / "out", **{"rate": 25, **options})
 
 
+@pytest.mark.parametrize("size", [(32, 48), (8, 64), (257, 33)])
+def test_sizes_that_break_x265_are_refused_before_anything_is_computed(tmp_path, size):
+    header = video(*(write_clip(tmp_path / "a.mkv", 1, encoder="ffv1", size=size),) * 2).header
+    with pytest.raises(BadInput, match="output=h265 takes no pictures below 64x16, found"):
+        VideoSink(tmp_path / "out", ["pha"], rate=25, output="h265", source=header)
+    VideoSink(tmp_path / "out", ["pha"], rate=25, output="h264", source=header)
+
+
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "shot.mp4")
     monkeypatch.setitem(sys.modules, "av", None)

@@ -348,3 +348,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_what_can_hold_alpha_is_named():
     with pytest.raises(BadInput, match="take one of prores, webm, ffv1"):
         coding_of("h265", size=(2, 2), alpha=True)
+
+
+@pytest.mark.parametrize("form", VIDEO_FORMATS)
+def test_the_least_size_of_a_format_can_be_written(tmp_path, form):
+    """In a process of its own: an encoder that breaks memory takes the program with it."""
+    least = VIDEO_FORMATS[form].least
+    code = """
+        import sys, torch
+        from fractions import Fraction
+        from pathlib import Path
+        from bgm.video.encode import VideoFile
+        form, path, H, W = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+        file = VideoFile(path, form, (H, W), Fraction(25))
+        for i in range(12):
+            file.write(torch.rand(3, H, W), Fraction(i, 25))
+        file.finish()
+    """
+    path = tmp_path / f"a{VIDEO_FORMATS[form].suffix}"
+    words = [sys.executable, "-c", textwrap.dedent(code), form, str(path), *map(str, least)]
+    run = subprocess.run(words, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert read_header(path).size == least
