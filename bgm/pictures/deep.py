@@ -118,6 +118,17 @@ def deep_bits(path: str | Path) -> tuple[int, int]:
     return max(spec.format.size() * 8, spec.get_int_attribute("oiio:BitsPerSample", 0)), read
 
 
+def deep_overscan(path: str | Path) -> tuple[int, tuple[int, int]]:
+    """Pixels outside the display window, which are left out, and where that begins (x, y)."""
+    file, parts, places = _opened(path)
+    file.close()
+    spec = parts[places[0][0]]
+    x, y, w, h, left, top, width, height = _windows(spec)
+    across = max(min(x + w, left + width) - max(x, left), 0)
+    down = max(min(y + h, top + height) - max(y, top), 0)
+    return w * h - across * down, (left, top)
+
+
 def deep_aspect(path: str | Path) -> float:
     """Width of a pixel by its height, of the upright picture; 1 where nothing is said."""
     file, parts, places = _opened(path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bgm.pictures.channels import is_alpha
-from bgm.pictures.deep import deep_bits, deep_channels, is_deep
+from bgm.pictures.deep import deep_bits, deep_channels, deep_overscan, is_deep
 from bgm.pictures.reading import open_image
 
 SAMPLES_PER_PIXEL = 277  # of a TIFF
@@ -27,6 +27,11 @@ def dropped(path: str | Path) -> list[str]:
         bits, kept = deep_bits(path)
         if bits > kept:
             sentences.append(f"its {bits} bits a channel are read with {kept}")
+        outside, start = deep_overscan(path)
+        if outside:
+            sentences.append(f"{outside} pixels outside its display window are left out (overscan)")
+        if start != (0, 0):
+            sentences.append(f"its display window begins at {start}, which is taken as (0, 0)")
     else:
         with open_image(path) as image:
             alpha, avif = image.has_transparency_data, image.format == "AVIF"

@@ -1,5 +1,6 @@
 """What reading a shot or a plate leaves out is said, once and by name; of plain files, nothing."""
 
+import re
 import struct
 from fractions import Fraction
 
@@ -131,6 +132,23 @@ def test_other_layers_of_an_exr_are_named(tmp_path):
     assert said.startswith("its colours are left.R, left.G, left.B, left out are ")
     assert "right.R" in said
     assert "depth.Z" in said
+
+
+@pytest.mark.parametrize(
+    ("window", "display", "says"),
+    [
+        ((0, 0, 9, 7), (0, 0, 9, 7), []),
+        ((2, 1, 11, 8), (0, 0, 19, 19), []),
+        ((-2, -1, 7, 6), (0, 0, 7, 6), ["24 pixels outside its display window are left out"]),
+        ((5, 5, 14, 12), (5, 5, 14, 12), [r"its display window begins at \(5, 5\), which is"]),
+        ((0, 0, 9, 7), (20, 0, 29, 7), ["80 pixels outside its", r"begins at \(20, 0\)"]),
+    ],
+)
+def test_overscan_and_the_place_of_the_display_window_are_said(tmp_path, window, display, says):
+    rgb = dict.fromkeys("RGB", np.full((8, 10), 0.5))
+    said = dropped(files.exr(tmp_path / "a.exr", rgb, window, display))
+    assert len(said) == len(says)
+    assert all(re.search(*pair) for pair in zip(says, said, strict=True))
 
 
 def test_other_parts_of_an_exr_are_named(tmp_path):
