@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
 from bgm.cli.launch import as_typed
+from bgm.model import Sampling
 from bgm.paths import conf_dir
 from bgm.pictures import read_picture
+from tests.networks import tiny
 
 ROOT = Path(__file__).parents[1]
 BGM = ROOT / "bgm"
@@ -74,3 +77,25 @@ COMMANDS = re.findall(r"(?m)(?:^|`)python (\w+)\.py ([^`\n#]+)", README)
 def test_the_commands_of_the_readme_compose(script, words):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         compose(script, as_typed(shlex.split(words)))
+
+
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+EXPORTS = re.findall(r"`(export=\w[^`]*)`", DEPLOY.partition("\nTwo words to know")[0])
+
+
+@pytest.mark.parametrize("words", EXPORTS)
+def test_the_exports_that_are_recommended_are_not_refused(words, tmp_path):
+    """By the words alone: what is not installed here, or was not tried, is another matter."""
+    words = words.replace("H,W", "64,64").replace("shape=...", "shape=[1,64,64]")
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("export", ["ckpt=none", *words.split()])
+    if "tensorrt" in words:  # which takes fewer patches than networks have by themselves
+        net = tiny(Sampling(80_000))
+        instantiate(cfg.export).check_request(net, tmp_path / "net.onnx")
+
+
+def test_the_exports_that_take_no_shape_are_named():
+    (sentence,) = re.findall(r"- `shape=\[batch,height,width\]`([^.]*)\.", DEPLOY)
+    for config in sorted(Path(conf_dir(), "export").glob("*.yaml")):
+        takes = re.search(r"(?m)^shape:", config.read_text(encoding="utf-8"))
+        assert takes or config.stem in sentence.lower(), config.stem
