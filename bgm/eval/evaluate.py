@@ -1,6 +1,6 @@
 """What eval.py does, step by step: open what is scored, score it, keep the best and the worst."""
 
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from bgm.eval.cases import (
 )
 from bgm.eval.report import check_libraries
 from bgm.eval.report.runs import KINDS
-from bgm.eval.robustness import Curves, score_curves
+from bgm.eval.robustness import Curves, curve_paths, holds_curves, score_curves
 from bgm.eval.scoring import (
     PartialScores,
     Rules,
@@ -77,7 +77,7 @@ def save_examples(
     Ranked by the protocol's first metric. Returns what the JSON says of them.
     """
     folder = out.with_name(f"{out.name}-pictures")
-    shutil.rmtree(folder, ignore_errors=True)  # an earlier run's
+    remove_examples(folder)  # an earlier run's
     metric = next(iter(scores.metrics))
     names = scores.worst_first(metric)
     worst, rest = names[:number], names[number:]  # no picture twice
@@ -91,6 +91,15 @@ def save_examples(
             value = scores.rows[name][metric]
             examples.append({"name": name, "rank": rank, "metric": metric, "value": value})
     return examples
+
+
+def remove_examples(folder: Path) -> None:
+    """Remove what `save_examples` wrote into a folder; all else in it is the user's and stays."""
+    ours = re.compile(rf"(worst|best)-[1-9]\d*-({'|'.join(KINDS)})\.png")
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if ours.fullmatch(path.name) and path.is_file():
+            with refusals_named(path):
+                path.unlink(missing_ok=True)
 
 
 def pictures_of(case: Case, files: tuple[Path | None, ...]) -> dict[str, np.ndarray]:
@@ -157,7 +166,12 @@ def check_inputs_and_outputs(
     files = [f"{out or beside(given, '-scores')}.{kind}" for kind in ("csv", "json")]
     if report:
         check_libraries()
+        if Path(report).resolve() in [Path(file).resolve() for file in (given, *files)]:
+            raise BadInput(f"report={report} would take the place of {report}: name another file")
         files.append(report)
+    for path in curve_paths(Path(out or beside(given, "-scores"))) if perturbations else ():
+        if path.exists() and not holds_curves(path):
+            raise BadInput(f"{path} is there already and holds no curves: name another out=...")
     for file in files:
         check_writable(Path(file))
 

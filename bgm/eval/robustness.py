@@ -196,16 +196,23 @@ def score_curves(
     return curves
 
 
+def curve_paths(out: Path) -> list[Path]:
+    """The CSV and the JSON that belong to the scores OUT.csv and OUT.json."""
+    return [out.with_name(f"{out.name}-robustness.{kind}") for kind in ("csv", "json")]
+
+
 def write_curves(curves: Curves, out: Path) -> list[Path]:
     """Write out-robustness.json, as `score_curves` gives it, and .csv; returns their paths.
 
     A mean that is NaN is null in the JSON and an empty cell in the CSV. Without curves, those of an
-    earlier run are removed: a report would show them beside the new scores.
+    earlier run are removed: a report would show them beside the new scores. Files of these names
+    that hold no curves stay.
     """
-    paths = [out.with_name(f"{out.name}-robustness.{kind}") for kind in ("csv", "json")]
+    paths = curve_paths(out)
     if not curves:
         for path in paths:
-            path.unlink(missing_ok=True)
+            if holds_curves(path):
+                path.unlink(missing_ok=True)
         return []
     plain, table = {}, []
     for name, rows in curves.items():
@@ -214,6 +221,23 @@ def write_curves(curves: Curves, out: Path) -> list[Path]:
     write_text(paths[0], csv_text(list(table[0]), table))
     write_text(paths[1], json.dumps(plain, indent=1, allow_nan=False) + "\n")
     return paths
+
+
+def holds_curves(path: Path) -> bool:
+    """Whether a file is what `write_curves` writes."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".csv":
+            return text.startswith("curve,unit,level")
+        known = json.loads(text)
+    except (OSError, ValueError):
+        return False
+    if not isinstance(known, dict) or not known:
+        return False
+    return all(
+        isinstance(rows, list) and all(isinstance(row, dict) and "level" in row for row in rows)
+        for rows in known.values()
+    )
 
 
 def show_curves(curves: Curves) -> None:

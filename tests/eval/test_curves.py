@@ -100,6 +100,9 @@ def test_files(scenes, tmp_path, capsys):
     assert rows[7]["conn"] == ""
     show_curves(curves)
     assert "blur (pixels)" in capsys.readouterr().out
+    table.with_name("other-robustness.csv").write_text("day,level\n")
+    assert write_curves({}, tmp_path / "x" / "other") == write_curves({}, tmp_path / "x" / "out")
+    assert [p.name for p in table.parent.iterdir()] == ["other-robustness.csv"]  # not ours: stays
     assert write_curves({}, tmp_path / "none") == []
     assert not list(tmp_path.glob("none*"))
 

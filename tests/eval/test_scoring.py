@@ -167,3 +167,27 @@ def test_outputs_are_tried_before_anything_is_scored(place, capsys):
         assert script("eval", *args, wrong) == 1
         assert "cannot write" in capsys.readouterr().err  # and not that absent is absent
     assert sorted(p.name for p in place.iterdir()) == ["file", "pred", "scenes"]
+
+
+def test_files_of_the_user_beside_the_scores_stay(place, capsys):
+    pictures, pred = place / "scores-pictures", f"pred={place / 'pred'}"
+    pictures.mkdir()
+    for name in ("negative.txt", "best-day.png", "worst-9-src.png"):
+        (pictures / name).write_text("precious")
+    curves = [place / f"scores-robustness.{kind}" for kind in ("csv", "json")]
+    for path in curves:
+        path.write_text('{"mine": 1}')
+    assert evaluate(place, pred, "examples=1")[0] == 0
+    written = [f"{rank}-1-src.png" for rank in ("best", "worst")]
+    left = {path.name for path in pictures.iterdir()}
+    assert left >= {"negative.txt", "best-day.png", *written}
+    assert "worst-9-src.png" not in left  # that is how an earlier run names its own
+    assert [path.read_text() for path in curves] == ['{"mine": 1}'] * 2
+    for kind in ("csv", "json"):
+        said = evaluate(place, pred, f"report={place / 'scores'}.{kind}")[0]
+        assert said == 1
+        assert "would take the place of" in capsys.readouterr().err
+    words = ["ckpt=efficientnet_lite0", "robustness=[blur]"]
+    assert evaluate(place, *words)[0] == 1
+    assert "is there already and holds no curves" in capsys.readouterr().err
+    assert curves[1].read_text() == '{"mine": 1}'

@@ -92,8 +92,10 @@ Columns = Mapping[str, Column]
 def write_report(files: Sequence[str | Path], out: str | Path) -> list[Path]:
     """Write the page of some OUT.json to out; returns its path.
 
-    Raises BadInput as `read_run` and `page` do.
+    Raises BadInput as `read_run` and `page` do, and where out is one of the files.
     """
+    if Path(out).resolve() in [Path(file).resolve() for file in files]:
+        raise BadInput(f"the page would take the place of the scores {out}: name another file")
     labels = [Path(f).stem for f in files]
     if len(set(labels)) < len(labels):
         paths = enumerate(map(Path, files), 1)

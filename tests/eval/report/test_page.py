@@ -3,6 +3,7 @@
 import base64
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,7 +183,12 @@ def test_bad_input_is_named(tmp_path):
         with pytest.raises(BadInput, match=why):
             write_page(tmp_path, *files)
     assert not (tmp_path / "x.html").exists()
-    for args in ([], ["out=x"], [str(tmp_path / "one.json")]):
+    one = str(tmp_path / "one.json")
+    before = Path(one).read_text()
+    with pytest.raises(BadInput, match=r"would take the place of the scores .*one\.json"):
+        report.main([one, f"out={one}"])
+    assert Path(one).read_text() == before
+    for args in ([], ["out=x"], [one]):
         with pytest.raises(BadInput, match=r"bgm report takes SCORES\.json"):
             report.main(args)
 
