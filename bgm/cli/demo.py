@@ -19,13 +19,17 @@ from bgm.errors import BadInput
 from bgm.eval.cases import ComputedCases, predict_with
 from bgm.eval.evaluate import score_baselines
 from bgm.eval.scoring import Rules, score_cases
-from bgm.files import write_text
+from bgm.files import remove_empty, write_text
 from bgm.infer.models import open_model
 from bgm.metrics import Scores
 from bgm.paths import script_path
 from bgm.pictures import write_png
 
 SHIPPED = "efficientnet_lite0"
+TRAININGS = {"base": "demo", "refine": "demo_refine"}  # stage -> experiment
+# What a training leaves in its folder.
+WRITTEN = ("*.ckpt", ".*.ckpt.part", "card.json", "train*.log", ".hydra/*.yaml")
+WRITTEN += ("tensorboard/events.out.tfevents.*", "tensorboard/hparams.yaml")
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
@@ -42,10 +46,12 @@ def main(args: list[str]) -> None:
     out, start = Path("runs/demo"), time.monotonic()
     base, refined = out / "base" / "last.ckpt", out / "refine" / "last.ckpt"
     model = out / "model.ckpt"
+    for stage in TRAININGS:
+        check_own_training(out, stage)  # before the first is trained
     say_step("1/5", "train the base network on, on people that come with bgm")
-    train(out, "base", ["experiment=demo", *args])
+    train(out, "base", args)
     say_step("2/5", "train the refiner that ships on, for this base network")
-    train(out, "refine", ["experiment=demo_refine", f"init=[{SHIPPED},{base}]", *args])
+    train(out, "refine", [f"init=[{SHIPPED},{base}]", *args])
     shutil.copyfile(refined, model)
     say_step("3/5", "score on people kept back from both trainings")
     scenes = validation_scenes(out)
@@ -70,13 +76,32 @@ def run(script: str, *args: str, env: dict[str, str] | None = None) -> None:
         raise BadInput(f"{script}.py failed with exit code {done.returncode}")
 
 
+def check_own_training(out: Path, stage: str) -> None:
+    """Raise BadInput where out/stage holds anything else than the demo's earlier training of it."""
+    folder = out / stage
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    words, own = folder / ".hydra" / "overrides.yaml", f"- experiment={TRAININGS[stage]}"
+    if not words.is_file() or own not in words.read_text(encoding="utf-8").splitlines():
+        raise BadInput(f"{folder} holds no training of bgm demo: move it, the demo trains there")
+
+
+def remove_training(folder: Path) -> None:
+    """Remove what a training left in a folder; what somebody laid beside it stays."""
+    for path in [x for pattern in WRITTEN for x in folder.glob(pattern)]:
+        path.unlink()
+    remove_empty(sorted((x for x in folder.rglob("*") if x.is_dir()), reverse=True))
+
+
 def train(out: Path, stage: str, args: list[str]) -> None:
-    """Train one stage into out/stage."""
-    shutil.rmtree(out / stage, ignore_errors=True)
+    """Train one stage into out/stage, in the place of the demo's earlier training."""
+    check_own_training(out, stage)
+    remove_training(out / stage)
+    words = [f"experiment={TRAININGS[stage]}", *args]
     paths = [f"data_root={out / 'data'}", f"hydra.run.dir={out / stage}"]
     # A process for each core, not a thread: threads that share every layer wait for each other,
     # and for whatever else the machine does (measured: twice the samples a second on two cores).
-    run("train", *args, *paths, env={"OMP_NUM_THREADS": "1"})
+    run("train", *words, *paths, env={"OMP_NUM_THREADS": "1"})
 
 
 def validation_scenes(out: Path) -> Scenes:
