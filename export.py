@@ -14,7 +14,7 @@ from bgm.errors import check_at_least
 from bgm.export import CertifyOptions, check_export, export_and_certify, provenance
 from bgm.export.calibration import calibration_pairs
 from bgm.export.certify.matting_set import MattingSet
-from bgm.files import beside
+from bgm.files import beside, check_other_file
 from bgm.model.selection import check_kernel_size
 from bgm.paths import conf_dir
 from bgm.pictures import limit_megapixels
@@ -36,6 +36,8 @@ def main(cfg: DictConfig) -> None:
         matting_set = MattingSet(cfg.certify.scenes, target.shape) if cfg.certify.scenes else None
         options = CertifyOptions(cfg.certify.grid, matting_set)
         out = Path(cfg.out or beside(cfg.ckpt, target.suffix))
+        for file in target.files(out):
+            check_other_file(file, ckpt=cfg.ckpt)
         has_data = cfg.get("data") is not None
         target.calibration = [] if has_data else None
         check_export(target, net, out, options)  # before pictures are drawn, and minutes announced

@@ -110,6 +110,13 @@ def beside(path: str | Path, suffix: str) -> str:
     return f"{Path(path).with_suffix('')}{suffix}"
 
 
+def check_other_file(out: str | Path, **inputs: str | Path) -> None:
+    """Raise BadInput where out is one of the inputs, by their words: it would take its place."""
+    for word, given in inputs.items():
+        if Path(out).resolve() == Path(given).resolve():
+            raise BadInput(f"{out} would take the place of {word}={given}: name another out=...")
+
+
 def _partial_name(path: Path) -> Path:
     """Hidden, beside path, and another one for every writer."""
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")

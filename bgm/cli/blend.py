@@ -6,6 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bgm.console import say
 from bgm.export import provenance
+from bgm.files import check_other_file
 from bgm.run_info import describe_run
 from bgm.weights import blend_weights, read_own, safetensors_path, write_safetensors
 
@@ -18,6 +19,7 @@ def main(cfg: DictConfig) -> None:
     Its card has the checkpoints' hashes; their own run cards stay in them (`bgm release before=`).
     """
     out = safetensors_path(cfg.out)
+    check_other_file(out, before=cfg.before, after=cfg.after)
     before, after = read_own(cfg.before), read_own(cfg.after)
     share: Any = OmegaConf.to_container(cfg).get("share")  # type: ignore[union-attr]
     state = blend_weights(before, after, share)

@@ -15,6 +15,7 @@ from bgm.export.certify.check import check
 from bgm.export.certify.grid import brief
 from bgm.export.certify.matting_set import MattingSet
 from bgm.export.tolerances import PRECISIONS
+from bgm.files import check_other_file
 from bgm.model import MattingRefine
 from bgm.model.selection import choose_select
 from bgm.weights import read_own, read_weights, safetensors_path, write_safetensors
@@ -35,7 +36,12 @@ def main(cfg: DictConfig) -> None:
     Raises BadInput for other networks, and where float16 changes more than it may in an export.
     """
     check_at_least("bgm release", 1, scenes=cfg.scenes)
-    out, stored = safetensors_path(cfg.out), read_own(cfg.ckpt)
+    out = safetensors_path(cfg.out)
+    before = [cfg.before] if isinstance(cfg.before, str) else cfg.before or []
+    for path in before:
+        check_other_file(out, before=path)
+    check_other_file(out, ckpt=cfg.ckpt)
+    stored = read_own(cfg.ckpt)
     network, net = stored.network, bgm.load(cfg.ckpt)
     if select := choose_select(sample_pixels=cfg.get("sample_pixels")):
         if not isinstance(net, MattingRefine):
@@ -49,7 +55,6 @@ def main(cfg: DictConfig) -> None:
     }
     if sum(value.nbytes for value in state.values()) > MOST:
         state = to_eight_bits(state)
-    before = [cfg.before] if isinstance(cfg.before, str) else cfg.before or []
     card = {
         "licence": str(cfg.licence),
         "checkpoint_sha256": provenance(cfg.ckpt)["checkpoint_sha256"],

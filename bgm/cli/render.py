@@ -10,6 +10,7 @@ from bgm.errors import BadInput
 from bgm.paths import conf_dir
 from bgm.render.photo_palettes import palettes
 from bgm.render.rendering import (
+    LOG,
     Interpreters,
     Options,
     check_interpreters,
@@ -30,6 +31,9 @@ def main(cfg: DictConfig) -> None:
     """Render what is missing of count pictures, and a sheet of the newest beside the folder."""
     out, options = Path(cfg.out), options_of(cfg)
     interpreters = Interpreters(cfg.blender_python or "", cfg.body_python or "")
+    sheet = sheet_path(out)
+    if sheet.exists() and not (out / LOG).exists():
+        raise BadInput(f"{sheet} is no sheet of {out}, which holds no renders: move it, or rename")
     todo = missing(out, options)
     check_settings(out, options)
     if todo:
@@ -54,8 +58,8 @@ def main(cfg: DictConfig) -> None:
     with StopOnSignal("the same command goes on"):
         render(out, options, interpreters, report)
     newest_on_sheet(out)
-    if sheet_path(out).exists():
-        say(f"look at {sheet_path(out)}")
+    if sheet.exists():
+        say(f"look at {sheet}")
     if failed:
         shown = ", ".join(map(str, failed[:10])) + (", ..." if len(failed) > 10 else "")
         say(f"failed: {len(failed):,} pictures ({shown}); the same command tries them again")

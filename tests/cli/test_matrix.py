@@ -128,6 +128,13 @@ def test_words_that_mean_nothing_end_the_run(ckpt, tmp_path):
     with pytest.raises(HydraException):
         main([*args, "only=[torchscript]", "groups=[{export: [torchscript], crop: [scissors]}]"])
     assert not list(tmp_path.iterdir())
+    (tmp_path / "m.md").write_text("my notes")
+    with pytest.raises(BadInput, match=r"m\.md is there without .*m\.csv"):
+        main(args)
+    (tmp_path / "m.csv").write_text("day,hours\n1,2\n")
+    with pytest.raises(BadInput, match=r"m\.csv holds no results of bgm matrix"):
+        main(args)
+    assert (tmp_path / "m.md").read_text() == "my notes"
 
 
 def test_a_process_that_dies_is_a_refusal(monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -221,3 +222,19 @@ def test_what_cannot_be_written_is_one_sentence(words, sentences, command, tmp_p
     said = capsys.readouterr().err
     assert all(sentence in said for sentence in sentences)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_export_does_not_take_the_place_of_its_checkpoint(tmp_path, monkeypatch, capsys):
+    checkpoint = tmp_path / "net.pt"  # export=torchscript writes net.pt beside net.pt
+    torch.save({"state_dict": mobile().state_dict(), "bgm": {"network": NETWORK}}, checkpoint)
+    before = checkpoint.read_bytes()
+    from bgm.cli.launch import command_line
+    from export import main
+
+    argv = ["export.py", f"ckpt={checkpoint}", "export=torchscript", "certify.grid=small"]
+    monkeypatch.setattr(sys, "argv", [*argv, "certify.scenes=1"])
+    with pytest.raises(SystemExit) as stopped, command_line():
+        main()
+    assert stopped.value.code == 1
+    assert "net.pt would take the place of ckpt=" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == before

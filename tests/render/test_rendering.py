@@ -96,6 +96,9 @@ def test_renders_what_a_folder_source_reads(tmp_path):
     failed = {entry["index"]: entry.get("failed") for entry in read_log(out)}
     assert failed == {0: None, 1: None, 2: "ValueError: no such hair", 3: None, 4: None}
     assert not list(out.glob(".*")), "nothing half-written stays"
+    (out / LOG).unlink()  # a picture of the user's that has the sheet's name
+    with pytest.raises(BadInput, match=r"people-sheet\.jpg is no sheet of .*people"):
+        main(cfg)
 
 
 @pytest.mark.parametrize(("depth", "kind"), [(8, np.uint8), (16, np.uint16)])

@@ -4,7 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from bgm.cli import blend, release
 from bgm.cli.blend import other_selection
 from bgm.errors import BadInput
 from bgm.weights.formats import Stored
@@ -89,3 +91,17 @@ def test_networks_that_refine_unlike_numbers_of_pixels_are_told_apart():
     trained = {"refiner": {"select": many["refiner"]["select"] | {"training_pixels": 30000}}}
     assert other_selection(many, trained) == ""
     assert other_selection(few, few) == other_selection({}, few) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (blend.main, {"before": "b.safetensors", "after": "a.safetensors"}),
+        (blend.main, {"before": "a.safetensors", "after": "b.safetensors"}),
+        (release.main, {"ckpt": "a.safetensors", "before": []}),
+        (release.main, {"ckpt": "b.safetensors", "before": ["a.safetensors"]}),
+    ],
+)
+def test_no_checkpoint_is_written_over_by_what_is_made_of_it(command, words):
+    with pytest.raises(BadInput, match=r"would take the place of \w+=a\.safetensors"):
+        command(OmegaConf.create(words | {"out": "a.safetensors"}))

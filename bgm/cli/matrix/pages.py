@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bgm.cli.matrix.run import Result, title
+from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.metrics.scores import csv_text
 from bgm.templates import fill_template
@@ -33,12 +34,21 @@ def cell(value: str | float | None) -> str:
 
 
 def read_results(out: Path) -> dict[str, Result]:
-    """The results of OUT.csv by their titles; none where there is no such file."""
+    """The results of OUT.csv by their titles; none where there is no such file.
+
+    Raises BadInput for an OUT.csv of something else, and for an OUT.md without it: both would be
+    written over.
+    """
     if not Path(f"{out}.csv").exists():
+        if Path(f"{out}.md").exists():
+            raise BadInput(f"{out}.md is there without {out}.csv: move it, or name another out=...")
         return {}
-    results = {}
+    results: dict[str, Result] = {}
     with open(f"{out}.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        rows = csv.DictReader(file)
+        if not {"export.py", *COLUMNS} <= set(rows.fieldnames or ()):
+            raise BadInput(f"{out}.csv holds no results of bgm matrix: name another out=...")
+        for row in rows:
             words = row.pop("export.py").split()
             values: dict[str, Any] = {n: row[n] if n in TEXTS else number(row[n]) for n in COLUMNS}
             results[title(words, row["grid"])] = Result(words, **values)
