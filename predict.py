@@ -13,6 +13,7 @@ from bgm.infer.memory import LEAST, bytes_needed, memory_limit, plan_memory
 from bgm.infer.models import Model, open_model
 from bgm.infer.options import matte_steps, open_sink
 from bgm.infer.output_record import OutputRecord
+from bgm.infer.overwriting import check_overwriting
 from bgm.infer.plate.fixes import plate_fixes
 from bgm.infer.predict import predict
 from bgm.infer.shot_list import ListedShot, check_apart, choose_shots, list_shots, one_shot
@@ -83,7 +84,9 @@ def matte_shot(
         alpha=cfg.alpha,
         compression=cfg.compression,
     )
-    record = OutputRecord(shot, settings_of(cfg))
+    settings = settings_of(cfg)
+    record = OutputRecord(shot, settings)
+    check_overwriting(shot, frames.frames, sink, record.kinds(), settings)
     if cfg.resume:
         record.resume(say)
         frames.skip_whole(sink, record)

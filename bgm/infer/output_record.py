@@ -1,14 +1,16 @@
 """Which outputs of an earlier run are whole, for `resume=true`."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from bgm.errors import BadInput
-from bgm.files import write_text
+from bgm.files import atomic_write
 from bgm.infer.frame import Shot
+from bgm.infer.outputs import OUTPUTS, check_outputs
 from bgm.infer.shot_list import RECORDS, ListedShot
 from bgm.infer.sources import Clip, Pictures
 from bgm.pictures.finding import walk_files
@@ -17,6 +19,7 @@ from bgm.weights import weights_file
 # Keys of conf/predict.yaml that change no output, or stand in the record by themselves.
 FREE = {"resume", "progress", "memory", "device", "max_megapixels", "compile", "src", "bgr", "out"}
 FREE |= {"shots", "shot", "model", "preset"}
+WRITTEN = "written"  # key of a record for what there is; all others are settings
 
 
 class KnowsFiles(Protocol):
@@ -26,33 +29,44 @@ class KnowsFiles(Protocol):
 
 
 class OutputRecord:
-    """OUT/.bgm/NAME.json: with which settings the outputs of a shot were made.
+    """OUT/.bgm/NAME.json: with which settings the outputs of a shot were made, and which they are.
 
     Outputs appear whole or not at all. So one is whole, and of these settings, when it is not
-    empty, and not older than the record nor than what it was made of. settings: of
+    empty, and not older than the record nor than what it was made of. frames: of a video that was
+    matted to its end, how many there were, as no header knows; 0: it was not. settings: of
     conf/predict.yaml.
     """
 
     def __init__(self, shot: ListedShot, settings: Mapping[str, Any]) -> None:
         self.path = Path(shot.out) / RECORDS / f"{Path(shot.src).stem}.json"
         self.content = recorded(shot, settings)
+        self.frames = 0
+        self._outputs = check_outputs(settings.get("outputs", OUTPUTS))
         self._since: int | None = None  # ns: outputs are made with these settings from then on
+
+    def kinds(self) -> set[str]:
+        """The kinds of output that predict.py ever wrote there, of whatever shot."""
+        kinds: set[str] = set()
+        for known in map(_read, self.path.parent.glob("*.json")):
+            with suppress(BadInput):
+                kinds |= set(check_outputs(known.get(WRITTEN, known).get("outputs")))
+        return kinds
 
     def resume(self, say: Callable[[str], None]) -> None:
         """Read the record; settings that changed are said, and nothing is whole then."""
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
-            since = self.path.stat().st_mtime_ns
-        except (OSError, ValueError):
+            known, since = _read(self.path), self.path.stat().st_mtime_ns
+        except OSError:
             return
-        if not isinstance(known, dict):
+        written = known.pop(WRITTEN, {})
+        if not known:
             return
         keys = sorted(known.keys() | self.content.keys())
         changed = [key for key in keys if known.get(key) != self.content.get(key)]
         if changed:
             say(f"{self.path.parents[1]}: {', '.join(changed)} changed since: all is matted anew")
         else:
-            self._since = since
+            self._since, self.frames = since, int(written.get("frames", 0))
 
     def is_whole(self, outputs: list[Path] | None, *inputs: Path | Shot) -> bool:
         """Whether these files are there and not older than the record and the inputs."""
@@ -69,8 +83,25 @@ class OutputRecord:
     def write(self) -> None:
         """Begin to make outputs with these settings; a record of the same ones stays as it is."""
         if self._since is None:
-            write_text(self.path, json.dumps(self.content, indent=1))
+            self._write(0)
             self._since = self.path.stat().st_mtime_ns
+
+    def _write(self, frames: int) -> None:
+        before = _read(self.path).get(WRITTEN, {}).get("outputs", [])
+        written = {"outputs": sorted({*before, *self._outputs}), "frames": frames}
+        with atomic_write(self.path) as partial:
+            partial.write_text(json.dumps(self.content | {WRITTEN: written}, indent=1), "utf-8")
+            if self._since is not None:  # its time says since when outputs have these settings
+                os.utime(partial, ns=(self._since, self._since))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a record holds; nothing of one that cannot be read."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _changed_ns(file: Path) -> int:

@@ -79,21 +79,31 @@ class PictureSink:
     def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
         """The newest file of each output of a frame, or None where one is missing.
 
-        frames: of a video of that name, whose numbered pictures are looked for; 0: unknown.
+        frames: that a video of that name has, whose numbered pictures are looked for; 0: unknown.
         """
         if frames is not None:
             numbered = [self.existing(_numbered(name, i + 1)) for i in range(frames)]
             whole = [file for files in numbered for file in files or ()]
             return whole if frames and None not in numbered else None
-        suffixes = {STILL_FORMATS[f].suffix for f in ([self.output] if self.output else OWN)}
         found = []
-        for kind in self.outputs:
-            paths = [output_path(self.out / kind, name, suffix) for suffix in suffixes]
+        for paths in self.targets(name).values():
             files = [path for path in paths if path.is_file()]
             if not files:
                 return None
             found.append(max(files, key=lambda path: path.stat().st_mtime_ns))
         return found
+
+    def targets(self, name: str, clip: bool = False) -> dict[str, list[Path]]:
+        """By kind of output the files, of each suffix, that a frame may be written to.
+
+        clip: of a video of that name, its first one.
+        """
+        stem = _numbered(name, 1) if clip else name
+        suffixes = {STILL_FORMATS[f].suffix for f in ([self.output] if self.output else OWN)}
+        return {
+            kind: [output_path(self.out / kind, stem, suffix) for suffix in sorted(suffixes)]
+            for kind in self.outputs
+        }
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Write the outputs of one frame (B = 1); raises BadInput when a file cannot be written."""

@@ -89,9 +89,13 @@ class VideoSink:
 
     def existing(self, name: str, frames: int | None = None) -> list[Path] | None:
         """The file of each output of a clip of any frames, or None where one is missing."""
-        suffixes = {kind: VIDEO_FORMATS[self._form(kind)].suffix for kind in self.outputs}
-        files = [output_path(self.out / kind, name, x) for kind, x in suffixes.items()]
+        files = [path for paths in self.targets(name).values() for path in paths]
         return files if all(file.is_file() for file in files) else None
+
+    def targets(self, name: str, clip: bool = True) -> dict[str, list[Path]]:
+        """By kind of output the file that a clip of that name is written to."""
+        suffixes = {kind: VIDEO_FORMATS[self._form(kind)].suffix for kind in self.outputs}
+        return {kind: [output_path(self.out / kind, name, x)] for kind, x in suffixes.items()}
 
     def write(self, frame: Frame, matte: Matte) -> None:
         """Append the outputs of one frame (B = 1); raises BadInput when it cannot be written."""
