@@ -109,6 +109,8 @@ def matte_shot(
         say=say,
         check=stop.check,
     )
+    if not frames.stills and not frames.whole:
+        record.ended(count)
     whole = f", {frames.whole} were whole" if frames.whole else ""
     say(f"{count} {'frame' if count == 1 else 'frames'} matted to {shot.out}{whole}")
 

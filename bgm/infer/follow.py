@@ -37,7 +37,7 @@ class ShotFrames:
     ) -> None:
         self.shot, self.reports, self.failures, self.listed = shot, reports, failures, listed
         self.frames = open_frames(shot.src, shot.bgr, broken=self._broken, **reading)
-        self.whole = 0  # frames of an earlier run; of a video without a length, 1
+        self.whole = 0  # frames of an earlier run
         names = self.frames.names if isinstance(self.frames, Pictures) else []
         self._numbers = {name: number for number, name in enumerate(names, 1)}
         self._count = 0
@@ -82,7 +82,7 @@ class ShotFrames:
             for name in names:
                 self.reports.frame(self._numbers[name], name, "skipped")
         elif names:
-            self.whole = self.total or 1
+            self.whole = record.frames or self.total or 1
             for number in range(1, self.whole + 1):
                 self.reports.frame(number, names[0], "skipped")
 

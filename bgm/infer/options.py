@@ -63,6 +63,8 @@ def open_frames(
         if meaning is not None:
             raise BadInput(f"linear={linear} is for pictures, but src {src} is a video")
         clip = video(src, plate, fit)
+        if clip.doubt:
+            say(clip.doubt)
         say_dropped(src, clip.header.dropped)
         say_dropped(plate, dropped_of(plate))
         return clip

@@ -86,6 +86,10 @@ class OutputRecord:
             self._write(0)
             self._since = self.path.stat().st_mtime_ns
 
+    def ended(self, frames: int) -> None:
+        """Write down that all frames of a video are written, so many."""
+        self._write(frames)
+
     def _write(self, frames: int) -> None:
         before = _read(self.path).get(WRITTEN, {}).get("outputs", [])
         written = {"outputs": sorted({*before, *self._outputs}), "frames": frames}
@@ -114,7 +118,7 @@ def whole_frames(frames: Pictures | Clip, sink: KnowsFiles, record: OutputRecord
     """Names of the frames whose outputs are whole; of a video its name, for all of its frames."""
     if isinstance(frames, Clip):
         name, inputs = frames.path.stem, (frames.path, frames.plate)
-        return [name] if record.is_whole(sink.existing(name, frames.frames), *inputs) else []
+        return [name] if record.is_whole(sink.existing(name, record.frames), *inputs) else []
     return [
         name
         for name, path in frames.shots.items()

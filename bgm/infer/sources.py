@@ -148,6 +148,7 @@ class Clip:
     def __init__(self, path: Path, plate: Path | Shot, fit: bool = False):
         self.path, self.plate = path, plate
         self._still: Shot | None = None
+        self.doubt = ""  # a sentence, where the plate may end before the shot
         self.header = read_header(path)
         self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
         if isinstance(plate, Shot) or is_picture(plate):
@@ -158,8 +159,12 @@ class Clip:
         other = read_header(plate)
         if not fit:
             check_size(path, self.size, plate, other.size)
+        # No reason to refuse: a header's number is wrong where an edit list cuts the clip.
         if 0 < other.frames < self.frames:
-            raise BadInput(_too_short(path, self.frames, plate, other.frames))
+            self.doubt = (
+                f"{path} has {self.frames} frames by its header, bgr {plate} {other.frames}: if"
+                " that is so, matting ends with the plate"
+            )
 
     def __iter__(self) -> Iterator[Frame]:
         plates: Iterator[tuple[Shot, Fraction | None]]
@@ -171,7 +176,10 @@ class Clip:
         for count, (src, time) in enumerate(video_shots(self.path, self.header)):
             bgr, _ = next(plates, (None, None))
             if bgr is None:
-                raise BadInput(_too_short(self.path, f"more than {count}", self.plate, count))
+                raise BadInput(
+                    f"src {self.path} has more than {count} frames but bgr {self.plate} has"
+                    f" {count}: take a picture as bgr"
+                )
             if still := self._still:
                 bgr = self._still = still.encoded_as(src.encoding)
             yield Frame(self.path.stem, src, bgr.encoded_as(src.encoding), time)
@@ -187,8 +195,8 @@ def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot
 def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
     """Frames of a video with a picture as plate for all, or a video, frame by frame.
 
-    Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken,
-    different sizes and a plate video with fewer frames than the shot.
+    Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken
+    and different sizes; for a plate video with fewer frames than the shot when it has ended.
     """
     if bgr is None:
         raise BadInput(f"video {src} needs a plate: bgr, a picture or video of the scene alone")
@@ -211,10 +219,6 @@ def is_picture(path: str | Path) -> bool:
             return True
     except BadInput:
         return False
-
-
-def _too_short(src: Path, frames: int | str, bgr: Path | Shot, plates: int) -> str:
-    return f"src {src} has {frames} frames but bgr {bgr} has {plates}: take a picture as bgr"
 
 
 def check_size(
