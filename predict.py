@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from bgm.cli.launch import command_line, errors_of_a_job
+from bgm.cli.unused_words import check_unused
 from bgm.cli.word_kinds import check_kinds
 from bgm.console import say, say_error
 from bgm.infer.follow import FollowedSink, ShotFrames
@@ -26,6 +27,7 @@ from bgm.signals import StopOnSignal
 def main(cfg: DictConfig) -> None:
     with errors_of_a_job(), open_reports(cfg.progress) as reports, StopOnSignal() as stop:
         check_kinds(cfg)
+        check_unused(cfg)
         limit_megapixels(cfg.max_megapixels)
         if cfg.shots is None:
             shots = [one_shot(cfg.src, cfg.bgr, cfg.out)]
@@ -75,6 +77,8 @@ def matte_shot(
     )
     if cfg.calm and frames.stills:
         say(f"{shot.name}: calm={cfg.calm} is for videos, its pictures stay as they are")
+    if cfg.align_every and frames.stills:
+        say(f"{shot.name}: align_every={cfg.align_every} is for videos, pictures are aligned each")
     sink = open_sink(
         frames.frames,
         shot.out,

@@ -128,7 +128,7 @@ def open_sink(
     *,
     output: str | None = None,
     alpha: str | None = None,
-    compression: str = "zip",
+    compression: str | None = None,
 ) -> PictureSink | VideoSink:
     """Picture files for pictures, videos for a video; see `PictureSink` and `VideoSink`.
 
@@ -152,6 +152,11 @@ def open_sink(
         aspect = float(frames.header.pixel_aspect)
         return PictureSink(out, outputs, background, pixel_aspect=aspect, **pictures_out)
     if isinstance(frames, Clip):
+        if compression is not None:
+            raise BadInput(
+                f"compression={compression} is of EXR, {frames.path} becomes a video: output=exr"
+                " makes pictures of it"
+            )
         return VideoSink(
             out,
             outputs,

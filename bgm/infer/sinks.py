@@ -24,7 +24,8 @@ class PictureSink:
     (see `open_background`) makes it RGB. output: of `STILL_FORMATS`; None: what loses nothing of
     the shot. alpha: "straight" or "premultiplied"; None: premultiplied in EXR, as its custom is.
     An EXR of `com` has err and ref as layers. pixel_aspect: width of a pixel by its height, written
-    into the files. say: is told once when light above 1 is lost.
+    into the files. compression: of EXR, None: zip. say: is told once when light above 1 is lost,
+    and when pictures of another kind are written than compression is for.
     Colours stay in the shot's encoding, or become light in it (EXR). Frames of a video are
     numbered: out/KIND/NAME/NAME.000001.png. Construction leaves
     nothing behind and raises BadInput for unknown outputs and for folders that cannot be written.
@@ -39,16 +40,16 @@ class PictureSink:
         *,
         output: str | None = None,
         alpha: str | None = None,
-        compression: str = "zip",
+        compression: str | None = None,
         pixel_aspect: float = 1.0,
         say: Callable[[str], None] = print,
     ):
         check_still(output, alpha)
-        if compression not in COMPRESSIONS:
+        if compression is not None and compression not in COMPRESSIONS:
             raise BadInput(f"compression {compression} is none of {', '.join(COMPRESSIONS)}")
         self.output, self.alpha, self.compression, self._say = output, alpha, compression, say
         self.pixel_aspect = pixel_aspect
-        self._light_lost = False  # whether that was said
+        self._said: set[str] = set()  # what was said once
         self._clip, self._number = "", 0  # the video that is being written, and its last frame
         self.out = Path(out)
         self.outputs = check_outputs(outputs)
@@ -113,8 +114,14 @@ class PictureSink:
         if encoding.high_range and form.encoding(encoding).bounded:
             matte, encoding = for_screen(matte, encoding), SRGB
             self._say_once(
+                "light",
                 f"{frame.name}: {frame.src.encoding.transfer} colours are written as a standard "
-                f"screen shows them in {name}: output=exr keeps them"
+                f"screen shows them in {name}: output=exr keeps them",
+            )
+        if self.compression is not None and name != "exr":
+            self._say_once(
+                "compression",
+                f"{frame.name}: compression={self.compression} is of EXR, it is written as {name}",
             )
         alpha = self.alpha or form.alphas[0]
         check_still(name, alpha)
@@ -131,18 +138,19 @@ class PictureSink:
                 encoding,
                 alpha=alpha,
                 layers=layers if kind == "com" and form.has_layers() else None,
-                compression=self.compression,
+                compression=self.compression or "zip",
                 pixel_aspect=self.pixel_aspect,
             )
             if cut_off:
                 self._say_once(
-                    f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it"
+                    "light",
+                    f"{frame.name}: light above 1 is cut off in {name}: output=exr keeps it",
                 )
 
-    def _say_once(self, sentence: str) -> None:
-        """Say the first sentence about light that is lost."""
-        if not self._light_lost:
-            self._light_lost = True
+    def _say_once(self, what: str, sentence: str) -> None:
+        """Say the first sentence about something."""
+        if what not in self._said:
+            self._said.add(what)
             self._say(sentence)
 
     def _numbered(self, clip: str) -> str:

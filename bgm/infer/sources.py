@@ -18,6 +18,7 @@ from bgm.pictures import (
     picture_size,
     read_encoded,
 )
+from bgm.pictures.size_limit import check_pixels
 from bgm.video import VIDEOS
 from bgm.video.decode import Header, decode, read_header
 
@@ -151,6 +152,7 @@ class Clip:
         self.doubt = ""  # a sentence, where the plate may end before the shot
         self.header = read_header(path)
         self.size, self.rate, self.frames = self.header.size, self.header.rate, self.header.frames
+        check_pixels(path, self.size[0] * self.size[1])
         if isinstance(plate, Shot) or is_picture(plate):
             self._still = plate if isinstance(plate, Shot) else read_shot(plate)
             if not fit:
@@ -195,8 +197,8 @@ def video_shots(path: Path, header: Header | None = None) -> Iterator[tuple[Shot
 def video(src: str | Path, bgr: str | Path | Shot | None, fit: bool = False) -> Clip:
     """Frames of a video with a picture as plate for all, or a video, frame by frame.
 
-    Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing or broken
-    and different sizes; for a plate video with fewer frames than the shot when it has ended.
+    Needs the extra `video` (PyAV). Raises BadInput for no plate, files that are missing, broken or
+    too large, and different sizes; for a plate video of fewer frames than the shot at its end.
     """
     if bgr is None:
         raise BadInput(f"video {src} needs a plate: bgr, a picture or video of the scene alone")

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from PIL import Image
 
 import predict as script_module
 from bgm.infer import sources
 from bgm.infer.models import Model
+from bgm.pictures.size_limit import LIMIT_KEY
 from tests.infer import networks
 from tests.test_line import script
 from tests.video.clips import write_clip
@@ -100,3 +102,16 @@ def test_a_clip_is_not_written_over_by_its_matte(tmp_path, quick, words, capsys)
     assert script("predict", *words) == 1
     assert f"{clip} is read as src and would be written over" in capsys.readouterr().err
     assert clip.read_bytes() == before
+
+
+def test_words_of_pictures_are_for_a_video_or_refused(tmp_path, quick, words, capsys, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    monkeypatch.setenv(LIMIT_KEY, "179")  # both are set by the script
+    for word, sentence in (
+        ("compression=dwaa", "compression=dwaa is of EXR"),
+        ("max_megapixels=0.001", "0.003072 megapixels, more than 0.001 are not allowed"),
+    ):
+        assert script("predict", *words, "outputs=[pha]", word) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert sentence in line
+    assert not (tmp_path / "out").exists()
