@@ -103,7 +103,7 @@ def matte_shot(
         frames.to_matte(bar=cfg.progress == "bar"),
         FollowedSink(sink, record.write, frames.written),
         fixes=plate_fixes(cfg.align, cfg.exposure, cfg.align_every, cfg.fit),
-        steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage),
+        steps=matte_steps(cfg.calm, cfg.despeckle, cfg.holdout, cfg.garbage, frames.frames),
         foreground=foreground_in_rows(cfg.fgr, plan.rows),
         smaller_foreground=foreground_in_rows(cfg.fgr, LEAST.rows),
         plan=plan,
@@ -112,6 +112,7 @@ def matte_shot(
         scale=model.scale,
         say=say,
         check=stop.check,
+        broken=frames.broken,
     )
     if not frames.stills and not frames.whole:
         record.ended(count)

@@ -15,7 +15,7 @@ from bgm.infer.output_record import OutputRecord, whole_frames
 from bgm.infer.predict import Sink
 from bgm.infer.shot_list import ListedShot
 from bgm.infer.sinks import PictureSink
-from bgm.infer.sources import Clip, Pictures
+from bgm.infer.sources import Broken, Clip, Pictures
 from bgm.infer.video_sink import VideoSink
 from bgm.pictures import picture_size
 
@@ -56,6 +56,11 @@ class ShotFrames:
         if isinstance(self.frames, Clip):
             return 0 if self.whole else self.total
         return len(self.frames.names)
+
+    @property
+    def broken(self) -> Broken | None:
+        """Takes single frames that cannot be matted; None where the first of them ends the shot."""
+        return self._broken if self.stills and len(self._numbers) > 1 else None
 
     @property
     def stills(self) -> bool:

@@ -1,6 +1,7 @@
 """What the options of predict.py ask for: frames, sinks, steps, fixes of the plate."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from bgm.infer.sources import (
 from bgm.infer.steps import Calm, Despeckle, Garbage, Holdout
 from bgm.infer.stills import STILL_FORMATS
 from bgm.infer.video_sink import VideoSink
-from bgm.pictures import dropped, find_pictures, other_files, pixel_aspect
+from bgm.pictures import dropped, find_pictures, other_files, picture_size, pixel_aspect
 from bgm.video.decode import read_header
 from bgm.video.frame_times import has_varying_times
 
@@ -114,10 +115,42 @@ def open_plate(src: str, bgr: str, read: Reader = read_shot) -> str | Shot:
 def _shots(src: Path, read: Reader) -> Iterable[Shot]:
     """The pictures of a folder, or the frames of a video."""
     if src.is_dir():
-        return (read(path) for path in find_pictures(src).values())
+        return _readable(src, read)
     if is_picture(src):
         raise BadInput(f"bgr=median needs a video or a folder of pictures, but src {src} is one")
     return (shot for shot, _ in video_shots(src))
+
+
+def _readable(folder: Path, read: Reader) -> Iterator[Shot]:
+    """The pictures of a folder that can be read and have the size that most have.
+
+    The others are counted in one sentence: each is named when it is to be matted. Raises BadInput
+    where none can be read.
+    """
+    sizes: dict[Path, tuple[int, int]] = {}
+    left_out: list[str] = []
+    files = list(find_pictures(folder).values())
+    for file in files:
+        try:
+            sizes[file] = picture_size(file)
+        except BadInput as error:
+            left_out.append(str(error))
+    most = Counter(sizes.values()).most_common(1)
+    for file, size in sizes.items():
+        if size != most[0][0]:
+            (h, w), (H, W) = size, most[0][0]
+            left_out.append(f"{file} is {w}x{h} where most are {W}x{H}")
+            continue
+        try:
+            shot = read(file)
+        except BadInput as error:
+            left_out.append(str(error))
+            continue
+        yield shot
+    if len(left_out) == len(files):
+        raise BadInput(left_out[0])
+    if left_out:
+        say(f"bgr=median of {folder}: {len(left_out)} of {len(files)} left out, {left_out[0]}")
 
 
 def open_sink(
@@ -183,11 +216,19 @@ def matte_steps(
     despeckle: float = 0,
     holdout: str | None = None,
     garbage: str | None = None,
+    frames: Pictures | Clip | None = None,
 ) -> list[MatteStep]:
-    """What is done to every matte, in this order: what was drawn by hand has the last word."""
+    """What is done to every matte, in this order: what was drawn by hand has the last word.
+
+    frames: that it is done to; drawn mattes that do not fit them are refused before the first.
+    """
     steps: list[MatteStep] = [Calm(calm)] if calm else []
     if despeckle:
         steps.append(Despeckle(despeckle))
-    if holdout:
-        steps.append(Holdout(holdout))
-    return [*steps, Garbage(garbage)] if garbage else steps
+    for path, kind in ((holdout, Holdout), (garbage, Garbage)):
+        if path:
+            drawn = kind(path)
+            if frames is not None:
+                drawn.matte.check(frames)
+            steps.append(drawn)
+    return steps

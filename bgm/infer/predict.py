@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bgm.errors import first_line
+from bgm.errors import BadInput, first_line
 from bgm.infer.any_size import Matte, Network, run_any_size
 from bgm.infer.foreground import MatteStep, network_foreground
 from bgm.infer.frame import Frame, Shot, undefined_numbers
@@ -16,6 +16,7 @@ from bgm.infer.memory import PLANS, MemoryPlan, no_memory
 from bgm.infer.plate.exposure import MISMATCH, mismatch
 from bgm.infer.plate.fixes import PlateFix
 from bgm.infer.prefetch import BackgroundWriter, in_order, prefetch
+from bgm.infer.sources import Broken
 from bgm.model import OptimizedRefine
 from bgm.model.optimize import CoarseAtMost, Plate
 from bgm.types import Coarse, Refined
@@ -44,6 +45,7 @@ def predict(
     plan: MemoryPlan = FASTEST,
     at_once: int = 1,
     smaller_foreground: MatteStep | None = None,
+    broken: Broken | None = None,
 ) -> int:
     """Matte every frame into the sink; returns the number of frames.
 
@@ -54,7 +56,8 @@ def predict(
     once for a video. scale: see `run_any_size`. check: is called before each frame, and raises what
     is to end the run, see `bgm.signals`. plan: see `plan_memory`. at_once: frames that net computes
     at a time, see `Model.frames_at_once`. What runs out of memory is said and tried once more: the
-    network without what it keeps, the foreground as smaller_foreground.
+    network without what it keeps, the foreground as smaller_foreground. broken: takes single frames
+    for which a step raises BadInput, as for a drawn matte that is broken; they are left out.
     """
     fixes, steps, count = list(fixes), list(steps), 0
     said: set[tuple[object, str]] = set()
@@ -112,8 +115,14 @@ def predict(
         closing(in_order(seen, fixed(reader), at_once)) as mattes,
     ):
         for frame, matte in mattes:
-            for step in steps:
-                matte = step(frame, matte)
+            try:
+                for step in steps:
+                    matte = step(frame, matte)
+            except BadInput as error:
+                if broken is None:
+                    raise
+                broken(frame.name, error)
+                continue
             smaller = partial(smaller_foreground or foreground, frame, matte)
             matte = or_smaller(frame.name, partial(foreground, frame, matte), smaller)
             del smaller

@@ -56,7 +56,7 @@ def test_the_median_of_a_folder_in_which_the_subject_moves_is_its_plate(tmp_path
     with pytest.raises(BadInput, match="needs a video or a folder"):
         open_frames(str(tmp_path / "one/a.png"), "median")
     write_png(tmp_path / "src/7.png", plate[:, :20])
-    with pytest.raises(BadInput, match="60x40 and 60x20"):
+    with pytest.raises(BadInput, match="60x20 but the median of bgr is 60x40"):
         open_frames(str(tmp_path / "src"), "median")
 
 

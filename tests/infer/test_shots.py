@@ -140,6 +140,47 @@ def test_a_broken_picture_of_a_folder_without_a_list(tmp_path, quick, capsys):
     assert line.startswith(f"error: picture {tmp_path}/A/bgr.png is broken")
 
 
+@pytest.mark.parametrize("word", ["garbage", "holdout"])
+def test_a_drawn_matte_that_is_missing_or_broken(tmp_path, quick, capsys, word):
+    """Missing ones are known before the start; a broken one costs its own frame."""
+    write_shot(tmp_path / "A")
+    drawn = tmp_path / "drawn"
+    for number in (0, 2):
+        write_png(drawn / f"000{number}.png", torch.zeros(1, 8, 12))
+    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out", *PLAIN]
+    words.append(f"{word}={drawn}")
+    assert script("predict", *words) == 1
+    assert f"{word} {drawn} holds no picture named 0001" in capsys.readouterr().err
+    assert not quick
+    write_png(drawn / "0001.png", torch.zeros(1, 8, 12))
+    (drawn / "0001.png").write_bytes((drawn / "0001.png").read_bytes()[:45])
+    write_png(drawn / "0000.png", torch.zeros(1, 8, 11))
+    assert script("predict", *words) == 1
+    said = capsys.readouterr().err
+    assert f"error: frame 0000: {word} {drawn}/0000.png is 11x8 but 0000 is 12x8" in said
+    assert f"error: frame 0001: picture {drawn}/0001.png is broken" in said
+    assert "2 could not be matted: frame 0000, frame 0001; all else is in" in said
+    assert made(tmp_path / "out") == ["pha/0002.png"]
+    quick.clear()
+    for number in (1, 2):
+        write_png(drawn / f"000{number}.png", torch.zeros(1, 8, 11))
+    assert script("predict", *words) == 1
+    assert "0000.png is 11x8 but 0000 is 12x8" in capsys.readouterr().err
+    assert not quick
+
+
+def test_the_median_of_a_folder_leaves_out_what_is_broken(tmp_path, quick, capsys):
+    write_shot(tmp_path / "A", 8)
+    write_png(tmp_path / "A/src/0000.png", torch.zeros(3, 8, 11))
+    truncate(tmp_path / "A/src/0003.png")
+    words = [f"src={tmp_path}/A/src", "bgr=median", f"out={tmp_path}/out", *PLAIN]
+    assert script("predict", *words) == 1
+    said = capsys.readouterr()
+    assert said.out.count("2 of 8 left out, ") == 1
+    assert "2 could not be matted: frame 0000, frame 0003; all else is in" in said.err
+    assert len(made(tmp_path / "out")) == 6
+
+
 def test_resume_leaves_what_is_whole_of_the_same_settings(tmp_path, quick, capsys):
     write_shot(tmp_path / "A")
     out = tmp_path / "out"
