@@ -77,7 +77,7 @@ class StoredCases:
         trimap = self.trimaps(name, true) if self.trimaps else None
         if fgr is None or fgr_file is None:
             return Case(pha, None, true, None, trimap)
-        true_fgr = read_picture(fgr_file).numpy()
+        true_fgr = self.predictions.true_fgr(name, fgr_file)
         return Case(pha, quantise(fgr, self.quantise, "fgr"), true, true_fgr, trimap)
 
 

@@ -1,13 +1,18 @@
 """Pictures that lie in folders by the names of scenes: predictions of any tool, and trimaps."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from bgm.colour import SRGB, convert
 from bgm.errors import BadInput
-from bgm.pictures import find_pictures, is_deep, open_image, read_picture
+from bgm.infer.frame import as_float
+from bgm.pictures import find_pictures, finite, is_deep, open_image, read_encoded, read_picture
+from bgm.pictures.channels import is_alpha
+from bgm.pictures.deep import deep_channels, read_deep
 from bgm.trimap import RULE, trimap_of
 
 
@@ -46,9 +51,11 @@ LOOKED_AT = 8  # mattes, evenly spread: on which scale they are stored
 class Predictions:
     """Call with a scene's name to get pha (H, W) and fgr (3, H, W) or None.
 
-    Pictures of 16 bits are float in [0, 1], others uint8. Mattes are gray; or colour with three
-    equal channels; or have an alpha channel, which is the matte then. Raises BadInput at once for
-    scenes without a prediction (counted and named), and when read for what is no matte.
+    Pictures of 8 bits are uint8, of 16 bits and float are float, 0 to 1. Mattes are gray; or colour
+    with three equal channels; or have an alpha channel, which is the matte then. Numbers of a matte
+    are taken as they are, also of EXR; colours of more than 8 bits as `screen_codes` has them.
+    Raises BadInput at once for scenes without a prediction (counted and named), and when read for
+    what is no matte.
     """
 
     def __init__(self, folder: str | Path, names: list[str]) -> None:
@@ -59,24 +66,43 @@ class Predictions:
         if nested and (fgr := self.folder / "fgr").is_dir():
             self.fgr = pictures_of(fgr, names, "predicted foreground")
         self.files = [f for n in names for f in (self.pha[n], self.fgr.get(n)) if f]
-        looked_at = names[:: -(-len(names) // LOOKED_AT)]
-        tops = {(x.dtype.itemsize, int(x.max())) for x in (decode(self.pha[n]) for n in looked_at)}
-        highest = max(top for _, top in tops)
-        deep_as_8 = highest and all(size == 2 and top < 256 for size, top in tops)
-        per_cents = {top for _, top in tops} - {0} == {100}
-        if highest == 1 or deep_as_8 or per_cents:
-            raise BadInput(
-                f"{pha} holds mattes of values up to {highest}, which are nearly transparent: "
-                "expected up to 255 (8 bits) or 65535 (16 bits), multiply them"
-            )
+        looked_at = [decode(self.pha[n]) for n in names[:: -(-len(names) // LOOKED_AT)]]
+        check_scale(pha, looked_at)
 
     def __call__(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        fgr = self.fgr.get(name)
-        return read_matte(self.pha[name]), None if fgr is None else to_scale(decode(fgr)[:3])
+        pha, fgr = read_matte(self.pha[name]), self.fgr.get(name)
+        if fgr is None:
+            return pha, None
+        return pha, screen_codes(fgr) if is_deep(fgr) else decode(fgr)[:3]
+
+    def true_fgr(self, name: str, path: Path) -> np.ndarray:
+        """The true colours (3, H, W) uint8 as those of the prediction are read."""
+        if not is_deep(self.fgr[name]):
+            return read_picture(path).numpy()
+        return np.rint(screen_codes(path) * 255).astype(np.uint8)
+
+
+def check_scale(folder: Path, mattes: list[np.ndarray]) -> None:
+    """Raise BadInput for mattes that are stored on another scale than their type's."""
+    floats = [float(x.max()) for x in mattes if x.dtype.kind == "f"]
+    if (highest := max(floats, default=0.0)) > 2:  # an overshoot of a filter is none
+        raise BadInput(
+            f"{folder} holds mattes of values up to {highest:.4g}, which are floats: expected 0 to "
+            "1, divide them"
+        )
+    tops = {(x.dtype.itemsize, int(x.max())) for x in mattes if x.dtype.kind != "f"}
+    top = max((top for _, top in tops), default=0)
+    deep_as_8 = top and all(size == 2 and top < 256 for size, top in tops)
+    per_cents = {top for _, top in tops} - {0} == {100}
+    if top == 1 or deep_as_8 or per_cents:
+        raise BadInput(
+            f"{folder} holds mattes of values up to {top}, which are nearly transparent: "
+            "expected up to 255 (8 bits) or 65535 (16 bits), multiply them"
+        )
 
 
 def read_matte(path: Path) -> np.ndarray:
-    """The matte (H, W) in a picture file, uint8, or float in [0, 1] if it has 16 bits."""
+    """The matte (H, W) in a picture file, uint8, or float, 0 to 1, if it has more bits."""
     x = decode(path)
     if len(x) in (2, 4):
         alpha = x[-1]
@@ -85,7 +111,7 @@ def read_matte(path: Path) -> np.ndarray:
                 f"{path} has an alpha channel that is opaque everywhere: is its matte in the "
                 "colours? save it as gray"
             )
-    elif len(x) == 3 and not (np.array_equal(x[0], x[1]) and np.array_equal(x[0], x[2])):
+    elif len(x) == 3 and not all(np.array_equal(x[0], y, x.dtype.kind == "f") for y in x[1:]):
         raise BadInput(f"{path} is a colour picture, expected a matte: gray, or an alpha channel")
     else:
         alpha = x[0]
@@ -93,22 +119,44 @@ def read_matte(path: Path) -> np.ndarray:
 
 
 def to_scale(x: np.ndarray) -> np.ndarray:
-    """uint8 as it is, 16 bits as float in [0, 1]."""
-    return x if x.dtype == np.uint8 else x / 65535.0
+    """uint8 and floats as they are, 16 bits as float in [0, 1]."""
+    return x / 65535.0 if x.dtype == np.uint16 else x
+
+
+def screen_codes(path: Path) -> np.ndarray:
+    """The colours (3, H, W) of a file by what it says they mean, as sRGB codes in [0, 1], float.
+
+    Light is cut off at 1, not bent below it as for a screen: true colours end there as well.
+    """
+    x, encoding = read_encoded(path)
+    x, _ = finite(x)
+    return convert(as_float(x), encoding, SRGB).clamp(0, 1).numpy()
 
 
 def decode(path: Path) -> np.ndarray:
-    """A picture's channels as they are stored, (1 to 4, H, W) uint8 or uint16, R before B.
+    """A picture's channels as they are stored, (1 to 4, H, W), R before B.
 
-    16-bit PNGs are what read_picture rounds to 8 bits: they go through cv2 here.
+    uint8, uint16 or float32; gray of EXR and TIFF three times. 16-bit PNGs go through cv2, which
+    reads their alpha channel; of other files of more than 8 bits only gray is a matte. Raises
+    BadInput for those that have colours and alpha.
     """
-    if path.suffix.lower() == ".png" and is_deep(path):
+    if is_deep(path) and path.suffix.lower() == ".png":
         x = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if x is None:
             raise BadInput(f"picture {path} is broken or truncated")
         if x.ndim == 3:
             x = x[..., [2, 1, 0, 3][: x.shape[2]]]
         return np.atleast_3d(x).transpose(2, 0, 1)
+    if is_deep(path):
+        beside: list[str] = []
+        with suppress(BadInput):  # a lone alpha channel is no picture, but a matte
+            beside = deep_channels(path)[1]
+        if any(map(is_alpha, beside)):
+            raise BadInput(
+                f"{path} has an alpha channel, which is read of 8 bits and 16-bit PNG only: give a "
+                "folder of gray mattes, as predict.py's pha/"
+            )
+        return read_deep(path, matte=True)[0].numpy()
     with open_image(path) as image:
         gray = "L" if image.mode in ("L", "1") else "RGB"
         mode = "RGBA" if image.has_transparency_data else gray

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from bgm.colour import LINEAR, SRGB
 from bgm.errors import BadInput
 from bgm.eval.cases import quantise
-from bgm.eval.stored_pictures import read_matte
+from bgm.eval.stored_pictures import Predictions, read_matte
+from bgm.infer.stills import write_still
 from bgm.metrics import score, trimap_of
 from bgm.pictures import read_picture, write_png
 from tests.eval.scenes import NAMES, SIZE, evaluate, gray, pred_of, refused, row, truth
@@ -191,3 +193,41 @@ def test_files_of_the_user_beside_the_scores_stay(place, capsys):
     assert evaluate(place, *words)[0] == 1
     assert "is there already and holds no curves" in capsys.readouterr().err
     assert curves[1].read_text() == '{"mine": 1}'
+
+
+def stored_deep(place, output):
+    """What predict.py would write of the true mattes and colours, in more than 8 bits."""
+    suffix = {"exr": "exr", "tiff": "tif", "png16": "png"}[output]
+    for seed, name in enumerate(NAMES):
+        pha = (torch.from_numpy(truth(seed).astype(np.float32))[None] + 0.25) / 255.25
+        fgr = read_picture(place / "scenes/fgr" / f"{name}.png").float() / 255
+        write_still(place / "deep/pha" / f"{name}.{suffix}", output, pha, SRGB)
+        write_still(place / "deep/fgr" / f"{name}.{suffix}", output, fgr, SRGB)
+    return place / "deep"
+
+
+@pytest.mark.parametrize(("output", "most"), [("exr", 0.0003), ("tiff", 1e-5), ("png16", 1e-5)])
+def test_what_predict_writes_in_more_than_8_bits_is_scored_as_it_is(place, output, most):
+    deep = stored_deep(place, output)
+    found = Predictions(deep, NAMES)
+    for seed, name in enumerate(NAMES[:2]):
+        pha, fgr = found(name)
+        assert np.abs(pha - (truth(seed) + 0.25) / 255.25).max() < most
+        true = found.true_fgr(name, place / "scenes/fgr" / f"{name}.png")
+        assert np.abs(np.rint(fgr * 255) - true).max() == 0
+    code, scores = evaluate(place, f"pred={deep}", "quantise=none")
+    assert code == 0
+    assert 0 < scores["mean"]["mad"] < 1.1  # x1e3: what was added, which 8 bits would lose
+    assert scores["mean"]["fgr_mad"] < 0.3
+
+
+def test_floats_that_are_no_matte_are_named(tmp_path):
+    a = torch.from_numpy(truth(5).astype(np.float32))[None] / 255
+    for x, why in (
+        (a * 255, "values up to 255, which are floats: expected 0 to 1"),
+        (torch.cat([a, a, a, a]), "an alpha channel, which is read of 8 bits and 16-bit PNG"),
+        (torch.cat([a, a / 2, a]), "is a colour picture, expected a matte"),
+    ):
+        write_still(tmp_path / "a.exr", "exr", x, LINEAR)
+        with pytest.raises(BadInput, match=why):
+            Predictions(tmp_path, ["a"])("a")
