@@ -28,8 +28,8 @@ from bgm.pictures import write_png
 SHIPPED = "efficientnet_lite0"
 TRAININGS = {"base": "demo", "refine": "demo_refine"}  # stage -> experiment
 # What a training leaves in its folder.
-WRITTEN = ("*.ckpt", ".*.ckpt.part", "card.json", "train*.log", ".hydra/*.yaml")
-WRITTEN += ("tensorboard/events.out.tfevents.*", "tensorboard/hparams.yaml")
+WRITTEN = ["*.ckpt", ".*.ckpt.part", "card.json", "train*.log", ".hydra/*.yaml"]
+WRITTEN += ["tensorboard/events.out.tfevents.*", "tensorboard/hparams.yaml"]
 ROWS = {
     "all_zero": "all-zero alpha",
     "hard": "best threshold on src - bgr",
