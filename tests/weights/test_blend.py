@@ -104,4 +104,4 @@ def test_networks_that_refine_unlike_numbers_of_pixels_are_told_apart():
 )
 def test_no_checkpoint_is_written_over_by_what_is_made_of_it(command, words):
     with pytest.raises(BadInput, match=r"would take the place of \w+=a\.safetensors"):
-        command(OmegaConf.create(words | {"out": "a.safetensors"}))
+        command(OmegaConf.create(words | {"out": "a.safetensors", "scenes": 24}))
