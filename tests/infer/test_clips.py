@@ -1,30 +1,12 @@
 """The script's own main over clips: resuming them, plates that end, what is not written over."""
 
 import pytest
-import torch
 from PIL import Image
 
-import predict as script_module
 from bgm.infer import sources
-from bgm.infer.models import Model
 from bgm.pictures.size_limit import LIMIT_KEY
-from tests.infer import networks
 from tests.test_line import script
 from tests.video.clips import write_clip
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """A network that is a difference, and counts its frames."""
-    seen = []
-
-    def net(src, bgr):
-        seen.append(src)
-        return networks.refine(src, bgr)
-
-    opened = Model(net, torch.device("cpu"), 1.0)
-    monkeypatch.setattr(script_module, "open_model", lambda *_, **__: opened)
-    return seen
 
 
 @pytest.fixture

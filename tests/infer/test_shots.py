@@ -20,87 +20,14 @@ from bgm.infer.output_record import OutputRecord
 from bgm.infer.shot_list import one_shot
 from bgm.pictures import write_png
 from tests.infer import networks
+from tests.infer.shots import PLAIN, made, write_shot
 from tests.test_line import script
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ["align=false", "outputs=[pha]"]
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """A network that is a difference, and counts its frames."""
-    seen = []
-
-    def net(src, bgr):
-        seen.append(src)
-        return networks.refine(src, bgr)
-
-    opened = Model(net, torch.device("cpu"), 1.0)
-    monkeypatch.setattr(script_module, "open_model", lambda *_, **__: opened)
-    return seen
-
-
-def write_shot(folder, frames=3):
-    torch.manual_seed(len(folder.name))
-    plate = torch.randint(0, 256, (3, 8, 12), dtype=torch.uint8)
-    write_png(folder / "bgr.png", plate)
-    for number in range(frames):
-        write_png(folder / f"src/{number:04}.png", (plate.int() + number).clamp(0, 255).byte())
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["shot=3"], "shot=3 is one of shots=..., which is not given"),
-        (["ocio_space=ACES"], "ocio_space=ACES is a space of ocio=CONFIG, which is not given"),
-        (["ocio=x.ocio", "linear=true"], "linear=True: what pictures hold is said by ocio=x.ocio"),
-        (["shots=x"], "is in shots=x already: leave one out"),
-        (["background=#00ff00"], "background=#00ff00 changes com, found outputs=pha"),
-        (["alpha=premultiplied"], "alpha=premultiplied changes com, found outputs=pha"),
-        (["fgr=unmix"], "fgr=unmix changes com, fgr, found outputs=pha"),
-        (["despeckle=9", "outputs=[err]"], "despeckle=9 changes com, pha, fgr, found outputs=err"),
-        (["calm=1", "outputs=[err,ref]"], "calm=1 changes com, pha, fgr, found outputs=err,ref"),
-        (
-            ["background=#00ff00", "alpha=straight", "outputs=[com]"],
-            "alpha=straight is of com without a background",
-        ),
-        (["compression=dwaa", "output=png"], "compression=dwaa is of EXR, found output=png"),
-    ],
-)
-def test_a_word_without_effect_is_refused(tmp_path, quick, capsys, words, sentence):
-    write_shot(tmp_path / "A")
-    shot = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
-    assert script("predict", *shot, *PLAIN, *words) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert sentence in line
-    assert not (tmp_path / "out").exists()
-
-
-def test_what_has_no_effect_on_these_pictures_is_said_once(tmp_path, quick, capsys):
-    write_shot(tmp_path / "A")
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
-    words += ["outputs=[pha]", "align_every=2", "compression=piz"]
-    assert script("predict", *words) == 0
-    said = capsys.readouterr().out
-    assert said.count("compression=piz is of EXR, it is written as png") == 1
-    assert said.count("align_every=2 is for videos, pictures are aligned each") == 1
-
-
-def test_calm_is_said_to_leave_pictures_as_they_are_once(tmp_path, quick, capsys):
-    write_shot(tmp_path / "A")
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out", *PLAIN]
-    assert script("predict", *words, "calm=0.5") == 0
-    assert capsys.readouterr().out.count("calm=0.5 is for videos, its pictures stay as") == 1
-    assert script("predict", *words) == 0
-    assert "calm=" not in capsys.readouterr().out
 
 
 def truncate(path):
     path.write_bytes(path.read_bytes()[:60])
-
-
-def made(out):
-    return sorted(str(x.relative_to(out)) for x in out.rglob("*.png"))
 
 
 def test_a_broken_frame_and_a_broken_shot_are_named_and_the_rest_goes_on(tmp_path, quick, capsys):
@@ -260,15 +187,6 @@ def test_json_has_a_line_for_each_frame_and_nothing_else(tmp_path, quick, capsys
         assert "matted to" in said.err
 
 
-def test_words_that_mean_nothing_are_one_sentence(tmp_path, quick, capsys):
-    write_shot(tmp_path / "A")
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
-    assert script("predict", *words, "progress=dots") == 1
-    assert capsys.readouterr().err == ("error: progress is dots, expected one of bar, json, none\n")
-    assert script("predict", words[2], f"shots={tmp_path}/absent") == 1
-    assert "does not exist" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_after_a_frame(tmp_path, quick, capsys, monkeypatch, number):
     shots = tmp_path / "shots"
@@ -360,55 +278,6 @@ def test_a_job_array_of_submitits_local_executor(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["despeckle=abc"], "despeckle=abc: expected a number"),
-        (["calm=true"], "calm=True: expected a number"),
-        (["resume=maybe"], "resume=maybe: expected true or false"),
-        (["fit=maybe"], "fit=maybe: expected true or false"),
-        (["exposure=maybe"], "exposure=maybe: expected true or false"),
-        (["src=null"], "src=null: expected a value"),
-        (["bgr=null"], "bgr=null: expected a value"),
-        (["out=null"], "out=null: expected a value"),
-        (["outputs=null"], "outputs=null: expected a value"),
-        (["outputs=[pha,5]"], "outputs: found 5, expected some of com"),
-        (["outputs=pha,teapot"], "outputs: found teapot, expected some of com"),
-        (["background=true", "outputs=[com]"], "background true is neither a colour"),
-        (["holdout=[a]"], "holdout=['a']: expected one path"),
-        (["device=[cpu]"], "device=['cpu']: expected one word"),
-        (["device=null"], "device=null: expected a value"),
-        (["calm=[0.5]"], "calm=[0.5]: expected a number"),
-        (["src=[a,b]"], "src=['a', 'b']: expected one path"),
-        (
-            ["background=0,300,0", "outputs=[com]"],
-            "background 0,300,0: expected three numbers from 0 to 255",
-        ),
-        (
-            ["background=[0,300,0]", "outputs=[com]"],
-            "background 0,300,0: expected three numbers from 0 to 255",
-        ),
-        (["align=auto", "align_every=1.5"], "align_every=1.5: expected a whole number"),
-        (["align=auto", "align_every=x"], "align_every=x: expected a number"),
-    ],
-)
-def test_words_of_another_kind_are_one_sentence(tmp_path, quick, capsys, words, sentence):
-    write_shot(tmp_path / "A")
-    shot = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
-    assert script("predict", *shot, *PLAIN, *words) == 1
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert "Traceback" not in said
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_colour_and_outputs_may_be_typed_with_commas(tmp_path, quick):
-    write_shot(tmp_path / "A", 1)
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out"]
-    assert script("predict", *words, "align=false", "outputs=com,pha", "background=0,255,0") == 0
-    assert made(tmp_path / "out") == ["com/0000.png", "pha/0000.png"]
-
-
 def test_resume_false_resumes_nothing(tmp_path, quick):
     write_shot(tmp_path / "A")
     words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/out", *PLAIN]
@@ -416,16 +285,6 @@ def test_resume_false_resumes_nothing(tmp_path, quick):
         quick.clear()
         assert script("predict", *words, "resume=false") == 0
         assert len(quick) == 3
-
-
-@pytest.mark.parametrize("out", ["A/src", "A/src/mattes"])
-def test_mattes_do_not_go_among_the_pictures_they_are_made_of(tmp_path, quick, capsys, out):
-    write_shot(tmp_path / "A")
-    before = made(tmp_path)
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/{out}", *PLAIN]
-    assert script("predict", *words) == 1
-    assert "the next run would matte these mattes" in capsys.readouterr().err
-    assert made(tmp_path) == before
 
 
 def test_a_folder_that_holds_mattes_is_no_shot(tmp_path, quick, capsys):
@@ -436,46 +295,6 @@ def test_a_folder_that_holds_mattes_is_no_shot(tmp_path, quick, capsys):
     assert script("predict", *first, *words) == 0
     assert script("predict", f"src={tmp_path}/A/src", f"out={tmp_path}/out", *words) == 1
     assert "holds the mattes of an earlier run" in capsys.readouterr().err
-
-
-def test_what_predict_did_not_write_is_not_written_over(tmp_path, quick, capsys):
-    """As the true mattes of finished scenes, in whose folder somebody has the mattes written."""
-    write_shot(tmp_path / "A")
-    truth = tmp_path / "A/pha/0001.png"
-    write_png(truth, torch.zeros(1, 8, 12, dtype=torch.uint8))
-    before = truth.read_bytes()
-    words = [f"src={tmp_path}/A/src", f"bgr={tmp_path}/A/bgr.png", f"out={tmp_path}/A"]
-    assert script("predict", *words, "align=false", "outputs=[com]") == 0
-    for _ in range(2):  # that other outputs are there makes these no own ones
-        assert script("predict", *words, *PLAIN) == 1
-        assert f"{truth} is there already and is none of predict.py's" in capsys.readouterr().err
-    assert truth.read_bytes() == before
-    truth.unlink()
-    for outputs in ("pha", "com", "pha"):
-        assert script("predict", *words, "align=false", f"outputs=[{outputs}]") == 0
-
-
-@pytest.mark.parametrize("word", ["bgr", "garbage", "holdout", "background"])
-def test_what_is_read_is_not_written_over(tmp_path, quick, capsys, word):
-    write_shot(tmp_path / "A")
-    read = tmp_path / "out/com/0001.png"
-    read.parent.mkdir(parents=True)
-    shutil.copy(tmp_path / "A/bgr.png", read)
-    before = read.read_bytes()
-    words = {"src": f"{tmp_path}/A/src", "bgr": f"{tmp_path}/A/bgr.png", "out": f"{tmp_path}/out"}
-    words |= {word: str(read)}
-    assert script("predict", *(f"{key}={value}" for key, value in words.items())) == 1
-    assert f"{read} is read as {word} and would be written over" in capsys.readouterr().err
-    assert read.read_bytes() == before
-
-
-def test_mattes_do_not_take_the_place_of_a_shot(tmp_path, quick, capsys):
-    for name in "AB":
-        write_shot(tmp_path / name, 1)
-    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/A", *PLAIN) == 1
-    assert "is itself a shot" in capsys.readouterr().err
-    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/mattes", *PLAIN) == 0
-    assert script("predict", f"shots={tmp_path}", f"out={tmp_path}/mattes", *PLAIN) == 0
 
 
 def test_a_list_with_a_comma_too_many_or_an_unknown_column_is_refused(tmp_path, quick, capsys):

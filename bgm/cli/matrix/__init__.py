@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bgm.cli.launch import compose_config
 from bgm.cli.matrix.pages import read_results, write_pages
-from bgm.cli.matrix.run import Worker, command_lines, compose_export, title
+from bgm.cli.matrix.run import Worker, command_lines, compose_export, several, title
 from bgm.console import say, tracked
 from bgm.errors import BadInput
 from bgm.export import all_targets, provenance
@@ -21,7 +21,7 @@ def main(args: list[str]) -> None:
     """
     cfg = compose_config("matrix", args)
     out = Path(cfg.out)
-    ckpts = [cfg.ckpt] if isinstance(cfg.ckpt, str) else list(cfg.ckpt)
+    ckpts = several(cfg.ckpt)
     wanted = [(words, "brief") for words in command_lines(cfg.groups, ckpts[:1], cfg.only)]
     wanted += [(words, cfg.grid) for words in command_lines(cfg.certified, ckpts, cfg.only)]
     if not wanted:

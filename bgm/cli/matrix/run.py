@@ -52,15 +52,15 @@ def command_lines(
 
     only: parts of words, each of which a line has to hold.
     """
-    only, lines = _several(only), []
+    only, lines = several(only), []
     for group in groups:
         axes = {"ckpt": ckpts} | dict(group)
-        words = [[f"{key}={value}" for value in _several(axis)] for key, axis in axes.items()]
+        words = [[f"{key}={value}" for value in several(axis)] for key, axis in axes.items()]
         lines += [" ".join(line).split() for line in itertools.product(*words)]
     return [line for line in lines if all(any(part in w for w in line) for part in only)]
 
 
-def _several(value: Any) -> Sequence[Any]:
+def several(value: Any) -> Sequence[Any]:
     """One word as a list of one, as typed without brackets."""
     return value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
